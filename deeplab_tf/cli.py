@@ -1,0 +1,106 @@
+"""What the programs in `tools/` share: one-line errors, the --crf flag, progress bars."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+
+from absl import app, flags
+from tqdm import tqdm
+
+# TensorFlow's own start-up messages would bury the first line that matters.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def run(main: Callable[[], int | None]):
+    """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
+
+    Args:
+        main: the program; returns its exit status, None for 0.
+    """
+
+    def guarded(arguments) -> int | None:
+        if len(arguments) > 1:
+            return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
+        try:
+            return main()
+        except (ValueError, OSError, ImportError, FloatingPointError) as error:
+            return _fail(error)
+
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(arguments):
+    try:
+        return flags.FLAGS(arguments)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        sys.exit(_fail(_flag_error(error)))
+
+
+def _flag_error(error: Exception) -> str:
+    text = str(error.args[0]) if error.args else str(error)
+    unknown = re.search(r"Unknown command line flag '(config\.[\w.]+)'", text)
+    if unknown:
+        known = [name for name in flags.FLAGS if name.startswith("config.")]
+        nearest = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0)
+        text += f"; the nearest key is {nearest[0]!r}" if nearest else ""
+    return text.split("\n")[0] if "\n" in text else text
+
+
+def _fail(message) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def progress_bar(items, total: int | None = None, unit: str = "image"):
+    """Wraps items so that a bar shows how many are done and the time left."""
+    return tqdm(items, total=total, unit=unit, mininterval=1.0, disable=None)
+
+
+class _CrfParser(flags.ArgumentParser):
+    """Turns the three spellings of --crf into False, True or a path."""
+
+    syntactic_help = "a JSON file of CRF parameters, or nothing for the model's own"
+
+    def parse(self, argument):
+        words = {"true": True, "1": True, "false": False, "0": False}
+        if isinstance(argument, bool):
+            return argument
+        return words.get(argument.lower(), argument)
+
+
+def define_crf_flag():
+    """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
+    flag = flags.Flag(
+        _CrfParser(),
+        flags.ArgumentSerializer(),
+        "crf",
+        default=False,
+        help_string="Refine with the fully connected CRF: --crf takes the parameters that the "
+        "model carries, --crf=FILE.json those of a file.",
+        boolean=True,
+    )
+    return flags.DEFINE_flag(flag)
+
+
+def crf_parameters(flag_value: bool | str, model) -> dict | None:
+    """Returns the parameters that a value of --crf stands for, None for no CRF.
+
+    Raises:
+        ValueError: the file is missing or wrong, or the model carries no parameters.
+    """
+    from deeplab_tf.crf import CrfParameters
+
+    if flag_value is False:
+        return None
+    if flag_value is True:
+        if not model.crf:
+            raise ValueError("The model carries no CRF parameters; give them as --crf=FILE.json.")
+        return dict(model.crf)
+    # A file that does not choose runs on what this release has.
+    own = model.crf or {}
+    loaded = CrfParameters.load(flag_value).to_dict()
+    return {**loaded, "implementation": own.get("implementation", loaded["implementation"])}

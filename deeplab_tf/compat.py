@@ -1,0 +1,73 @@
+"""The one place that knows which Keras the package runs on (2.15 or 3)."""
+
+from __future__ import annotations
+
+import importlib
+
+import keras
+import tensorflow as tf
+
+KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
+
+
+def tf_variable(variable) -> tf.Variable:
+    """Returns the `tf.Variable` behind a Keras variable (the variable itself on Keras 2)."""
+    return variable.value if KERAS_3 else variable
+
+
+def weight_name(variable) -> str:
+    """Returns the name that the layer gave in `add_weight`, without any scope or suffix."""
+    return variable.name.rsplit("/", 1)[-1].split(":")[0]
+
+
+def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers that hold weights themselves, in the order of their creation."""
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    return [layer for layer in layers if not any(True for _ in sub_layers(layer))]
+
+
+def sub_layers(layer: keras.layers.Layer):
+    """Yields the layers inside a layer."""
+    return layer._flatten_layers(include_self=False, recursive=False)
+
+
+def create_slots(optimizer, variables: list[tf.Variable]):
+    """Creates an optimizer's own variables, so that a checkpoint can be restored into them."""
+    if hasattr(optimizer, "build"):
+        optimizer.build(variables)
+    else:  # Keras 2's legacy optimizers, which those of tensorflow-addons are
+        _ = optimizer.iterations
+        optimizer._create_all_weights(variables)
+
+
+def optimizer_class(name: str) -> type:
+    """Finds an optimizer by its Keras name, or by its registered name such as `Addons>SGDW`.
+
+    Raises:
+        ValueError: the name is unknown, or it belongs to tensorflow-addons and that package
+            cannot be imported beside the installed Keras.
+    """
+    if name.startswith("Addons>"):
+        return _addons_optimizer_class(name)
+    found = getattr(keras.optimizers, name, None)
+    if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer):
+        return found
+    raise ValueError(
+        f"Unknown optimizer. Received: {name!r}. Use a class name of keras.optimizers such as "
+        "'SGD' or 'Adam', or a registered name of tensorflow-addons such as 'Addons>SGDW'."
+    )
+
+
+def _addons_optimizer_class(name: str) -> type:
+    try:
+        importlib.import_module("tensorflow_addons")
+    except ImportError as error:
+        raise ValueError(
+            f"Optimizer {name!r} needs tensorflow-addons, which runs only beside Keras 2.15 "
+            f"(installed: Keras {keras.__version__}). Use the legacy environment: "
+            "pip install 'deeplab_tf[legacy]' on Python 3.10 or 3.11."
+        ) from error
+    found = keras.saving.get_registered_object(name)
+    if found is None:
+        raise ValueError(f"tensorflow-addons registers no optimizer {name!r}.")
+    return found

@@ -1,0 +1,45 @@
+"""The fully connected CRF, usable without a network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deeplab_tf.crf import pydensecrf_backend
+from deeplab_tf.crf.parameters import CrfParameters
+
+__all__ = ["CrfParameters", "mean_field"]
+
+
+def mean_field(*, image, logits=None, probabilities=None, **parameters) -> np.ndarray:
+    """Refines one image's scores by mean field in the fully connected CRF.
+
+    Args:
+        image: [H, W, 3] RGB 0..255, uint8 or float, at the size of the scores.
+        logits: float [H, W, C]. Give either these or `probabilities`.
+        probabilities: float [H, W, C], clipped from below at `clip`.
+        **parameters: as in `CrfParameters`; which of the two inputs is given decides
+            `from_probabilities`.
+
+    Returns:
+        float32 [H, W, C], probabilities of the labels.
+
+    Raises:
+        ImportError: the chosen implementation needs a package that is not installed.
+        ValueError: both or none of the inputs are given, shapes do not fit, or a parameter is
+            unknown or wrong.
+
+    Example:
+        >>> image = np.zeros([4, 6, 3], np.uint8)
+        >>> logits = np.random.default_rng(0).normal(size=[4, 6, 3])
+        >>> mean_field(logits=logits, image=image, implementation="pydensecrf").shape
+        (4, 6, 3)
+    """
+    if (logits is None) == (probabilities is None):
+        raise ValueError("mean_field needs either logits= or probabilities=, not both or none.")
+    if logits is not None and parameters.get("from_probabilities"):
+        raise ValueError("from_probabilities=True needs probabilities=. Received: logits=.")
+    checked = CrfParameters.from_dict(parameters)
+    checked.require_implementation()
+    if logits is None:
+        logits = np.log(np.clip(np.asarray(probabilities, np.float32), checked.clip, 1.0))
+    return pydensecrf_backend.mean_field(logits, image, checked)

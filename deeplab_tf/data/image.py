@@ -1,0 +1,101 @@
+"""The one image decoder: JPEG or PNG of any kind to RGB."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.spec import DataError
+
+_JPEG_START = b"\xff\xd8\xff"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_ORIENTATION_TAG = 0x0112
+
+
+def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
+    """Decodes a JPEG or PNG inside a graph, to the pixels that Pillow gives.
+
+    Greyscale is repeated, alpha dropped, CMYK converted and 16 bits reduced to their upper 8.
+
+    Args:
+        contents: string scalar, the bytes of the file.
+        name: what error messages call the file.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
+    """
+    is_jpeg = tf.equal(tf.strings.substr(contents, 0, len(_JPEG_START)), _JPEG_START)
+    is_png = tf.equal(tf.strings.substr(contents, 0, len(_PNG_START)), _PNG_START)
+    message = tf.strings.join([name, ": neither a JPEG nor a PNG file"])
+    with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, [message])]):
+        contents = tf.identity(contents)
+    # The JPEG operation reads PNG too, and is the one with a choice of DCT.
+    image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
+    image.set_shape([None, None, 3])
+    return image
+
+
+def read_upright(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture as a viewer shows it: with its EXIF orientation applied.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        DataError: when the file cannot be read; the message names it.
+    """
+    return apply_orientation(read_image(path), read_orientation(path))
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture's stored pixels, its EXIF orientation left aside.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        DataError: when the file cannot be read; the message names it.
+    """
+    try:
+        contents = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    if not contents.startswith((_JPEG_START, _PNG_START)):
+        raise DataError(f"{path}: neither a JPEG nor a PNG file.")
+    try:
+        with tf.device("CPU:0"):
+            return decode_image(tf.constant(contents)).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise DataError(f"{path}: broken or cut off ({plain_reason(error)}).") from None
+
+
+def read_orientation(path: str | os.PathLike) -> int:
+    """The EXIF orientation of a file, 1 (upright) where it has none or no readable one."""
+    try:
+        with Image.open(path) as picture:
+            orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns and mirrors stored pixels upright.
+
+    Args:
+        image: ``[height, width, ...]``.
+        orientation: 1..8 as in EXIF; 5..8 swap height and width.
+    """
+    if orientation >= 5:
+        image = image.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)

@@ -1,0 +1,149 @@
+"""The tf.data graphs for training and evaluation.
+
+The order of training is a function of (seed, position) and of nothing else: position
+``p = 0, 1, 2, ...`` of a run lies in epoch ``p // n`` and shows example
+``shuffle(p % n)``, shuffled anew in every epoch. A run is resumed by its step alone.
+"""
+
+import tensorflow as tf
+
+from deeplab_tf.data.augment import Augmentation, augment
+from deeplab_tf.data.split import Split
+
+
+def training_dataset(
+    split: Split,
+    augmentation: Augmentation,
+    pad_color: tuple[float, float, float],
+    micro_batch: int,
+    iter_size: int = 1,
+    seed: int = 0,
+    start_step: int = 0,
+    steps: int | None = None,
+    replicas: int = 1,
+    worker: int = 0,
+    workers: int = 1,
+) -> tf.data.Dataset:
+    """Augmented batches in an order that depends on (seed, step) only.
+
+    Every step owns ``micro_batch * replicas * iter_size`` positions. Replica ``r`` takes, for
+    micro-batch ``i``, the ``micro_batch`` positions from ``(i * replicas + r) * micro_batch``
+    on, so that the pictures of a step are the same whatever the number of replicas, as long
+    as ``micro_batch * replicas`` is.
+
+    Args:
+        split: where examples come from.
+        augmentation: what happens to each.
+        pad_color: RGB of padding.
+        micro_batch: examples of one forward pass on one replica.
+        iter_size: micro-batches whose gradients are added up before one update.
+        seed: another seed gives another order and other crops.
+        start_step: first step to deliver; a resumed run gives the step it stands at.
+        steps: how many steps to deliver; None goes on for ever.
+        replicas: number of replicas over all workers.
+        worker: which worker this is.
+        workers: number of workers; each delivers the elements of its own replicas only.
+
+    Returns:
+        A data set of one element a local replica and step, replicas of a step one after the
+        other: ``images`` float32 ``[iter_size, micro_batch, crop, crop, 3]``, ``labels`` int32
+        ``[iter_size, micro_batch, crop, crop]`` and ``seeds`` int32
+        ``[iter_size, micro_batch, 2]``, one an example, for random layers.
+
+    Raises:
+        ValueError: when the counts do not fit each other.
+    """
+    _check_counts(micro_batch, iter_size, replicas, worker, workers)
+    local = replicas // workers
+    per_step = local * iter_size * micro_batch
+    first = start_step * per_step
+    last = tf.int64.max if steps is None else first + steps * per_step
+
+    def example(counter: tf.Tensor) -> dict[str, tf.Tensor]:
+        position = _position(counter, micro_batch, iter_size, replicas, local, worker)
+        return _training_example(split, position, augmentation, pad_color, seed)
+
+    dataset = tf.data.Dataset.range(first, last)
+    dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.batch(micro_batch, drop_remainder=True)
+    dataset = dataset.batch(iter_size, drop_remainder=True)
+    return _finish(dataset, prefetch=2 * local)
+
+
+def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Dataset:
+    """The pictures of a split one by one, in canonical order and in their own sizes.
+
+    Args:
+        split: where examples come from.
+        limit: deliver so many only, spread evenly over the split.
+
+    Returns:
+        A data set of ``image`` uint8 ``[height, width, 3]``, ``label`` int32
+        ``[height, width]`` and ``name`` string.
+    """
+    count = len(split) if limit is None else min(limit, len(split))
+    indices = [i * len(split) // count for i in range(count)]
+    dataset = tf.data.Dataset.from_tensor_slices(tf.constant(indices, tf.int64))
+    dataset = dataset.map(split.load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _finish(dataset, prefetch=4)
+
+
+def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
+    """Which example a position of a training run shows.
+
+    Args:
+        position: int64 scalar.
+        count: number of examples of the split.
+        seed: the run's seed.
+
+    Returns:
+        int64 scalar, 0..count-1; every number once in every ``count`` positions.
+    """
+    index = tf.random.experimental.index_shuffle(
+        position % count,
+        seed=tf.stack([tf.constant(seed, tf.int64), position // count]),
+        max_index=tf.constant(count - 1, tf.int64),
+    )
+    return tf.cast(index, tf.int64)
+
+
+def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Tensor:
+    """Place in the run of this worker's example number ``counter``."""
+    step, rest = counter // (local * iter_size * micro_batch), counter // micro_batch
+    micro, rest = rest % iter_size, rest // iter_size
+    replica = worker * local + rest % local
+    block = (step * iter_size + micro) * replicas + replica
+    return block * micro_batch + counter % micro_batch
+
+
+def _training_example(split, position, augmentation, pad_color, seed) -> dict[str, tf.Tensor]:
+    example = split.load(example_at(position, len(split), seed))
+    seeds = tf.random.stateless_uniform(
+        [2, 2], seed=tf.stack([tf.constant(seed, tf.int64), position]), dtype=tf.int32,
+        minval=None, maxval=None,
+    )  # fmt: skip
+    image, label = augment(
+        example["image"], example["label"], seeds[0], augmentation, pad_color,
+        split.spec.ignore_label,
+    )  # fmt: skip
+    return {"images": image, "labels": label, "seeds": seeds[1]}
+
+
+def _finish(dataset: tf.data.Dataset, prefetch: int) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.deterministic = True
+    # Every worker already takes its own part.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.prefetch(prefetch).with_options(options)
+
+
+def _check_counts(micro_batch, iter_size, replicas, worker, workers) -> None:
+    counts = {"micro_batch": micro_batch, "iter_size": iter_size, "replicas": replicas}
+    for name, value in {**counts, "workers": workers}.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1. Received: {value}.")
+    if replicas % workers or not 0 <= worker < workers:
+        raise ValueError(
+            "Every worker must have the same number of replicas and a number below workers. "
+            f"Received: replicas={replicas}, workers={workers}, worker={worker}."
+        )

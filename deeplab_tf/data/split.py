@@ -1,0 +1,99 @@
+"""What every data source offers to the pipelines, and how one is opened by name."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+import tensorflow as tf
+
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.synthetic import SYNTHETIC, SyntheticSplit, synthetic_spec
+from deeplab_tf.data.voc_layout import VocSplit
+
+
+class Split(Protocol):
+    """One split of a data set: examples that are read by their number.
+
+    Attributes:
+        spec: the data set's description.
+        names: name of every example in canonical order, unique; it may hold sub-folders.
+    """
+
+    spec: DatasetSpec
+    names: list[str]
+
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    def load(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads one example inside a graph.
+
+        Args:
+            index: int64 scalar, position in ``names``.
+
+        Returns:
+            ``image`` uint8 ``[height, width, 3]``, ``label`` int32 ``[height, width]`` and
+            ``name`` string scalar.
+
+        Raises:
+            tf.errors.InvalidArgumentError: when label and image do not fit each other or an
+                id is no class; the message names the file.
+        """
+
+    def check(self, limit: int | None = None) -> None:
+        """Reads the examples and raises one ``DataError`` that lists all that is wrong.
+
+        Args:
+            limit: look at so many examples only, spread evenly over the split.
+        """
+
+
+def open_split(data_dir: str | os.PathLike, split: str) -> Split:
+    """Opens a split of a data set.
+
+    Args:
+        data_dir: a folder in PASCAL VOC layout, or ``"synthetic"``.
+        split: such as ``"train"`` or ``"val"``.
+
+    Raises:
+        DataError: when there is no such data set or split; the message names those there are.
+
+    Example:
+        >>> split = open_split("synthetic", "val")
+        >>> len(split), split.spec.class_names[0]
+        (60, 'background')
+    """
+    if str(data_dir) == SYNTHETIC:
+        return SyntheticSplit(split)
+    return VocSplit(data_dir, split)
+
+
+def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
+    """Reads the description of a data set, none of its pictures.
+
+    Args:
+        data_dir: as for ``open_split``.
+    """
+    if str(data_dir) == SYNTHETIC:
+        return synthetic_spec()
+    return DatasetSpec.load(data_dir)
+
+
+@contextlib.contextmanager
+def naming_broken_files(split: Split) -> Iterator[None]:
+    """Turns an error of a decoder, which knows no file, into one that names the files.
+
+    Wrap the loop over a data set in it. The split is checked only after an error.
+
+    Raises:
+        DataError: when something is wrong with the split's files; any other error stays.
+    """
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        try:
+            split.check()
+        except ValueError as found:
+            raise found from error
+        raise

@@ -1,0 +1,7 @@
+"""From scores to numbers."""
+
+from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.evaluate import evaluate
+from deeplab_tf.evaluation.predictor import Predictor
+
+__all__ = ["ConfusionMatrix", "Predictor", "evaluate"]

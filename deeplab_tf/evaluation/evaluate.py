@@ -1,0 +1,97 @@
+"""Scores a model on a split, before and after the CRF in one pass."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+
+from deeplab_tf.data.pipeline import evaluation_dataset
+from deeplab_tf.data.split import Split, naming_broken_files
+from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.predictor import Predictor
+
+
+def evaluate(predictor: Predictor, split: Split, limit: int | None = None, progress=iter) -> dict:
+    """Scores a predictor on the pictures of a split at their own sizes.
+
+    Args:
+        predictor: what labels the pictures.
+        split: the pictures and their labels.
+        limit: number of pictures, or None for all.
+        progress: wraps the pictures, such as `tqdm`.
+
+    Returns:
+        The content of `metrics.json`: `images`, `miou`, `pixel_accuracy` and `per_class_iou`
+        (None for a class that occurs neither in labels nor in predictions), the same under
+        `crf` where the predictor has one, and `seconds`.
+
+    Raises:
+        ValueError: model and data set have another number of classes.
+        DataError: a file is broken; the message names it.
+    """
+    spec = split.spec
+    if predictor.model.num_classes != spec.num_classes:
+        raise ValueError(
+            f"The model tells {predictor.model.num_classes} classes apart, the data set "
+            f"{spec.name!r} has {spec.num_classes}. Evaluate it on the data set it was made for."
+        )
+    stages = ["before"] if predictor.crf is None else ["before", "after"]
+    matrices = [ConfusionMatrix(spec.num_classes, spec.ignore_label) for _ in stages]
+    start, images = time.monotonic(), 0
+    with naming_broken_files(split):
+        for example in progress(evaluation_dataset(split, limit)):
+            for matrix, labels in zip(
+                matrices, predictor.before_and_after(example["image"].numpy()), strict=True
+            ):
+                matrix.update(example["label"].numpy(), labels)
+            images += 1
+    results = {"images": images, **summarize(matrices[0], spec.class_names)}
+    if predictor.crf is not None:
+        results["crf"] = summarize(matrices[1], spec.class_names)
+    return {**results, "seconds": round(time.monotonic() - start, 3)}
+
+
+def summarize(matrix: ConfusionMatrix, class_names: Iterable[str]) -> dict:
+    """Turns a confusion matrix into the entries of `metrics.json`."""
+    ious = [_or_none(iou) for iou in matrix.per_class_iou()]
+    return {
+        "miou": _or_none(matrix.mean_iou()),
+        "pixel_accuracy": _or_none(matrix.pixel_accuracy()),
+        "per_class_iou": dict(zip(class_names, ious, strict=True)),
+    }
+
+
+def _or_none(score: float) -> float | None:
+    """JSON has no NaN."""
+    return None if math.isnan(score) else float(score)
+
+
+def one_line(results: dict) -> str:
+    """Formats the mean scores for a log."""
+    line = f"mIoU {_percent(results['miou'])}  pixel accuracy {_percent(results['pixel_accuracy'])}"
+    if "crf" in results:
+        crf = results["crf"]
+        line += f"  after CRF {_percent(crf['miou'])} {_percent(crf['pixel_accuracy'])}"
+    return f"{line}  ({results['images']} images, {results['seconds']:.0f} s)"
+
+
+def format_table(results: dict) -> str:
+    """Formats per-class and mean scores for people, before and after the CRF."""
+    columns = {"before CRF": results, "after CRF": results["crf"]} if "crf" in results else {
+        "IoU": results
+    }
+    rows = [["class", *columns]]
+    for name in results["per_class_iou"]:
+        rows.append([name, *(_percent(c["per_class_iou"][name]) for c in columns.values())])
+    rows.append(["mIoU", *(_percent(c["miou"]) for c in columns.values())])
+    rows.append(["pixel accuracy", *(_percent(c["pixel_accuracy"]) for c in columns.values())])
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(
+        row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+

@@ -1,0 +1,19 @@
+"""The layers DeepLab is made of, one a file."""
+
+from deeplab_tf.layers.aspp import ASPP
+from deeplab_tf.layers.atrous_conv import AtrousConv2D
+from deeplab_tf.layers.caffe_pool import CaffePool2D
+from deeplab_tf.layers.dense_crf import DenseCRF
+from deeplab_tf.layers.dropout import ExampleDropout
+from deeplab_tf.layers.large_fov import LargeFOV
+from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
+
+__all__ = [
+    "ASPP",
+    "AtrousConv2D",
+    "CaffePool2D",
+    "DenseCRF",
+    "ExampleDropout",
+    "LargeFOV",
+    "MultiScaleFeatures",
+]

@@ -1,0 +1,19 @@
+"""What every layer here shares: a configuration that cannot forget an argument."""
+
+from __future__ import annotations
+
+import inspect
+
+
+class ConfigFromArguments:
+    """Mixin whose `get_config` returns every constructor argument from the attribute of its name.
+
+    Forgetting one in a hand-written `get_config` rebuilds a saved model as another network.
+    """
+
+    def get_config(self):
+        """Returns Keras' own entries and every argument of the constructor."""
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        arguments = {name: getattr(self, name) for name in names if name != "self"}
+        return {**super().get_config(), **arguments}

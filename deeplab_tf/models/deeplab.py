@@ -1,0 +1,255 @@
+"""DeepLab: backbone, head, scores of several scales, upsampling."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import keras
+import tensorflow as tf
+
+from deeplab_tf import compat
+from deeplab_tf.backbones import BACKBONES, MEAN_RGB, to_caffe_input
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
+from deeplab_tf.layers.resize import resize
+from deeplab_tf.models.heads import build_head
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class DeepLab(ConfigFromArguments, keras.Model):
+    """Semantic segmentation with atrous convolution, DeepLab v1 and v2.
+
+    Images are padded below and to the right with the mean colour until the feature grid fits
+    exactly, scored on that grid, zoomed by the exact factor and cropped.
+
+    Args:
+        backbone: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
+        head: `fc` (one 1x1 convolution), `large_fov`, `aspp_s` or `aspp_l`.
+        num_classes: channels of the logits; may be left out when `dataset` is given.
+        output_stride: input pixels between two scores, 1 to 32. Halving it quadruples cost and
+            memory and resolves smaller things; weights fit any stride.
+        scales: sizes at which the image is scored with shared weights, fused by the maximum;
+            (1.0, 0.75, 0.5) is the paper's.
+        width: factor on the channels of backbone and head; 1.0 is the paper's.
+        fc6_kernel: taps along a side of fc6 (VGG) or of the head's convolutions (ResNet).
+        fc6_rate: rate of fc6 in `large_fov`, for an output stride of 8.
+        fc6_filters: channels of fc6 and fc7 (VGG only).
+        msc_features: adds v1's multi-scale features (VGG only).
+        dropout: share of dropped activations in the head when training.
+        method: implementation of atrous convolution, `native` or `interlace`.
+        dataset: a DatasetSpec, or its dict, that the model carries for prediction and export.
+        crf: dict of CRF parameters that the model carries.
+        **kwargs: name and dtype of the model.
+
+    Call arguments:
+        images: RGB 0..255, uint8 or float, [B, H, W, 3], any size from 1x1.
+        training: dropout is on if True.
+        seeds: int32 [B, 2], see `ExampleDropout`.
+
+    Returns:
+        float32 logits [B, H, W, num_classes].
+
+    Raises:
+        ValueError: an unknown backbone or head, or arguments that contradict each other.
+
+    Source: Chen et al. 2015 (arXiv 1412.7062) and 2016 (arXiv 1606.00915).
+
+    Example:
+        >>> model = DeepLab(backbone="vgg16", head="large_fov", num_classes=21, width=0.05)
+        >>> model(tf.zeros([1, 50, 37, 3], tf.uint8)).shape
+        TensorShape([1, 50, 37, 21])
+    """
+
+    def __init__(
+        self,
+        backbone="vgg16",
+        head="large_fov",
+        num_classes=None,
+        output_stride=8,
+        scales=(1.0,),
+        width=1.0,
+        fc6_kernel=3,
+        fc6_rate=12,
+        fc6_filters=1024,
+        msc_features=False,
+        dropout=0.5,
+        method="native",
+        dataset=None,
+        crf=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # === Arguments ===
+        if backbone not in BACKBONES:
+            raise ValueError(
+                f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={backbone!r}"
+            )
+        if msc_features and backbone != "vgg16":
+            raise ValueError(f"msc_features belong to VGG-16. Received: backbone={backbone!r}")
+        self.backbone = backbone
+        self.head = head
+        self.dataset = dataset.to_dict() if isinstance(dataset, DatasetSpec) else dataset
+        self.num_classes = _number_of_classes(num_classes, self.dataset)
+        self.output_stride = output_stride
+        self.scales = _checked_scales(scales)
+        self.width = width
+        self.fc6_kernel = fc6_kernel
+        self.fc6_rate = fc6_rate
+        self.fc6_filters = fc6_filters
+        self.msc_features = msc_features
+        self.dropout = dropout
+        self.method = method
+        self.crf = crf
+
+        # === Layers ===
+        layer_class, fixed = BACKBONES[backbone]
+        options = {"method": method, "dtype": self.dtype_policy}
+        self.trunk = layer_class(
+            output_stride=output_stride, width=width, name=backbone, **fixed, **options
+        )
+        is_vgg = backbone == "vgg16"
+        self.scorer = build_head(
+            head,
+            self.num_classes,
+            output_stride,
+            fc6_kernel,
+            fc6_rate,
+            max(1, round(fc6_filters * width)) if is_vgg else None,
+            dropout=dropout,
+            **options,
+        )
+        self.multi_scale = None
+        if msc_features:
+            self.multi_scale = MultiScaleFeatures(
+                self.num_classes,
+                strides=[max(1, output_stride // s) for s in (1, 2, 4, 8, 16)],
+                filters=max(1, round(128 * width)),
+                dropout=dropout,
+                name="msc",
+                dtype=self.dtype_policy,
+            )
+        # Variables exist from the start, so that weights can be loaded at once.
+        self(tf.zeros([1, 1, 1, 3]))
+
+    # === Sizes ===
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides are padded to a multiple of this plus one: 8, or 32 with the paper's scales."""
+        denominators = [Fraction(s).limit_denominator(64).denominator for s in self.scales]
+        return self.output_stride * math.lcm(*denominators)
+
+    @property
+    def score_strides(self) -> list[int]:
+        """Input pixels between two points of each map that `score_maps` returns."""
+        if self.scales == (1.0,):
+            return [self.output_stride]
+        own_grid = [int(1 / s) if (1 / s).is_integer() else 1 for s in self.scales]
+        return [self.output_stride * factor for factor in (1, *own_grid)]
+
+    @property
+    def mean_rgb(self) -> tuple[float, float, float]:
+        """Colour that the network does not see: the value of padding."""
+        return MEAN_RGB
+
+    # === From images to scores ===
+
+    def call(self, images, training=False, seeds=None):
+        """Returns logits at the size of the images."""
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        fused = self.score_maps(images, training=training, seeds=seeds)[0]
+        grid = tf.shape(fused)[1:3]
+        logits = resize(fused, tf.unstack((grid - 1) * self.output_stride + 1))
+        logits = logits[:, :height, :width]
+        return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
+
+    def score_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
+        """Scores images on the feature grid, fused and scale by scale.
+
+        Args:
+            images: RGB 0..255 [B, H, W, 3].
+            training: dropout is on if True.
+            seeds: see `ExampleDropout`.
+
+        Returns:
+            The fused scores [B, h, w, C] first. With several scales the scores of each follow,
+            largest scale first: zoomed to the grid of the first scale, or left on their own grid
+            where that grid is a regular part of it (0.5: every second point). These are the maps
+            that the released networks are trained on.
+
+        Source: Chen et al. 2016, section 3.2; released ResNet-101 train.prototxt.
+        """
+        inputs = self._pad(to_caffe_input(images))
+        if self.scales == (1.0,):
+            return [self._score(inputs, training, seeds)]
+        scores = [self._score(self._shrink(inputs, s), training, seeds) for s in self.scales]
+        grid = tf.unstack(tf.shape(scores[0])[1:3])
+        zoomed = [scores[0]] + [resize(s, grid) for s in scores[1:]]
+        fused = tf.reduce_max(tf.stack(zoomed), axis=0)
+        trained = [
+            own if (1 / scale).is_integer() else full
+            for scale, own, full in zip(self.scales, scores, zoomed, strict=True)
+        ]
+        return [fused, *trained]
+
+    def _pad(self, inputs):
+        multiple = self.size_multiple
+        rows, columns = ((1 - side) % multiple for side in tf.unstack(tf.shape(inputs)[1:3]))
+        padded = tf.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
+        sides = [None if n is None else n + (1 - n) % multiple for n in inputs.shape[1:3]]
+        return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
+
+    def _shrink(self, inputs, scale: float):
+        if scale == 1.0:
+            return inputs
+        ratio = Fraction(scale).limit_denominator(64)
+        sides = tf.unstack(tf.shape(inputs)[1:3])
+        return resize(
+            inputs, [(n - 1) * ratio.numerator // ratio.denominator + 1 for n in sides]
+        )
+
+    def _score(self, inputs, training, seeds):
+        features = self.trunk(inputs)
+        last = list(features.values())[-1]
+        scores = self.scorer(last, training=training, seeds=seeds)
+        if self.multi_scale is not None:
+            maps = [inputs] + [features[f"pool{i}"] for i in range(1, 5)]
+            scores += self.multi_scale(maps, training=training, seeds=seeds)
+        return scores
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shape of the logits."""
+        return (*input_shape[:3], self.num_classes)
+
+    # === Names ===
+
+    def variables_by_name(self) -> dict[str, object]:
+        """Returns every variable under its Caffe layer's name, such as `conv1_1/kernel`."""
+        owners = {id(v): layer.name for layer in compat.leaf_layers(self) for v in layer.weights}
+        return {f"{owners[id(v)]}/{compat.weight_name(v)}": v for v in self.weights}
+
+
+def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
+    if dataset is None:
+        if num_classes is None:
+            raise ValueError("DeepLab needs num_classes, or a dataset to take it from.")
+        return num_classes
+    known = len(dataset["class_names"])
+    if num_classes not in (None, known):
+        raise ValueError(
+            f"num_classes={num_classes} contradicts the data set {dataset['name']!r} with "
+            f"{known} classes. Leave num_classes out."
+        )
+    return known
+
+
+def _checked_scales(scales) -> tuple[float, ...]:
+    scales = tuple(float(scale) for scale in scales)
+    if not scales or scales[0] != 1.0 or list(scales) != sorted(set(scales), reverse=True):
+        raise ValueError(
+            "scales must start with 1.0 and fall, such as (1.0, 0.75, 0.5). "
+            f"Received: scales={scales}"
+        )
+    return scales

@@ -1,0 +1,6 @@
+"""Training: loss, schedules, optimizers, one step and the loop around it."""
+
+from deeplab_tf.training import schedules
+from deeplab_tf.training.loop import Trainer
+
+__all__ = ["Trainer", "schedules"]

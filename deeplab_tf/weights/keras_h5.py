@@ -1,0 +1,69 @@
+"""Layers of an HDF5 file that Keras wrote, without building the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+
+def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
+    """Reads every layer's arrays in the order in which Keras keeps them.
+
+    Two layouts are understood: the one of the published Keras Applications files and of
+    `model.save("x.h5")` (attributes `layer_names` and `weight_names`), and the one of Keras 3's
+    `model.save_weights("x.weights.h5")` (groups `vars` that carry their layer's name).
+
+    Args:
+        path: the file. Names of the arrays inside it do not matter, their order does.
+
+    Returns:
+        For every layer with weights its arrays: a convolution or dense layer has its kernel, then
+        its bias; batch normalisation has gamma, beta, moving mean and moving variance.
+
+    Raises:
+        ValueError: the file is missing, is no HDF5 file, is cut short, or names no layer.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"weights file not found: {path}")
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            named = "layer_names" in root.attrs
+            layers = _classic_layout(root) if named else _keras3_layout(root)
+    except (OSError, KeyError) as error:
+        raise ValueError(
+            f"{path} cannot be read as an HDF5 file of Keras weights: {error}"
+        ) from error
+    if not layers:
+        raise ValueError(
+            f"{path} names no layer with weights: expected the .h5 file of a Keras Applications"
+            " model (the .weights.h5 files that Keras 2 writes do not carry the names of layers:"
+            " save as .h5 instead)"
+        )
+    return layers
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _classic_layout(root: h5py.Group) -> dict[str, list[np.ndarray]]:
+    groups = {_text(name): root[_text(name)] for name in root.attrs["layer_names"]}
+    layers = {
+        name: [group[_text(weight)][()] for weight in group.attrs.get("weight_names", ())]
+        for name, group in groups.items()
+    }
+    return {name: arrays for name, arrays in layers.items() if arrays}
+
+
+def _keras3_layout(root: h5py.Group) -> dict[str, list[np.ndarray]]:
+    layers = {}
+
+    def visit(path: str, node: h5py.Group | h5py.Dataset) -> None:
+        if path.split("/")[-1] == "vars" and "name" in node.attrs and len(node):
+            layers[_text(node.attrs["name"])] = [node[key][()] for key in sorted(node, key=int)]
+
+    root.visititems(visit)
+    return layers

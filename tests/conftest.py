@@ -1,0 +1,58 @@
+"""What every test session needs: two threads, the stack's name, and no skip that is not listed."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.stack_skips import STACK_SKIPS
+
+STACK = "legacy" if keras.__version__.startswith("2.") else "current"
+_unlisted_skips = set()
+
+
+def pytest_configure():
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+
+
+def pytest_report_header():
+    python = ".".join(map(str, sys.version_info[:3]))
+    return (
+        f"{STACK} stack: Python {python}, TensorFlow {tf.__version__},"
+        f" Keras {keras.__version__}, NumPy {np.__version__}"
+    )
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        reason = STACK_SKIPS[STACK].get(item.nodeid.split("[")[0])
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collectreport(report):
+    if report.skipped:
+        _unlisted_skips.add(report.nodeid)
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped and report.nodeid.split("[")[0] not in STACK_SKIPS[STACK]:
+        _unlisted_skips.add(report.nodeid)
+
+
+def pytest_sessionfinish(session):
+    if _unlisted_skips:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    for test in sorted(_unlisted_skips):
+        terminalreporter.write_line(
+            f"FAILED {test}: skipped, but tests/stack_skips.py does not list it", red=True
+        )

@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.pipeline import evaluation_dataset, example_at, training_dataset
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.synthetic import SyntheticSplit
+
+AUGMENTATION = Augmentation(5, scales=(0.5, 1.0), mirror=True)
+MEAN = (1.0, 2.0, 3.0)
+
+
+class NumberedSplit:
+    """Example i is a picture of the number i."""
+
+    def __init__(self, count):
+        self.spec = DatasetSpec("numbers", ("a", "b"))
+        self.names = [str(i) for i in range(count)]
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        image = tf.fill([6, 6 + tf.cast(index % 2, tf.int32), 3], tf.cast(index, tf.uint8))
+        return {
+            "image": image,
+            "label": tf.cast(image[..., 0], tf.int32) % 2,
+            "name": tf.strings.as_string(index),
+        }
+
+
+def batches(split, micro_batch, augmentation=AUGMENTATION, **options):
+    dataset = training_dataset(split, augmentation, MEAN, micro_batch, **options)
+    return [{key: value.numpy() for key, value in e.items()} for e in dataset]
+
+
+def numbers(element):
+    """Which examples an element holds; every crop of 5 of a picture of 6 keeps its corner."""
+    return element["images"][:, :, 0, 0, 0].astype(int)
+
+
+def assert_same(left, right):
+    assert len(left) == len(right)
+    for one, other in zip(left, right, strict=True):
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+
+
+UNMIRRORED = Augmentation(5, mirror=False)
+
+
+def test_shapes_and_types():
+    elements = batches(NumberedSplit(7), 3, iter_size=2, steps=2)
+    assert len(elements) == 2
+    for element in elements:
+        assert element["images"].shape == (2, 3, 5, 5, 3)
+        assert element["labels"].shape == (2, 3, 5, 5)
+        assert element["seeds"].shape == (2, 3, 2)
+        assert element["images"].dtype == np.float32
+        assert element["labels"].dtype == element["seeds"].dtype == np.int32
+
+
+def test_shapes_are_static():
+    spec = training_dataset(NumberedSplit(7), AUGMENTATION, MEAN, 3, iter_size=2).element_spec
+    assert spec["images"].shape == (2, 3, 5, 5, 3)
+    assert spec["labels"].shape == (2, 3, 5, 5)
+
+
+@pytest.mark.parametrize("iter_size", [1, 3])
+def test_starting_at_a_step_equals_running_through_to_it(iter_size):
+    options = {"iter_size": iter_size, "seed": 5}
+    through = batches(NumberedSplit(11), 2, steps=9, **options)
+    for start in (1, 4, 8):
+        resumed = batches(NumberedSplit(11), 2, start_step=start, steps=9 - start, **options)
+        assert_same(resumed, through[start:])
+
+
+def test_two_runs_are_equal_and_the_seed_matters():
+    first = batches(NumberedSplit(50), 5, steps=4, seed=3)
+    assert_same(first, batches(NumberedSplit(50), 5, steps=4, seed=3))
+    other = batches(NumberedSplit(50), 5, steps=4, seed=4)
+    assert any((numbers(a) != numbers(b)).any() for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 10, 64])
+def test_every_example_once_an_epoch(count):
+    elements = batches(NumberedSplit(count), 1, UNMIRRORED, steps=4 * count)
+    order = np.concatenate([numbers(e).ravel() for e in elements]).reshape(4, count)
+    for epoch in order:
+        assert sorted(epoch) == list(range(count))
+    if count >= 7:
+        assert len({tuple(epoch) for epoch in order}) == 4
+
+
+def test_order_looks_random():
+    order = np.array([int(example_at(tf.constant(p, tf.int64), 240, 0)) for p in range(480)])
+    epochs = order.reshape(2, 240)
+    for epoch in epochs:
+        assert abs(np.corrcoef(epoch, np.arange(240))[0, 1]) < 0.2
+        assert abs(np.corrcoef(epoch[1:], epoch[:-1])[0, 1]) < 0.2
+    assert abs(np.corrcoef(*epochs)[0, 1]) < 0.2
+    assert np.mean(epochs[0] == epochs[1]) < 0.03
+
+
+def test_batches_run_over_the_end_of_an_epoch():
+    elements = batches(NumberedSplit(5), 4, UNMIRRORED, steps=5)
+    order = np.concatenate([numbers(e).ravel() for e in elements]).reshape(4, 5)
+    for epoch in order:
+        assert sorted(epoch) == list(range(5))
+
+
+@pytest.mark.parametrize("iter_size", [1, 2])
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_replicas_share_the_batch_of_one(replicas, iter_size):
+    options = {"iter_size": iter_size, "steps": 3, "start_step": 2}
+    alone = batches(NumberedSplit(30), 4, **options)
+    shared = batches(NumberedSplit(30), 4 // replicas, replicas=replicas, **options)
+    assert len(shared) == 3 * replicas
+    for step, element in enumerate(alone):
+        parts = shared[step * replicas : (step + 1) * replicas]
+        joined = {key: np.concatenate([p[key] for p in parts], axis=1) for key in element}
+        assert_same([joined], [element])
+
+
+@pytest.mark.parametrize("iter_size", [1, 2])
+def test_workers_share_the_replicas_in_order(iter_size):
+    options = {"iter_size": iter_size, "steps": 3, "replicas": 4}
+    everything = batches(NumberedSplit(40), 2, UNMIRRORED, **options)
+    workers = [
+        batches(NumberedSplit(40), 2, UNMIRRORED, worker=worker, workers=2, **options)
+        for worker in range(2)
+    ]
+    for step in range(3):
+        parts = [element for worker in workers for element in worker[2 * step : 2 * step + 2]]
+        assert_same(parts, everything[4 * step : 4 * step + 4])
+    seen = [np.concatenate([numbers(e).ravel() for e in worker]) for worker in workers]
+    if iter_size == 1:  # within the first epoch no example is seen twice
+        assert not set(seen[0]) & set(seen[1])
+
+
+def test_repeated_examples_get_new_crops_and_seeds():
+    elements = batches(NumberedSplit(1), 1, steps=200)
+    seeds = {tuple(e["seeds"].ravel()) for e in elements}
+    assert len(seeds) == 200
+    assert len({e["images"].tobytes() for e in elements}) > 1
+
+
+def test_training_goes_on_for_ever_by_default():
+    dataset = training_dataset(NumberedSplit(3), AUGMENTATION, MEAN, 2, start_step=10**6)
+    assert dataset.cardinality().numpy() > 10**12
+    assert len(list(dataset.take(5))) == 5
+
+
+def test_evaluation_is_in_order_and_whole():
+    split = SyntheticSplit("val", examples=6)
+    elements = list(evaluation_dataset(split))
+    assert [e["name"].numpy().decode() for e in elements] == split.names
+    for index, element in enumerate(elements):
+        np.testing.assert_array_equal(element["image"], split.load(index)["image"])
+        np.testing.assert_array_equal(element["label"], split.load(index)["label"])
+    assert len(list(evaluation_dataset(split, limit=4))) == 4
+    assert len(list(evaluation_dataset(split, limit=99))) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"iter_size": 0}, "iter_size"),
+        ({"replicas": 3, "workers": 2}, "replicas=3"),
+        ({"replicas": 2, "workers": 2, "worker": 2}, "worker=2"),
+    ],
+)
+def test_counts_that_do_not_fit(options, word):
+    with pytest.raises(ValueError, match=word):
+        training_dataset(NumberedSplit(3), AUGMENTATION, MEAN, 2, **options)

@@ -1,0 +1,223 @@
+import dataclasses
+import inspect
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.layers.dense_crf import DenseCRF
+from tests.crf.oracle import scene, softmax
+from tests.crf.test_parameters import NON_DEFAULT
+
+SIZE = (18, 26)
+SMALL = {"implementation": "pydensecrf", "bilateral_sigma_xy": 20.0, "iterations": 4}
+
+
+def batch(count=3, size=SIZE):
+    images, logits = zip(*(scene(*size, seed) for seed in range(count)), strict=True)
+    return np.stack(logits), np.stack(images)
+
+
+def singles(logits, images):
+    pairs = zip(logits, images, strict=True)
+    return np.stack([mean_field(logits=x, image=y, **SMALL) for x, y in pairs])
+
+
+def test_arguments_and_defaults_are_those_of_the_parameters():
+    arguments = inspect.signature(DenseCRF).parameters
+    for field in dataclasses.fields(CrfParameters):
+        assert arguments[field.name].default == field.default
+    assert len(arguments) == len(dataclasses.fields(CrfParameters)) + 1  # and **kwargs
+
+
+def test_a_batch_equals_single_images():
+    logits, images = batch()
+    refined = DenseCRF(**SMALL)((logits, images)).numpy()
+    np.testing.assert_array_equal(refined, singles(logits, images))
+    assert refined.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [tf.uint8, tf.int32, tf.float16, tf.float32, tf.float64])
+def test_dtypes_of_images_do_not_matter(dtype):
+    logits, images = batch(1)
+    layer = DenseCRF(**SMALL)
+    refined = layer((tf.constant(logits), tf.cast(images, dtype)))
+    np.testing.assert_array_equal(refined, layer((logits, images)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_computes_in_float32_under_mixed_precision(dtype):
+    logits, images = batch(1)
+    half = tf.cast(logits, dtype)
+    keras.mixed_precision.set_global_policy(f"mixed_{dtype}")
+    try:
+        refined = DenseCRF(**SMALL)((half, images))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert refined.dtype == tf.float32
+    np.testing.assert_array_equal(refined, singles(tf.cast(half, tf.float32).numpy(), images))
+
+
+def test_from_probabilities():
+    logits, images = batch(2)
+    probabilities = softmax(logits)
+    refined = DenseCRF(from_probabilities=True, **SMALL)((probabilities, images))
+    wanted = mean_field(probabilities=probabilities[1], image=images[1], **SMALL)
+    np.testing.assert_allclose(refined[1], wanted, atol=1e-4)
+
+
+def test_only_the_valid_part_is_refined():
+    logits, images = batch()
+    sizes = np.array([[11, 26], [18, 9], [0, 5]], np.int32)
+    layer = DenseCRF(**SMALL)
+    refined = layer((logits, images), valid=sizes).numpy()
+    wanted = softmax(logits)
+    for i, (h, w) in enumerate(sizes[:2]):
+        wanted[i, :h, :w] = mean_field(logits=logits[i, :h, :w], image=images[i, :h, :w], **SMALL)
+    np.testing.assert_allclose(refined, wanted, atol=1e-6)
+
+    # Nothing flows in: other padding, same answer inside.
+    for i, (h, w) in enumerate(sizes):
+        inside = np.zeros(SIZE, bool)
+        inside[:h, :w] = True
+        logits[i][~inside] = 50.0
+        images[i][~inside] = 255
+    changed = layer((logits, images), valid=sizes).numpy()
+    for i, (h, w) in enumerate(sizes):
+        np.testing.assert_array_equal(changed[i, :h, :w], refined[i, :h, :w])
+
+
+def test_inside_a_function_static_shapes_are_kept():
+    logits, images = batch(2)
+    layer = DenseCRF(**SMALL)
+    shapes = []
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 5], tf.float32),
+            tf.TensorSpec([None, 18, None, 3], tf.uint8),
+        ]
+    )
+    def refine(x, y):
+        refined = layer((x, y))
+        shapes.append(refined.shape.as_list())
+        return refined
+
+    np.testing.assert_array_equal(refine(logits, images), singles(logits, images))
+    assert shapes == [[None, 18, None, 5]]
+    assert layer.compute_output_shape([(None, 4, 5, 2), (None, 4, 5, 3)]) == (None, 4, 5, 2)
+
+
+def test_no_gradient_passes():
+    logits, images = batch(1)
+    x = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(DenseCRF(**SMALL)((x, images)) ** 2)
+    assert tape.gradient(loss, x) is None
+
+
+def functional_model():
+    scores = keras.Input((None, None, 5), name="scores")
+    images = keras.Input((None, None, 3), name="images", dtype="uint8")
+    sizes = keras.Input((2,), name="sizes", dtype="int32")
+    refined = DenseCRF(**SMALL, compatibility=[1, 1, 1, 1, 0.5])((scores, images), valid=sizes)
+    return keras.Model([scores, images, sizes], refined)
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf_tests")
+class Refined(keras.Model):
+    def __init__(self, crf=None, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(crf, dict):
+            crf = keras.saving.deserialize_keras_object(crf)
+        self.crf = crf or DenseCRF(**SMALL)
+
+    def call(self, inputs):
+        return self.crf((4.0 * tf.cast(inputs, tf.float32) / 255.0, inputs))
+
+    def get_config(self):
+        crf = keras.saving.serialize_keras_object(self.crf)
+        return {**super().get_config(), "crf": crf}
+
+
+def test_functional_model_round_trip(tmp_path):
+    logits, images = batch(2)
+    inputs = [logits, images, np.array([[18, 26], [10, 12]], np.int32)]
+    model = functional_model()
+    assert model.output_shape == (None, None, None, 5)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(inputs), loaded(inputs))
+    np.testing.assert_array_equal(model(inputs), loaded.predict(inputs, verbose=0))
+
+
+def test_subclassed_model_round_trip(tmp_path):
+    _, images = batch(2)
+    model = Refined(DenseCRF(**{**SMALL, "bilateral_sigma_rgb": 9.0}))
+    before = model(images)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(before, loaded(images))
+    assert loaded.crf.parameters == model.crf.parameters
+
+
+@pytest.mark.slow
+def test_a_fresh_process_loads_the_model(tmp_path):
+    logits, images = batch(1)
+    inputs = [logits, images, np.array([SIZE], np.int32)]
+    model = functional_model()
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "case.npz", *inputs, wanted=model(inputs))
+    script = (
+        "import sys, keras, numpy as np, deeplab_tf.layers.dense_crf\n"
+        "model = keras.models.load_model(sys.argv[1])\n"
+        "case = np.load(sys.argv[2])\n"
+        "got = model([case[f'arr_{i}'] for i in range(3)])\n"
+        "np.testing.assert_array_equal(got, case['wanted'])\n"
+    )
+    files = [tmp_path / "model.keras", tmp_path / "case.npz"]
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, *files], check=True, env=path)
+
+
+def test_config_keeps_every_argument():
+    layer = DenseCRF(**NON_DEFAULT, name="refine")
+    config = layer.get_config()
+    assert {key: config[key] for key in NON_DEFAULT} == NON_DEFAULT
+    copy = DenseCRF.from_config(config)
+    assert copy.parameters == layer.parameters
+    assert copy.get_config() == config
+    assert copy.name == "refine"
+
+
+def test_config_survives_the_flag_of_the_model_around():
+    model = functional_model()
+    model.trainable = True
+    copy = keras.Model.from_config(model.get_config())
+    assert not copy.trainable_variables
+
+
+def test_clear_errors():
+    logits, images = batch(1)
+    with pytest.raises(ValueError, match=r"later release.*implementation='pydensecrf'"):
+        DenseCRF()
+    with pytest.raises(ValueError, match="normalization"):
+        DenseCRF(normalization="both")
+    with pytest.raises(ValueError, match="same size"):
+        DenseCRF(**SMALL)((logits, images[:, 1:]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"valid\[0\]=\(19, 3\)"):
+        DenseCRF(**SMALL)((logits, images), valid=[[19, 3]])
+
+
+def test_a_missing_pydensecrf_is_named_when_the_layer_is_called(monkeypatch):
+    logits, images = batch(1)
+    layer = DenseCRF(**SMALL)
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    with pytest.raises(ImportError, match=r"deeplab_tf\[crf\]"):
+        layer((logits, images))

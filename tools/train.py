@@ -1,0 +1,56 @@
+"""Trains a network.
+
+    python tools/train.py --config=zoo/camvid_vgg16_large_fov.py --data_dir=DATA --workdir=DIR
+
+Running the same command again after an interruption goes on from the last checkpoint.
+Any value of the configuration can be changed: --config.train.steps=100
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from deeplab_tf import cli
+
+CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
+)
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all that the run writes.", required=True)
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["auto", "one", "mirrored", "multi_worker"],
+    "auto: mirrored where there are several GPUs, else one. multi_worker reads TF_CONFIG.",
+)
+LOGICAL_DEVICES = flags.DEFINE_integer(
+    "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs."
+)
+
+
+def main():
+    from deeplab_tf.data import open_split
+    from deeplab_tf.evaluation.evaluate import evaluate, one_line
+    from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.training.loop import Trainer
+    from deeplab_tf.training.strategies import build_strategy
+
+    config = CONFIG.value
+    strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
+    splits = [open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)]
+    if config.data.check:
+        for split in splits:
+            split.check()
+    trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
+
+    def score(model):
+        limit = config.train.eval_limit or None
+        results = evaluate(Predictor(model), splits[1], limit, cli.progress_bar)
+        print(one_line(results))
+        return {"split": config.data.eval_split, **results}
+
+    trainer.run(score)
+    print(f"model: {WORKDIR.value}/model.keras")
+
+
+if __name__ == "__main__":
+    cli.run(main)
