@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from absl import app, flags
+from absl import app, flags, logging
 from tqdm import tqdm
 
 # TensorFlow's own start-up messages would bury the first line that matters.
@@ -23,6 +23,7 @@ def run(main: Callable[[], int | None]):
     """
 
     def guarded(arguments) -> int | None:
+        logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
         if len(arguments) > 1:
             return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
         try:
@@ -84,6 +85,36 @@ def define_crf_flag():
         boolean=True,
     )
     return flags.DEFINE_flag(flag)
+
+
+def define_prediction_flags() -> dict[str, flags.FlagHolder]:
+    """Defines what `Predictor` takes besides the CRF; returns the flags by argument name."""
+    return {
+        "scales": flags.DEFINE_list("scales", ["1"], "Sizes at which a photo is scored."),
+        "flip": flags.DEFINE_bool("flip", False, "Score the mirrored photo too."),
+        "tile": flags.DEFINE_integer("tile", None, "Side of the tiles for large photos."),
+    }
+
+
+def build_predictor(model, crf: bool | str, prediction: dict[str, flags.FlagHolder]):
+    """Builds the predictor that the flags ask for.
+
+    Args:
+        model: a DeepLab.
+        crf: value of --crf.
+        prediction: from `define_prediction_flags`.
+
+    Raises:
+        ValueError: a flag's value is wrong.
+    """
+    from deeplab_tf.evaluation.predictor import Predictor
+
+    values = {name: flag.value for name, flag in prediction.items()}
+    try:
+        values["scales"] = tuple(float(scale) for scale in values["scales"])
+    except ValueError as error:
+        raise ValueError(f"--scales takes numbers such as 0.5,0.75,1 ({error}).") from error
+    return Predictor(model, crf_parameters(crf, model), **values)
 
 
 def crf_parameters(flag_value: bool | str, model) -> dict | None:

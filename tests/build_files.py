@@ -2,7 +2,7 @@
 
     python -m tests.build_files        (or: make build-files)
 
-A string of a test that names a file or folder of `tools` or `zoo` counts as a dependency too,
+A string in `tests` that names a file or folder of `tools` or `zoo` counts as a dependency too,
 since such files are run and not imported.
 """
 
@@ -37,10 +37,11 @@ def _build_file(folder: Path) -> str:
 
 
 def _target(file: Path, smoke: bool) -> str:
-    deps = {_label(other) for other in _imported_files(file)}
+    deps = {_label(other) for other in imported_files(file)}
     if not _is_test(file):
         kind = "py_binary" if "__main__" in _constants(file) else "py_library"
-        return _rule(kind, _name(file), srcs=[file.name], deps=_from(file, deps))
+        data = sorted(_named_targets(file)) if ROOT / "tests" in file.parents else []
+        return _rule(kind, _name(file), srcs=[file.name], data=data, deps=_from(file, deps))
     return _rule(
         "py_test",
         file.stem,
@@ -86,7 +87,7 @@ def _from(file: Path, labels: set[str]) -> list[str]:
     return sorted(short, key=lambda label: (not label.startswith(":"), label))
 
 
-def _imported_files(file: Path) -> Iterator[Path]:
+def imported_files(file: Path) -> Iterator[Path]:
     """Yields the files of this repository that a file imports."""
     for node in ast.walk(_parsed(file)):
         if isinstance(node, ast.Import):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.spec import DataError
@@ -50,7 +50,8 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
     Raises:
         DataError: when the file cannot be read; the message names it.
     """
-    return apply_orientation(read_image(path), read_orientation(path))
+    orientation = read_orientation(path)
+    return apply_orientation(read_image(path), orientation)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -76,11 +77,17 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_orientation(path: str | os.PathLike) -> int:
-    """The EXIF orientation of a file, 1 (upright) where it has none or no readable one."""
+    """The EXIF orientation of a file, 1 (upright) where it has none or no readable one.
+
+    Raises:
+        DataError: when the picture is so large that Pillow takes it for an attack.
+    """
     try:
         with Image.open(path) as picture:
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError):
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: too large ({error}).") from None
+    except (OSError, ValueError, SyntaxError):
         return 1
     return orientation if orientation in range(1, 9) else 1
 

@@ -93,15 +93,16 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
     height, width = _SIZES[split][index % len(_SIZES[split])]
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    colors = [rng.uniform(45, 210, 3)]
+    colors, centers = [rng.uniform(45, 210, 3)], []
     slope = rng.uniform(-12, 12, (2, 3))
     image = colors[0] + (y / height - 0.5)[..., None] * slope[0]
     image += (x / width - 0.5)[..., None] * slope[1]
     label = np.zeros((height, width), np.uint8)
     for _ in range(rng.integers(2, 5)):
         kind = int(rng.integers(1, len(_CLASS_NAMES)))
-        colors.append(_other_color(rng, colors))
-        distance = _outline_distance(kind, x, y, rng)
+        colors.append(_farthest(rng.uniform(45, 210, (8, 3)), colors))
+        centers.append(_farthest(rng.uniform(14, (width - 14, height - 14), (4, 2)), centers))
+        distance = _outline_distance(kind, x - centers[-1][0], y - centers[-1][1], rng)
         texture = rng.uniform(*_CONTRAST) * _texture(kind, x, y, rng)
         cover = np.clip(0.5 - distance, 0, 1)[..., None]
         image += cover * (colors[-1] + texture[..., None] - image)
@@ -111,10 +112,11 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     return np.clip(image.round(), 0, 255).astype(np.uint8), label
 
 
-def _other_color(rng: np.random.Generator, colors: list[np.ndarray]) -> np.ndarray:
-    """Of a few random colours the one that differs most from those in the picture."""
-    candidates = rng.uniform(45, 210, (8, 3))
-    gaps = np.linalg.norm(candidates[:, None] - np.array(colors)[None], axis=-1)
+def _farthest(candidates: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+    """Of a few random colours or places the one that differs most from those in the picture."""
+    if not others:
+        return candidates[0]
+    gaps = np.linalg.norm(candidates[:, None] - np.array(others)[None], axis=-1)
     return candidates[gaps.min(1).argmax()]
 
 
@@ -125,11 +127,9 @@ def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.
 def _outline_distance(
     kind: int, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Distance of every pixel to the outline of a randomly placed shape, negative inside."""
-    height, width = x.shape
+    """Distance of every pixel to the outline of a shape around (0, 0), negative inside."""
     radius = rng.uniform(16, 28)
-    center = rng.uniform(14, width - 14), rng.uniform(14, height - 14)
-    u, v = _turned(x - center[0], y - center[1], rng.uniform(0, 2 * np.pi))
+    u, v = _turned(x, y, rng.uniform(0, 2 * np.pi))
     if kind == 1:
         return np.hypot(u, v) - radius
     u_size, v_size = np.abs(u), np.abs(v)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 
+import keras
+
 
 class ConfigFromArguments:
     """Mixin whose `get_config` returns every constructor argument from the attribute of its name.
@@ -16,4 +18,5 @@ class ConfigFromArguments:
         parameters = inspect.signature(type(self).__init__).parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         arguments = {name: getattr(self, name) for name in names if name != "self"}
-        return {**super().get_config(), **arguments}
+        # Not super(): the Model of Keras 2 leaves out its own name and dtype.
+        return {**keras.layers.Layer.get_config(self), **arguments}

@@ -133,7 +133,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         # Variables exist from the start, so that weights can be loaded at once.
         self(tf.zeros([1, 1, 1, 3]))
 
-    # === Sizes ===
+    # === Facts about inputs and outputs ===
 
     @property
     def size_multiple(self) -> int:
@@ -148,6 +148,13 @@ class DeepLab(ConfigFromArguments, keras.Model):
             return [self.output_stride]
         own_grid = [int(1 / s) if (1 / s).is_integer() else 1 for s in self.scales]
         return [self.output_stride * factor for factor in (1, *own_grid)]
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The data set that the model was made for; unnamed classes if it carries none."""
+        if self.dataset:
+            return DatasetSpec.from_dict(self.dataset)
+        return DatasetSpec("unknown", tuple(f"class {i}" for i in range(self.num_classes)))
 
     @property
     def mean_rgb(self) -> tuple[float, float, float]:

@@ -138,12 +138,13 @@ def test_every_choice_happens_and_only_the_seed_decides():
     rows, columns = np.mgrid[:12, :12]
     image = np.stack([rows, columns, rows * 0], -1).astype(np.uint8)
     label = (rows * 0).astype(np.uint8)
-    in_graph = tf.function(augment)
+    augmentation, in_graph = Augmentation(10), tf.function(augment)
+    image, label = tf.constant(image), tf.constant(label)
     seen = set()
-    for number in range(400):
+    for number in range(200):
         seed = tf.constant([number, 1], tf.int64)
-        crop, _ = in_graph(image, label, seed, Augmentation(10), MEAN)
-        again, _ = augment(image, label, seed, Augmentation(10), MEAN)
+        crop, _ = in_graph(image, label, seed, augmentation, MEAN)
+        again, _ = in_graph(image, label, seed, augmentation, MEAN)
         np.testing.assert_array_equal(crop, again)
         mirrored = bool(crop[0, 0, 1] > crop[0, -1, 1])
         seen.add((int(crop[0, 0, 0]), int(min(crop[0, 0, 1], crop[0, -1, 1])), mirrored))
@@ -156,11 +157,11 @@ def test_scales_are_drawn_evenly():
     augmentation = Augmentation(16, scales=(0.5, 1.0, 2.0), mirror=False)
     sizes = [
         int(np.sum(in_graph(image, label, tf.constant([n, 0]), augmentation, MEAN)[1][0] == 0))
-        for n in range(600)
+        for n in range(300)
     ]
     counts = [sizes.count(size) for size in (4, 8, 16)]
-    assert sum(counts) == 600
-    assert min(counts) > 150
+    assert sum(counts) == 300
+    assert min(counts) > 70
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,11 @@ def test_orientation_of_label_maps(orientation):
     turned = apply_orientation(label, orientation)
     assert turned.shape == ((2, 3) if orientation < 5 else (3, 2))
     np.testing.assert_array_equal(turned, apply_orientation(label[..., None], orientation)[..., 0])
+
+
+def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "huge.png"
+    path.write_bytes(encoded(picture(), "PNG"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(DataError, match=r"huge\.png: too large"):
+        read_upright(path)

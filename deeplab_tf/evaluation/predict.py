@@ -1,0 +1,131 @@
+"""Labels files: plans what is written where, then does it picture by picture."""
+
+from __future__ import annotations
+
+import glob
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.image import read_upright
+from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+from deeplab_tf.evaluation.predictor import Predictor
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+class Job(NamedTuple):
+    """One picture to label.
+
+    Attributes:
+        source: the picture.
+        target: the label PNG to write.
+    """
+
+    source: Path
+    target: Path
+
+    @property
+    def overlay(self) -> Path:
+        """The picture with its labels over it."""
+        return self.target.with_name(f"{self.target.stem}_overlay.png")
+
+
+def plan_jobs(source: str, output) -> list[Job]:
+    """Finds the pictures of a file, a folder (with its sub-folders) or a pattern.
+
+    Args:
+        source: what to label.
+        output: folder for the label PNGs; sub-folders of a source folder are kept.
+
+    Returns:
+        The jobs, sorted by source.
+
+    Raises:
+        ValueError: there are no pictures, two would write the same file, or the output folder is
+            the input folder.
+    """
+    root, pictures = _find_pictures(source)
+    output = Path(output)
+    if output.resolve() == root.resolve():
+        raise ValueError(f"--output is the folder of the pictures ({output}); give another one.")
+    if not pictures:
+        raise ValueError(f"{source}: no pictures ({', '.join(SUFFIXES)}) found.")
+    jobs = [Job(p, (output / p.relative_to(root)).with_suffix(".png")) for p in pictures]
+    writers: dict[Path, Path] = {}
+    for job in jobs:
+        for written in (job.target, job.overlay):
+            other = writers.setdefault(written, job.source)
+            if other != job.source:
+                raise ValueError(f"{other} and {job.source} would both write {written}.")
+    return jobs
+
+
+def _find_pictures(source: str) -> tuple[Path, list[Path]]:
+    path = Path(source)
+    if path.is_dir():
+        found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        return path, sorted(found)
+    if path.exists():
+        return path.parent, [path]
+    # Sub-folders are kept below the folder in front of the first wildcard.
+    wild = next((i for i, part in enumerate(path.parts) if glob.has_magic(part)), 0)
+    matches = sorted(Path(p) for p in glob.glob(source, recursive=True))
+    pictures = [p for p in matches if p.is_file() and p.suffix.lower() in SUFFIXES]
+    return Path(*path.parts[:wild]), pictures
+
+
+def predict_files(
+    predictor: Predictor,
+    spec: DatasetSpec,
+    jobs: Iterable[Job],
+    overlay: bool = False,
+) -> list[str]:
+    """Labels pictures; a broken one does not stop the others.
+
+    Args:
+        predictor: what labels.
+        spec: gives the palette.
+        jobs: from `plan_jobs`, wrapped in a progress bar if wanted.
+        overlay: also writes the picture with its labels over it.
+
+    Returns:
+        One line for every picture that could not be read.
+    """
+    palette, problems = palette_bytes(spec), []
+    for job in jobs:
+        try:
+            image = read_upright(job.source)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        labels = predictor(image)
+        write_atomically(job.target, encode_label(labels, palette))
+        if overlay:
+            write_atomically(job.overlay, encode_overlay(image, labels, palette))
+    return problems
+
+
+def encode_overlay(image, labels, palette: bytes, opacity: float = 0.5) -> bytes:
+    """Paints labels over a picture.
+
+    Args:
+        image: uint8 RGB [H, W, 3].
+        labels: uint8 [H, W].
+        palette: 768 bytes, from `palette_bytes`.
+        opacity: 0 shows the picture only, 1 the colours only.
+
+    Returns:
+        The bytes of an RGB PNG.
+    """
+    colors = np.frombuffer(palette, np.uint8).reshape(256, 3)[labels]
+    mixed = (1 - opacity) * image + opacity * colors
+    buffer = io.BytesIO()
+    Image.fromarray(np.round(mixed).astype(np.uint8)).save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplab_tf
+from deeplab_tf.data.png import read_label
+from deeplab_tf.data.spec import DatasetSpec, palette_bytes
+from deeplab_tf.evaluation.predict import encode_overlay, plan_jobs, predict_files
+
+SPEC = DatasetSpec("three", ("sky", "road", "tree"))
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return deeplab_tf.Predictor(deeplab_tf.DeepLab(dataset=SPEC, width=0.05))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "deep" / "er").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, [20, 31, 3], np.uint8)
+    Image.fromarray(pixels).save(folder / "a.jpg")
+    Image.fromarray(pixels).convert("L").save(folder / "deep" / "grey.PNG")
+    Image.fromarray(pixels).convert("CMYK").save(folder / "deep" / "er" / "cmyk.jpeg")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_folder_keeps_its_sub_folders(photos, tmp_path):
+    jobs = plan_jobs(str(photos), tmp_path / "out")
+    targets = [job.target.relative_to(tmp_path / "out").as_posix() for job in jobs]
+    assert targets == ["a.png", "deep/er/cmyk.png", "deep/grey.png"]
+
+
+def test_a_file_and_a_pattern(photos, tmp_path):
+    (job,) = plan_jobs(str(photos / "a.jpg"), tmp_path / "out")
+    assert job.target == tmp_path / "out" / "a.png"
+    jobs = plan_jobs(f"{photos}/**/*.jp*g", tmp_path / "out")
+    assert [job.target for job in jobs] == [
+        tmp_path / "out" / "a.png",
+        tmp_path / "out" / "deep" / "er" / "cmyk.png",
+    ]
+
+
+def test_two_writers_of_one_file_are_refused(photos, tmp_path):
+    Image.new("RGB", (3, 3)).save(photos / "a.png")
+    with pytest.raises(ValueError, match=r"a\.jpg and .*a\.png would both write"):
+        plan_jobs(str(photos), tmp_path / "out")
+
+
+def test_a_picture_named_like_an_overlay_is_refused(photos, tmp_path):
+    Image.new("RGB", (3, 3)).save(photos / "a_overlay.jpg")
+    with pytest.raises(ValueError, match="would both write"):
+        plan_jobs(str(photos), tmp_path / "out")
+
+
+@pytest.mark.parametrize("source", ["", "a.jpg"])
+def test_output_in_the_input_folder_is_refused(photos, source):
+    with pytest.raises(ValueError, match="give another one"):
+        plan_jobs(str(photos / source), photos)
+
+
+def test_nothing_found(tmp_path):
+    with pytest.raises(ValueError, match="no pictures"):
+        plan_jobs(str(tmp_path / "nowhere"), tmp_path / "out")
+
+
+def test_files_hold_the_predictors_labels(photos, tmp_path, predictor):
+    jobs = plan_jobs(str(photos), tmp_path / "out")
+    assert predict_files(predictor, SPEC, jobs, overlay=True) == []
+    for job in jobs:
+        image = deeplab_tf.data.read_upright(job.source)
+        np.testing.assert_array_equal(read_label(job.target), predictor(image))
+        with Image.open(job.target) as label, Image.open(job.overlay) as overlay:
+            assert label.mode == "P"
+            assert bytes(label.getpalette()) == palette_bytes(SPEC)
+            assert overlay.size == label.size == image.shape[1::-1]
+
+
+def test_a_broken_file_does_not_stop_the_others(photos, tmp_path, predictor):
+    (photos / "b.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
+    jobs = plan_jobs(str(photos), tmp_path / "out")
+    (problem,) = predict_files(predictor, SPEC, jobs)
+    assert "b.jpg" in problem
+    assert [job.target.exists() for job in jobs] == [True, False, True, True]
+
+
+def test_orientation_is_applied(tmp_path, predictor):
+    pixels = np.random.default_rng(1).integers(0, 256, [20, 31, 3], np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "in" / "turned.jpg", exif=exif)
+    (job,) = jobs = plan_jobs(str(tmp_path / "in"), tmp_path / "out")
+    assert predict_files(predictor, SPEC, jobs) == []
+    assert read_label(job.target).shape == (31, 20)
+
+
+def test_overlay_mixes_picture_and_colours(tmp_path):
+    image = np.full([2, 2, 3], 100, np.uint8)
+    labels = np.array([[0, 1], [2, 1]], np.uint8)
+    (tmp_path / "o.png").write_bytes(encode_overlay(image, labels, palette_bytes(SPEC), 0.25))
+    mixed = np.asarray(Image.open(tmp_path / "o.png"))
+    expected = 0.75 * 100 + 0.25 * np.array(SPEC.palette)[labels]
+    np.testing.assert_array_equal(mixed, np.round(expected))

@@ -1,0 +1,32 @@
+import pytest
+
+from tests.build_files import ROOT, imported_files
+
+# docs/architecture.md: a folder imports only from itself and from those before it.
+FLOW = (
+    "compat.py",
+    "data",
+    "crf",
+    "layers",
+    "backbones",
+    "models",
+    "weights",
+    "evaluation",
+    "training",
+    "export",
+)
+PACKAGE = ROOT / "deeplab_tf"
+
+
+@pytest.mark.parametrize("place", FLOW)
+def test_imports_follow_the_flow(place):
+    allowed = FLOW[: FLOW.index(place) + 1]
+    found = PACKAGE / place
+    for file in [found] if found.is_file() else sorted(found.glob("**/*.py")):
+        for other in imported_files(file):
+            assert other.relative_to(PACKAGE).parts[0] in allowed, f"{file} imports {other}"
+
+
+def test_every_folder_has_its_place():
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders <= set(FLOW)

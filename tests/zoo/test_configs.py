@@ -1,0 +1,203 @@
+import ast
+import re
+from typing import NamedTuple
+
+import pytest
+
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.models.presets import MSC_SCALES
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.recipes import RECIPES, recipe_config
+from tests.build_files import ROOT
+from tests.zoo.loading import NAMES, load_config
+
+
+class Training(NamedTuple):
+    policy: str
+    learning_rate: float
+    steps: int
+    batch_size: int
+    iter_size: int
+    normalize: str
+    scales: tuple
+
+
+V1 = Training("step", 1e-3, 6000, 30, 1, "valid", (1.0,))
+V2_VGG = Training("poly", 1e-3, 20000, 10, 1, "valid", (1.0,))
+V2_RESNET = Training("poly", 2.5e-4, 20000, 1, 10, "caffe", (0.5, 0.75, 1.0, 1.25, 1.5))
+
+# w1, sigma alpha, sigma beta, w2, sigma gamma.
+NOT_PUBLISHED = RESNET_CRF = (4, 67, 3, 3, 1)
+LARGE_FOV_CRF = (4, 121, 5, 3, 3)
+
+# Name -> training, CRF, backbone and head, and what the header must promise.
+PUBLISHED = {
+    "voc12_vgg16_large_fov_v1": (V1, LARGE_FOV_CRF, "vgg16", "large_fov", "62.25", "67.64"),
+    "voc12_vgg16_large_fov": (V2_VGG, LARGE_FOV_CRF, "vgg16", "large_fov", "65.76", "69.84"),
+    "voc12_vgg16_7x7": (V1, NOT_PUBLISHED, "vgg16", "large_fov", "64.38", "67.64"),
+    "voc12_vgg16_4x4": (V1, NOT_PUBLISHED, "vgg16", "large_fov", "63.41", "67.14"),
+    "voc12_vgg16_msc": (V1, (4, 83, 5, 3, 3), "vgg16", "large_fov", "64.21", "68.70"),
+    "voc12_vgg16_aspp_s": (V2_VGG, NOT_PUBLISHED, "vgg16", "aspp_s", "66.98", "69.73"),
+    "voc12_vgg16_aspp_l": (V2_VGG, (4, 65, 3, 2, 2), "vgg16", "aspp_l", "68.96", "71.57"),
+    "voc12_resnet101_fc": (V2_RESNET, RESNET_CRF, "resnet101", "fc", "74.87"),
+    "voc12_resnet101_large_fov": (V2_RESNET, RESNET_CRF, "resnet101", "large_fov", "75.54"),
+    "voc12_resnet101_aspp_l": (V2_RESNET, RESNET_CRF, "resnet101", "aspp_l", "76.35", "77.69"),
+    "context_resnet101_aspp_l": (V2_RESNET, NOT_PUBLISHED, "resnet101", "aspp_l", "44.7", "45.7"),
+    "person_part_resnet101": (V2_RESNET, NOT_PUBLISHED, "resnet101", "fc", "64.40", "64.94"),
+    "cityscapes_resnet101_aspp_l": (
+        V2_RESNET, NOT_PUBLISHED, "resnet101", "aspp_l", "71.0", "71.4",
+    ),
+}  # fmt: skip
+FIELDS_OF_VIEW = {  # kernel, rate and channels of fc6
+    "voc12_vgg16_7x7": (7, 4, 4096),
+    "voc12_vgg16_4x4": (4, 8, 4096),
+    "voc12_vgg16_large_fov": (3, 12, 1024),
+}
+
+
+def keys(config):
+    return {section: sorted(values) for section, values in config.to_dict().items()}
+
+
+def header(name):
+    return ast.get_docstring(ast.parse((ROOT / f"zoo/{name}.py").read_text()))
+
+
+def factor(pairs, name):
+    return next((value for pattern, value in pairs if re.fullmatch(pattern, name)), 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keys_are_those_of_base_config(name):
+    assert keys(load_config(name)) == keys(base_config("vgg16_large_fov"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_crf_parameters_are_valid(name):
+    CrfParameters.from_dict(load_config(name).crf.to_dict())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_header_has_the_command_the_cost_and_the_score(name):
+    assert f"python tools/train.py --config=zoo/{name}.py --data_dir=" in header(name)
+    assert re.search(r"^Cost: \S", header(name), re.MULTILINE)
+    assert re.search(r"^Expected: \S", header(name), re.MULTILINE)
+
+
+def test_every_published_variant_is_there():
+    assert set(PUBLISHED) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_header_has_score_sources_and_what_is_not_given(name):
+    for part in ("Sources", "Not given", "Weights"):
+        assert re.search(rf"^{part}: \S", header(name), re.MULTILINE), part
+    expected = re.search(r"^Expected: .*?^\w", header(name), re.MULTILINE | re.DOTALL)[0]
+    assert "Chen et al." in expected and "table" in expected
+    for score in PUBLISHED[name][4:]:
+        assert score in expected
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_training_values_are_the_published_ones(name):
+    config, wanted = load_config(name), PUBLISHED[name][0]
+    train = config.train
+    scales = config.data.scales
+    assert Training(*(train[key] for key in Training._fields[:-1]), scales) == wanted
+    assert (train.weight_decay, train.optimizer) == (5e-4, "SGD")
+    assert train.optimizer_args == "momentum=0.9"
+    assert train.power == 0.9 if train.policy == "poly" else train.step_size == 2000
+    assert (config.data.crop_size, config.data.mirror, config.data.scale_range) == (321, True, ())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_splits_are_the_released_ones(name):
+    data = load_config(name).data
+    wanted = "train_aug" if name.startswith("voc12") else "train"
+    assert (data.train_split, data.eval_split) == (wanted, "val")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_crf_is_the_published_one(name):
+    crf = load_config(name).crf
+    names = ("bilateral_weight", "bilateral_sigma_xy", "bilateral_sigma_rgb",
+             "gaussian_weight", "gaussian_sigma_xy")  # fmt: skip
+    assert tuple(crf[key] for key in names) == PUBLISHED[name][1]
+    assert (crf.iterations, crf.normalization) == (10, "after")
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_network_is_the_published_one(name):
+    model = load_config(name).model
+    assert (model.backbone, model.head) == PUBLISHED[name][2:4]
+    one_scale = model.backbone == "vgg16" or name.startswith("cityscapes")
+    assert model.scales == ((1.0,) if one_scale else MSC_SCALES)
+    assert (model.output_stride, model.width, model.dropout) == (8, 1.0, 0.5)
+    assert model.msc_features == (name == "voc12_vgg16_msc")
+
+
+@pytest.mark.parametrize("name", FIELDS_OF_VIEW)
+def test_fields_of_view_are_those_of_the_table(name):
+    model = load_config(name).model
+    assert (model.fc6_kernel, model.fc6_rate, model.fc6_filters) == FIELDS_OF_VIEW[name]
+
+
+@pytest.mark.parametrize("config, variable, rate, decay", [
+    ("voc12_vgg16_large_fov", "conv1_1/kernel", 1, 1),
+    ("voc12_vgg16_large_fov", "conv5_3/bias", 2, 0),
+    ("voc12_vgg16_large_fov", "fc6/bias", 2, 0),
+    ("voc12_vgg16_large_fov", "fc8/kernel", 10, 1),
+    ("voc12_vgg16_aspp_l", "fc7_4/kernel", 1, 1),
+    ("voc12_vgg16_aspp_l", "fc8_4/bias", 20, 0),
+    ("voc12_vgg16_msc", "msc0_conv1/bias", 2, 0),
+    ("voc12_vgg16_msc", "msc4_fc8/kernel", 10, 1),
+    ("voc12_resnet101_fc", "fc1/kernel", 10, 1),
+    ("voc12_resnet101_aspp_l", "res4b22_branch2b/kernel", 1, 1),
+    ("voc12_resnet101_aspp_l", "fc1_c3/bias", 20, 0),
+])  # fmt: skip
+def test_multipliers_are_the_released_ones(config, variable, rate, decay):
+    train = load_config(config).train
+    assert factor(train.rate_multipliers, variable) == rate
+    assert factor(train.decay_multipliers, variable) == decay
+
+
+def test_values_can_be_changed_on_the_command_line():
+    flags = (
+        "--config.train.batch_size=10",
+        "--config.train.iter_size=3",
+        "--config.model.weights=FILE.h5",
+        '--config.train.rate_multipliers=(("(?!msc).*",0),("msc._fc8/bias",20))',
+    )
+    config = load_config("voc12_vgg16_msc", *flags)
+    assert (config.train.batch_size, config.train.iter_size) == (10, 3)
+    assert config.model.weights == "FILE.h5"
+    assert factor(config.train.rate_multipliers, "fc8/kernel") == 0
+    assert factor(config.train.rate_multipliers, "msc0_fc8/bias") == 20
+
+
+def test_unknown_key_names_the_nearest():
+    config = load_config("voc12_vgg16_large_fov")
+    with pytest.raises(AttributeError, match='Did you mean "learning_rate"'):
+        config.train.learning_rat = 1.0
+    with pytest.raises(KeyError, match="crop_size"):
+        config.data.update(crop_sizes=321)
+    with pytest.raises(KeyError, match="train"):
+        config.update({"trian": {"steps": 1}})
+
+
+def test_wrong_type_names_the_key():
+    config = load_config("voc12_vgg16_large_fov")
+    with pytest.raises(TypeError, match="learning_rate"):
+        config.train.learning_rate = "fast"
+    with pytest.raises(TypeError, match="steps"):
+        config.train.update(steps=1.5)
+    with pytest.raises(TypeError, match="scales"):
+        config.data.scales = 1.0
+
+
+def test_unknown_preset_and_recipe_name_the_known():
+    with pytest.raises(ValueError, match=r"vgg16_large_fov.*Received: 'vgg17'"):
+        base_config("vgg17")
+    with pytest.raises(ValueError, match=r"v2_resnet101.*Received: 'v3'"):
+        recipe_config("vgg16_large_fov", "v3")
+    assert set(RECIPES) == {"v1_vgg16", "v2_vgg16", "v2_resnet101"}

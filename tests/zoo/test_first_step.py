@@ -1,0 +1,47 @@
+import functools
+import json
+import tempfile
+from pathlib import Path
+
+import ml_collections
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.training.loop import Trainer
+from tests.zoo.loading import NAMES, load_config
+
+
+@pytest.fixture(autouse=True)
+def eager():
+    # Tracing ResNet-101 at three scales costs far more than one small step.
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def shrink(config):
+    """The same network and training, small enough for a test."""
+    config.model.update(width=0.02, weights="random")
+    config.data.update(crop_size=33, train_split="train")
+    config.train.update(steps=1, batch_size=2, iter_size=1)
+    return config
+
+
+@functools.cache
+def logged_losses(config_text):
+    """Trains one step; configs that are equal once they are small train together."""
+    with tempfile.TemporaryDirectory() as workdir:
+        config = ml_collections.ConfigDict(json.loads(config_text))
+        Trainer(config, SyntheticSplit("train", 2), workdir, say=lambda line: None).run()
+        lines = Path(workdir, "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_first_step_has_a_finite_loss(name):
+    config = shrink(load_config(name))
+    losses = logged_losses(json.dumps(config.to_dict(), sort_keys=True))
+    assert len(losses) == 1 and np.isfinite(losses[0]) and losses[0] > 0

@@ -1,0 +1,49 @@
+"""Scores a trained model on a split, before and after the CRF in one pass.
+
+    python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from deeplab_tf import cli
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
+MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
+)
+SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
+LIMIT = flags.DEFINE_integer("limit", None, "So many pictures only, spread evenly.", lower_bound=1)
+OUTPUT = flags.DEFINE_string(
+    "output", None, "Folder for metrics.json; WORKDIR/eval-SPLIT if left out."
+)
+CRF = cli.define_crf_flag()
+PREDICTION = cli.define_prediction_flags()
+
+
+def main():
+    from deeplab_tf.data import open_split
+    from deeplab_tf.data.files import write_atomically
+    from deeplab_tf.evaluation.evaluate import evaluate, format_table
+    from deeplab_tf.models.loading import load_model
+
+    if (WORKDIR.value is None) == (MODEL.value is None):
+        raise ValueError("Give either --workdir or --model.")
+    model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
+    output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
+    split = open_split(DATA_DIR.value, SPLIT.value)
+    split.check(LIMIT.value)
+    model = load_model(model_file)
+    predictor = cli.build_predictor(model, CRF.value, PREDICTION)
+    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar)
+    print(format_table(results))
+    text = json.dumps({"split": SPLIT.value, **results}, indent=2) + "\n"
+    write_atomically(output / "metrics.json", text.encode())
+    print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,35 @@
+"""Labels photos: writes an indexed PNG for every picture.
+
+    python tools/predict.py --model=DIR/model.keras --input=PHOTOS --output=DIR --crf --overlay
+"""
+
+import sys
+
+from absl import flags
+
+from deeplab_tf import cli
+
+MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
+INPUT = flags.DEFINE_string("input", None, "A picture, a folder or a pattern.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Folder for the label PNGs.", required=True)
+OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
+CRF = cli.define_crf_flag()
+PREDICTION = cli.define_prediction_flags()
+
+
+def main():
+    from deeplab_tf.evaluation.predict import plan_jobs, predict_files
+    from deeplab_tf.models.loading import load_model
+
+    jobs = plan_jobs(INPUT.value, OUTPUT.value)
+    model = load_model(MODEL.value)
+    predictor = cli.build_predictor(model, CRF.value, PREDICTION)
+    problems = predict_files(predictor, model.spec, cli.progress_bar(jobs), OVERLAY.value)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{len(jobs) - len(problems)} of {len(jobs)} pictures labelled: {OUTPUT.value}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,32 @@
+"""Prints what `make quickstart` reached: scores before and after the CRF, and where things lie."""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from deeplab_tf import cli
+
+WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "Folder of the quick start.")
+
+
+def main():
+    from deeplab_tf.data import open_split
+    from deeplab_tf.evaluation.baseline import best_constant_miou
+    from deeplab_tf.evaluation.evaluate import format_table
+
+    workdir = Path(WORKDIR.value)
+    results = json.loads((workdir / "eval-val" / "metrics.json").read_text())
+    label, constant = best_constant_miou(open_split("synthetic", "val"))
+    print(format_table(results))
+    print(f"best constant answer ({label}): {100 * constant:.2f} mIoU")
+    gain = 100 * (results["crf"]["miou"] - results["miou"])
+    print(f"the CRF changed the mIoU by {gain:+.2f} points")
+    print(f"model:      {workdir / 'model.keras'}")
+    print(f"SavedModel: {workdir / 'saved_model' / '1'}")
+    for overlay in sorted((workdir / "predictions").glob("*_overlay.png")):
+        print(f"overlay:    {overlay}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,25 @@
+r"""DeepLab v2, ResNet-101 with ASPP (6, 12, 18, 24), three input scales, on PASCAL VOC 2012.
+
+Command:
+    python tools/train.py --config=zoo/voc12_resnet101_aspp_l.py --data_dir=VOC12 \
+        --workdir=runs/voc12_resnet101_aspp_l --config.model.weights=RESNET101.h5
+Cost: not measured.
+Expected: validation mIoU 76.35 before and 77.69 after the CRF, from MS-COCO weights (Chen et al.
+    2016, table 4). From ImageNet weights a PyTorch port was reported at 73.37 and 76.77
+    (jbeomlee93/BBAM, issue 1).
+Sources: training values from the released solver and train files of DeepLabv2_ResNet101; CRF
+    4/67/3 and 3/1 from the released model's page as quoted by ports, the defaults.
+Not given: how MS-COCO was trained on.
+Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet). The released net
+    starts from MS-COCO weights (Caffe), which this release cannot read: table 4 puts their worth
+    at 2 points (71.27 to 73.28). Without the flag everything starts from random numbers, for which
+    neither the rates nor the frozen batch normalisation are made.
+"""
+
+from deeplab_tf.training.recipes import recipe_config
+
+
+def get_config():
+    config = recipe_config("resnet101_aspp_l", "v2_resnet101")
+    config.data.train_split = "train_aug"
+    return config
