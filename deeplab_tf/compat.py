@@ -21,7 +21,7 @@ def weight_name(variable) -> str:
 
 
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers that hold weights themselves, in the order of their creation."""
+    """Returns the innermost layers; their order differs between the stacks."""
     layers = model._flatten_layers(include_self=False, recursive=True)
     return [layer for layer in layers if not any(True for _ in sub_layers(layer))]
 

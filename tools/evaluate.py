@@ -1,6 +1,6 @@
 """Scores a trained model on a split, before and after the CRF in one pass.
 
-    python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
+python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
 """
 
 import json

@@ -1,6 +1,6 @@
 """Exports a trained model as a SavedModel for TF Serving.
 
-    python tools/export.py --model=DIR/model.keras --output=EXPORT/1
+python tools/export.py --model=DIR/model.keras --output=EXPORT/1
 """
 
 from absl import flags

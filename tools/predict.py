@@ -1,6 +1,6 @@
 """Labels photos: writes an indexed PNG for every picture.
 
-    python tools/predict.py --model=DIR/model.keras --input=PHOTOS --output=DIR --crf --overlay
+python tools/predict.py --model=DIR/model.keras --input=PHOTOS --output=DIR --crf --overlay
 """
 
 import sys

@@ -12,6 +12,7 @@ from ml_collections import config_flags
 from deeplab_tf import cli
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
+flags.mark_flag_as_required("config")
 DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
 )
@@ -36,7 +37,9 @@ def main():
 
     config = CONFIG.value
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
-    splits = [open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)]
+    splits = [
+        open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)
+    ]
     if config.data.check:
         for split in splits:
             split.check()

@@ -4,7 +4,7 @@ from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
 from deeplab_tf.backbones.resnet import ResNet
 from deeplab_tf.backbones.vgg import VGG16
 
-__all__ = ["BACKBONES", "MEAN_RGB", "ResNet", "VGG16", "to_caffe_input"]
+__all__ = ["BACKBONES", "MEAN_RGB", "VGG16", "ResNet", "to_caffe_input"]
 
 # Name in `DeepLab(backbone=...)` -> layer and what it fixes.
 BACKBONES = {

@@ -206,7 +206,6 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
         return features
 
 
-
 def _unit_name(depth: int, stage: int, index: int) -> str:
     """Caffe counts the units of short stages a, b, c and those of long ones a, b1, b2."""
     if depth == 50 or stage in (2, 5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from deeplab_tf.backbones.caffe_input import FIRST_KERNEL_INITIALIZER
 from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
@@ -52,6 +53,7 @@ class VGG16(ConfigFromArguments, keras.layers.Layer):
                     dilation_rate=conv_rate,
                     method=method,
                     activation="relu",
+                    kernel_initializer="he_normal" if self.steps or i else FIRST_KERNEL_INITIALIZER,
                     name=f"conv{block}_{i + 1}",
                     **options,
                 )

@@ -78,9 +78,11 @@ def one_line(results: dict) -> str:
 
 def format_table(results: dict) -> str:
     """Formats per-class and mean scores for people, before and after the CRF."""
-    columns = {"before CRF": results, "after CRF": results["crf"]} if "crf" in results else {
-        "IoU": results
-    }
+    columns = (
+        {"before CRF": results, "after CRF": results["crf"]}
+        if "crf" in results
+        else {"IoU": results}
+    )
     rows = [["class", *columns]]
     for name in results["per_class_iou"]:
         rows.append([name, *(_percent(c["per_class_iou"][name]) for c in columns.values())])
@@ -94,4 +96,3 @@ def format_table(results: dict) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
-

@@ -115,7 +115,6 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         return (batch, *sides, self.filters)
 
 
-
 def _centred_padding(kernel_size: int, rate: int) -> tuple[int, int]:
     total = (kernel_size - 1) * rate
     return total // 2, total - total // 2

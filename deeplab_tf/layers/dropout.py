@@ -54,7 +54,6 @@ class ExampleDropout(ConfigFromArguments, keras.layers.Layer):
         return input_shape
 
 
-
 def _stable_hash(name: str) -> int:
     """Python's own hash of a string differs from process to process."""
     value = 0

@@ -213,9 +213,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
             return inputs
         ratio = Fraction(scale).limit_denominator(64)
         sides = tf.unstack(tf.shape(inputs)[1:3])
-        return resize(
-            inputs, [(n - 1) * ratio.numerator // ratio.denominator + 1 for n in sides]
-        )
+        return resize(inputs, [(n - 1) * ratio.numerator // ratio.denominator + 1 for n in sides])
 
     def _score(self, inputs, training, seeds):
         features = self.trunk(inputs)
@@ -254,7 +252,8 @@ def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
 
 def _checked_scales(scales) -> tuple[float, ...]:
     scales = tuple(float(scale) for scale in scales)
-    if not scales or scales[0] != 1.0 or list(scales) != sorted(set(scales), reverse=True):
+    falling = list(scales) == sorted(set(scales), reverse=True)
+    if not scales or scales[0] != 1.0 or scales[-1] <= 0 or not falling:
         raise ValueError(
             "scales must start with 1.0 and fall, such as (1.0, 0.75, 0.5). "
             f"Received: scales={scales}"

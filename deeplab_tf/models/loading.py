@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -32,7 +33,7 @@ def load_model(path) -> DeepLab:
         raise ValueError(f"{path}: not a .keras file.")
     try:
         model = keras.models.load_model(path, compile=False)
-    except (OSError, TypeError, KeyError, ValueError) as error:
+    except (OSError, TypeError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: cannot be loaded as a Keras model: {error}") from error
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")

@@ -85,6 +85,8 @@ class Trainer:
             else:
                 report = load_into(self.model, config.model.weights)
                 say(report.summary() if config.model.weights == "random" else str(report))
+        # Only now: a configuration that cannot be built must not bind the folder.
+        self._workdir.describe()
         self._log = MetricsLog(self._workdir.path, self._first_step)
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
@@ -123,6 +125,7 @@ class Trainer:
                     self._log.write(step, values)
                     self.say(progress.line(step, values))
                 if step % settings.checkpoint_every == 0 or is_last:
+                    progress.check(step)  # a broken network must not be what a restart finds
                     self._checkpoints.save(step)
                 if evaluate and (step % settings.eval_every == 0 or is_last):
                     with progress.pause():
@@ -202,14 +205,19 @@ class _Progress:
             if mark:
                 setattr(self, name, (mark[0] + seconds, mark[1]))
 
-    def report(self, step: int, **values) -> dict:
-        loss = float(tf.reduce_mean(tf.stack(self._losses)))
-        self._losses.clear()
+    def check(self, step: int) -> float:
+        """Returns the mean loss since the last report; raises if it is not a number."""
+        loss = float(tf.reduce_mean(tf.stack(self._losses))) if self._losses else 0.0
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"The loss became {loss} between step {self._logged[1]} and step {step}. "
                 "Lower train.learning_rate, or look for broken labels."
             )
+        return loss
+
+    def report(self, step: int, **values) -> dict:
+        loss = self.check(step)
+        self._losses.clear()
         now = time.monotonic()
         seconds = max(now - self._logged[0], 1e-9)
         speed = (step - self._logged[1]) * self._images_per_step / seconds

@@ -30,11 +30,15 @@ class Workdir:
     def __init__(self, path, config: dict, spec: DatasetSpec):
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
+        self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
-        text = json.dumps(config, indent=2) + "\n"
+
+    def describe(self):
+        """Writes `dataset.json` and `config.json`, which bind the folder to this run."""
+        self._spec.save(self.path)
+        text = json.dumps(self._config, indent=2) + "\n"
         write_atomically(self.path / "config.json", text.encode())
-        spec.save(self.path)
 
     @property
     def model_file(self) -> Path:

@@ -110,7 +110,9 @@ def test_a_unit_equals_tensorflow_operations():
     def conv_norm(part, x, strides=1):
         kernel = part.conv.kernel.numpy()
         pad = kernel.shape[0] // 2
-        x = tf.nn.conv2d(np.pad(x, [(0, 0), (pad, pad), (pad, pad), (0, 0)]), kernel, strides, "VALID")
+        x = tf.nn.conv2d(
+            np.pad(x, [(0, 0), (pad, pad), (pad, pad), (0, 0)]), kernel, strides, "VALID"
+        )
         gamma, beta, mean, variance = part.norm.get_weights()
         return gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
 

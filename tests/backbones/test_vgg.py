@@ -25,10 +25,26 @@ def test_published_plan():
     assert [conv.dilation_rate for conv in convs] == [1] * 10 + [2] * 3
     assert {(conv.kernel_size, conv.strides, conv.activation) for conv in convs} == {(3, 1, "relu")}
     assert [conv.filters for conv in convs] == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
-    assert [step.name for step in VGG16().steps] == (
-        "conv1_1 conv1_2 pool1 conv2_1 conv2_2 pool2 conv3_1 conv3_2 conv3_3 pool3 "
-        "conv4_1 conv4_2 conv4_3 pool4 conv5_1 conv5_2 conv5_3 pool5"
-    ).split()
+    assert [step.name for step in VGG16().steps] == [
+        "conv1_1",
+        "conv1_2",
+        "pool1",
+        "conv2_1",
+        "conv2_2",
+        "pool2",
+        "conv3_1",
+        "conv3_2",
+        "conv3_3",
+        "pool3",
+        "conv4_1",
+        "conv4_2",
+        "conv4_3",
+        "pool4",
+        "conv5_1",
+        "conv5_2",
+        "conv5_3",
+        "pool5",
+    ]
 
 
 @pytest.mark.parametrize(

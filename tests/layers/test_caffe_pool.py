@@ -21,7 +21,10 @@ def caffe_pool(plane, mode, size, stride):
     result = np.zeros(counts)
     for y, x in np.ndindex(*counts):
         top, left = y * stride - pad, x * stride - pad
-        bottom, right = min(top + size, plane.shape[0] + pad), min(left + size, plane.shape[1] + pad)
+        bottom, right = (
+            min(top + size, plane.shape[0] + pad),
+            min(left + size, plane.shape[1] + pad),
+        )
         area = (bottom - top) * (right - left)
         window = plane[max(top, 0) : bottom, max(left, 0) : right]
         result[y, x] = window.max() if mode == "max" else window.sum() / area

@@ -1,0 +1,40 @@
+"""Narrow networks whose logits are large enough to compare."""
+
+import numpy as np
+
+from deeplab_tf.models.deeplab import DeepLab
+
+
+def narrow_model(backbone="vgg16", head="large_fov", **options):
+    """Builds a DeepLab with few channels, three classes and classifiers of deviation 1.
+
+    The published classifiers start near zero; logits that small would hide any difference.
+    """
+    model = DeepLab(backbone, head, **{"num_classes": 3, "width": 0.1, **options})
+    rng = np.random.default_rng(0)
+    for name, variable in model.variables_by_name().items():
+        if "fc8" in name or "fc1" in name:
+            variable.assign(rng.normal(size=variable.shape))
+    return model
+
+
+def pictures(height, width, count=1, seed=0):
+    """Returns noise, uint8 [count, height, width, 3]."""
+    return np.random.default_rng(seed).integers(0, 256, [count, height, width, 3], np.uint8)
+
+
+def with_mean_below_and_right(images, height, width):
+    """Pads to a size with the mean colour of Caffe's ImageNet, float32."""
+    mean_rgb = (122.675, 116.669, 104.008)
+    padded = np.empty([len(images), height, width, 3], np.float32)
+    padded[:] = mean_rgb
+    padded[:, : images.shape[1], : images.shape[2]] = images
+    return padded
+
+
+def assert_same_scores(found, wanted, tolerance=1e-4):
+    """Compares scores relative to their own deviation, which must not vanish."""
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    scale = wanted.std()
+    assert scale > 1e-3
+    np.testing.assert_allclose(found / scale, wanted / scale, rtol=0, atol=tolerance)

@@ -1,0 +1,100 @@
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.loading import load_model
+from tests.models.narrow import narrow_model, pictures
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    model = narrow_model()
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    model.save(path)
+    return model, path
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_a_model_is_opened(saved, kind):
+    model, path = saved
+    loaded = load_model(kind(path))
+    assert isinstance(loaded, DeepLab)
+    np.testing.assert_array_equal(loaded(pictures(9, 12)), model(pictures(9, 12)))
+
+
+def missing(folder, saved):
+    return folder / "model.keras", "no such file. .*train.py writes"
+
+
+def a_folder(folder, saved):
+    return folder, r"a folder\. Give the \.keras file, such as .*/model\.keras"
+
+
+def a_saved_model(folder, saved):
+    (folder / "saved_model.pb").touch()
+    return folder, r"a SavedModel for TF Serving\. Give the \.keras file"
+
+
+def another_suffix(folder, saved):
+    path = folder / "model.h5"
+    path.write_bytes(saved.read_bytes())
+    return path, r"not a \.keras file"
+
+
+def an_empty_file(folder, saved):
+    path = folder / "model.keras"
+    path.touch()
+    return path, "cannot be loaded"
+
+
+def cut_short(folder, saved):
+    path = folder / "model.keras"
+    path.write_bytes(saved.read_bytes()[:1000])
+    return path, "cannot be loaded"
+
+
+def damaged(folder, saved):
+    """The list of a zip's members is at its end; bytes before it may be broken."""
+    path = folder / "model.keras"
+    content = saved.read_bytes()
+    with zipfile.ZipFile(saved) as archive:
+        start = archive.getinfo("config.json").header_offset
+    path.write_bytes(content[:start] + bytes(2000) + content[start + 2000 :])
+    return path, "cannot be loaded"
+
+
+def another_zip(folder, saved):
+    path = folder / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no model")
+    return path, "cannot be loaded"
+
+
+def another_model(folder, saved):
+    path = folder / "model.keras"
+    keras.Sequential([keras.Input([4]), keras.layers.Dense(2)]).save(path)
+    return path, r"holds a Sequential, not a deeplab_tf\.DeepLab"
+
+
+WRONG = [
+    missing,
+    a_folder,
+    a_saved_model,
+    another_suffix,
+    an_empty_file,
+    cut_short,
+    damaged,
+    another_zip,
+    another_model,
+]
+
+
+@pytest.mark.parametrize("make", WRONG)
+def test_what_is_no_model_is_refused(tmp_path, saved, make):
+    path, message = make(tmp_path, saved[1])
+    with pytest.raises(ValueError, match=message) as caught:
+        load_model(path)
+    assert str(path) in str(caught.value)

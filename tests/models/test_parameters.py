@@ -1,0 +1,72 @@
+"""Numbers of parameters with 21 classes.
+
+Published: Chen et al. 2016, table 1, in millions (134.3, 65.1, 20.5). The exact numbers are sums
+over the layers of the released networks: (taps * inputs + 1) * outputs.
+"""
+
+import gc
+
+import numpy as np
+import pytest
+
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.presets import PRESETS
+
+VGG = 14_714_688  # the 13 convolutions of VGG-16
+# torchvision's resnet101 has 44,549,160, of which (2048 + 1) * 1000 are its classifier's.
+RESNET_101 = 42_500_160
+AFFINE = 105_344  # gamma and beta of ResNet-101's normalisations; as many moving statistics
+
+
+def vgg_head(taps, filters):
+    fc6 = (taps * 512 + 1) * filters
+    return fc6 + (filters + 1) * filters + (filters + 1) * 21
+
+
+# Five branches of a 3x3 to 128 channels, a 1x1 and a classifier: facts 1.3.
+MSC = sum((9 * c + 1) * 128 + 129 * 128 + 129 * 21 for c in (3, 64, 128, 256, 512))
+
+COUNTS = {
+    "vgg16_7x7": VGG + vgg_head(49, 4096),
+    "vgg16_4x4": VGG + vgg_head(16, 4096),
+    "vgg16_4x4_rate8": VGG + vgg_head(16, 4096),
+    "vgg16_large_fov": VGG + vgg_head(9, 1024),
+    "vgg16_msc": VGG + vgg_head(9, 1024) + MSC,
+    "vgg16_aspp_s": VGG + 4 * vgg_head(9, 1024),
+    "vgg16_aspp_l": VGG + 4 * vgg_head(9, 1024),
+    "resnet101_fc": RESNET_101 + (2048 + 1) * 21,
+    "resnet101_large_fov": RESNET_101 + (9 * 2048 + 1) * 21,
+    "resnet101_aspp_l": RESNET_101 + 4 * (9 * 2048 + 1) * 21,
+    "resnet101_aspp_l_single_scale": RESNET_101 + 4 * (9 * 2048 + 1) * 21,
+}
+
+
+def test_sums_are_the_published_numbers():
+    assert COUNTS["vgg16_7x7"] == 134_346_581
+    assert COUNTS["vgg16_4x4"] == 65_140_565
+    assert COUNTS["vgg16_large_fov"] == 20_505_429
+    assert COUNTS["vgg16_aspp_l"] == 37_877_652
+    assert COUNTS["resnet101_aspp_l"] == 44_048_532
+
+
+def test_every_preset_has_a_number():
+    assert set(COUNTS) == set(PRESETS)
+
+
+def count(variables):
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_number_of_parameters(preset):
+    model = DeepLab(num_classes=21, **PRESETS[preset])
+    learned = [variable for variable in model.weights if "moving" not in variable.name]
+    assert count(learned) == COUNTS[preset]
+    is_resnet = model.backbone == "resnet101"
+    assert count(model.weights) == COUNTS[preset] + (AFFINE if is_resnet else 0)
+    # The affine part is learned on ImageNet and stays as it is.
+    assert count(model.trainable_variables) == COUNTS[preset] - (AFFINE if is_resnet else 0)
+    assert len(model.variables_by_name()) == len(model.weights)
+    del model, learned
+    gc.collect()  # up to 540 MB that nothing needs any more

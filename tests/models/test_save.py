@@ -1,0 +1,144 @@
+"""A .keras file is the whole model: another process needs nothing else to get the same logits."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.models.deeplab import DeepLab
+from tests.models.narrow import narrow_model, pictures
+
+SPEC = DatasetSpec("two", ("sky", "road"), palette=((1, 2, 3), (4, 5, 6)), ignore_label=99)
+CRF = {"implementation": "pydensecrf", "iterations": 3, "compatibility": [[0.0, 1.5], [1.5, 0.0]]}
+SEEDS = tf.constant([[1, 2]])
+IMAGES = pictures(33, 41)
+
+# Every argument unlike its default, as far as they go together: msc_features belong to VGG-16,
+# which is the default.
+NON_DEFAULT = {
+    "backbone": "resnet50",
+    "head": "aspp_s",
+    "num_classes": 2,
+    "output_stride": 16,
+    "scales": (1.0, 0.5),
+    "width": 0.05,
+    "fc6_kernel": 5,
+    "fc6_rate": 4,
+    "fc6_filters": 300,
+    "msc_features": False,
+    "dropout": 0.25,
+    "method": "interlace",
+    "dataset": SPEC,
+    "crf": CRF,
+}
+NON_DEFAULT_VGG = {
+    **NON_DEFAULT,
+    "backbone": "vgg16",
+    "head": "large_fov",
+    "width": 0.08,
+    "msc_features": True,
+}
+MODELS = {
+    "large_fov": {},
+    "msc_features": {"msc_features": True},
+    "resnet_scales": {
+        "backbone": "resnet50",
+        "head": "aspp_l",
+        "width": 0.05,
+        "scales": (1.0, 0.75, 0.5),
+    },
+    "non_default": NON_DEFAULT,
+    "non_default_vgg": NON_DEFAULT_VGG,
+}
+
+READ_ALL = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(2)  # as in tests/conftest.py
+tf.config.threading.set_inter_op_parallelism_threads(2)
+import keras
+import deeplab_tf
+folder = Path(sys.argv[1])
+for path in sorted(folder.glob("*.keras")):
+    model = keras.models.load_model(path)
+    images = np.load(folder / "images.npy")
+    seeds = tf.constant([[1, 2]])
+    np.savez(
+        path.with_suffix(".npz"),
+        logits=model(images),
+        trained=model(images, training=True, seeds=seeds),
+    )
+    facts = {"dataset": model.spec.to_dict(), "crf": model.crf and dict(model.crf)}
+    facts["type"] = f"{type(model).__module__}.{type(model).__name__}"
+    path.with_suffix(".json").write_text(json.dumps(facts))
+"""
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: narrow_model(**options) for name, options in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(models, tmp_path_factory):
+    """Models that one other process has read."""
+    folder = tmp_path_factory.mktemp("models")
+    np.save(folder / "images.npy", IMAGES)
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    command = [sys.executable, "-c", READ_ALL, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_another_process_gets_the_same_logits(models, folder, name):
+    found = np.load(folder / f"{name}.npz")
+    np.testing.assert_array_equal(found["logits"], models[name](IMAGES))
+    # With dropout too: its rate and its masks are those of the saved model.
+    trained = models[name](IMAGES, training=True, seeds=SEEDS)
+    np.testing.assert_array_equal(found["trained"], trained)
+    assert np.std(found["logits"]) > 1e-3
+
+
+def test_data_set_and_crf_travel_along(folder):
+    facts = json.loads((folder / "non_default.json").read_text())
+    assert facts["type"] == "deeplab_tf.models.deeplab.DeepLab"
+    assert facts["dataset"] == SPEC.to_dict()
+    assert facts["crf"] == CRF
+    facts = json.loads((folder / "large_fov.json").read_text())
+    assert facts["crf"] is None
+    assert facts["dataset"]["class_names"] == ["class 0", "class 1", "class 2"]
+
+
+def test_the_tables_leave_no_argument_at_its_default():
+    parameters = dict(inspect.signature(DeepLab).parameters)
+    del parameters["kwargs"]
+    assert set(NON_DEFAULT) == set(parameters)
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    same = {name for name, value in NON_DEFAULT.items() if value == defaults[name]}
+    assert same == {"msc_features"}
+    assert NON_DEFAULT_VGG["msc_features"] != defaults["msc_features"]
+
+
+@pytest.mark.parametrize("options", [NON_DEFAULT, NON_DEFAULT_VGG], ids=["resnet", "vgg"])
+def test_config_rebuilds_the_model(options):
+    model = narrow_model(**options, name="mine")
+    config = model.get_config()
+    given = {**options, "dataset": SPEC.to_dict()}
+    assert {key: config[key] for key in given} == given
+    assert config["name"] == "mine"
+    copy = DeepLab.from_config(json.loads(json.dumps(config, default=dict)))
+    copy.set_weights(model.get_weights())
+    assert (copy.name, copy.spec, copy.crf) == ("mine", SPEC, CRF)
+    np.testing.assert_array_equal(copy(IMAGES), model(IMAGES))
+    trained = [m(IMAGES, training=True, seeds=SEEDS) for m in (model, copy)]
+    np.testing.assert_array_equal(*trained)

@@ -1,0 +1,196 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.training import loop
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.loop import Trainer
+from tests.training.fakes import value_of
+
+SPLIT = SyntheticSplit("train", 4)
+
+
+def small_config(**train):
+    config = base_config("vgg16_large_fov")
+    config.model.width = 0.05
+    config.data.crop_size = 17
+    config.train.update(steps=10, batch_size=2, log_every=1, checkpoint_every=5, eval_every=4)
+    config.train.update(train)
+    return config
+
+
+def trainer(workdir, config=None, said=None):
+    said = [] if said is None else said
+    return Trainer(config or small_config(), SPLIT, workdir, say=said.append)
+
+
+def metrics(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(model):
+    return {name: value_of(v) for name, v in model.variables_by_name().items()}
+
+
+@pytest.fixture
+def losses(monkeypatch):
+    """Puts a step that only returns these numbers, then 1, in place of the real one."""
+    numbers = []
+
+    def build_step(*_):
+        return lambda batch: {"loss": tf.constant(numbers.pop(0) if numbers else 1.0)}
+
+    monkeypatch.setattr(loop, "build_step", build_step)
+    return numbers
+
+
+# === Resuming ===
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill(model):
+    raise KilledError
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Ten steps at once, and ten that were killed after 7 with a checkpoint of 5."""
+    whole, broken = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("broken")
+    keras.utils.set_random_seed(1)
+    config = small_config(learning_rate=1e-2, eval_every=7)
+    first = trainer(whole, config)
+    start = weights(first.model)
+    full = weights(first.run())
+    keras.utils.set_random_seed(1)
+    with pytest.raises(KilledError):
+        trainer(broken, config).run(kill)
+    said = []
+    again = trainer(broken, config, said)
+    resumed_start = weights(again.model)
+    return {
+        "start": start, "full": full, "middle": resumed_start, "resumed": weights(again.run()),
+        "said": said, "whole": metrics(whole), "broken": metrics(broken),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_resumed_run_ends_with_the_same_bits(runs):
+    for name, value in runs["full"].items():
+        np.testing.assert_array_equal(runs["resumed"][name], value, err_msg=name)
+    # Without movement on both sides of the break the comparison would say nothing.
+    for name in ("fc8/kernel", "conv1_1/kernel"):
+        assert np.abs(runs["middle"][name] - runs["start"][name]).max() > 0
+        assert np.abs(runs["full"][name] - runs["middle"][name]).max() > 0
+
+
+@pytest.mark.slow
+def test_resumed_run_has_every_line_once(runs):
+    def without_speed(lines):
+        return [{k: v for k, v in line.items() if k != "images_per_second"} for line in lines]
+
+    assert [line["step"] for line in runs["whole"]] == list(range(1, 11))
+    assert without_speed(runs["broken"]) == without_speed(runs["whole"])
+    assert runs["said"][0] == "going on from the checkpoint of step 5"
+
+
+@pytest.mark.slow
+def test_logged_rate_is_the_one_that_the_step_used(runs):
+    # Step 1 trains with the base rate, as Caffe's iteration 0.
+    wanted = [1e-2 * (1 - t / 10) ** 0.9 for t in range(10)]
+    rates = [line["learning_rate"] for line in runs["whole"]]
+    np.testing.assert_allclose(rates, wanted, rtol=1e-5)
+
+
+# === What the loop does around the steps ===
+
+
+def test_lines_hold_the_mean_loss_since_the_last(tmp_path, losses):
+    losses += [1.0, 2.0, 6.0, 4.0, 6.0]
+    trainer(tmp_path, small_config(steps=5, log_every=3)).run()
+    found = [(line["step"], line["loss"]) for line in metrics(tmp_path)]
+    assert found == [(3, 3.0), (5, 5.0)]
+
+
+def test_evaluation_comes_every_few_steps_and_at_the_end(tmp_path, losses):
+    seen = []
+
+    def evaluate(model):
+        seen.append(model)
+        return {"split": "val", "miou": len(seen) / 10}
+
+    run = trainer(tmp_path)
+    run.run(evaluate)
+    found = [(line["step"], line["miou"]) for line in metrics(tmp_path) if "miou" in line]
+    assert found == [(4, 0.1), (8, 0.2), (10, 0.3)]
+    assert all(model is run.model for model in seen)
+
+
+def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
+    trainer(tmp_path, small_config(steps=8, checkpoint_every=3, keep_checkpoints=9)).run()
+    found = {int(p.stem.split("-")[1]) for p in (tmp_path / "checkpoints").glob("*.index")}
+    assert found == {3, 6, 8}
+
+
+def test_finished_run_says_so_and_trains_no_more(tmp_path, losses):
+    trainer(tmp_path).run()
+    said = []
+    trainer(tmp_path, said=said).run()
+    assert said == ["going on from the checkpoint of step 10"]
+    assert len(metrics(tmp_path)) == 10
+
+
+def test_model_file_holds_the_trained_network(tmp_path, losses):
+    model = trainer(tmp_path).run()
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for name, value in weights(model).items():
+        np.testing.assert_array_equal(value_of(loaded.variables_by_name()[name]), value)
+    assert loaded.spec == SPLIT.spec
+    assert not list(tmp_path.glob("*partial*"))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_loss_that_is_no_number_stops_the_run(tmp_path, losses, bad):
+    losses += [1.0, 1.0, bad]
+    with pytest.raises(FloatingPointError, match=r"between step 2 and step 4.*learning_rate"):
+        trainer(tmp_path, small_config(log_every=2)).run()
+    assert [line["step"] for line in metrics(tmp_path)] == [2]
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_broken_weights_are_not_saved(tmp_path, losses):
+    losses += [1.0] * 4 + [float("nan")]
+    with pytest.raises(FloatingPointError):
+        # The checkpoint of step 5 comes before the next line of the log.
+        trainer(tmp_path, small_config(log_every=10, checkpoint_every=5)).run()
+    assert not list((tmp_path / "checkpoints").glob("*.index"))
+
+
+# === Configurations that contradict themselves ===
+
+
+@pytest.mark.parametrize(
+    ("scales", "crop", "sizes"),
+    [((1.0,), 320, "multiple of 8 plus 1, such as 313 or 321"),
+     ((1.0, 0.75, 0.5), 313, "multiple of 32 plus 1, such as 289 or 321")],
+)  # fmt: skip
+def test_crop_that_does_not_fit_names_sizes_that_do(tmp_path, scales, crop, sizes):
+    config = small_config()
+    config.model.scales = scales
+    config.data.crop_size = crop
+    with pytest.raises(ValueError, match=rf"data\.crop_size.*{sizes}\. Received: {crop}"):
+        trainer(tmp_path, config)
+
+
+def test_other_model_in_the_workdir_is_refused(tmp_path, losses):
+    trainer(tmp_path)
+    other = small_config()
+    other.model.fc6_rate = 6
+    with pytest.raises(ValueError, match=r"model\.fc6_rate: 12 -> 6"):
+        trainer(tmp_path, other)

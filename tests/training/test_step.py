@@ -1,0 +1,178 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.models.deeplab import DeepLab
+from tests.build_files import ROOT
+from tests.training.fakes import (
+    VOID,
+    LinearModel,
+    linear_gradient,
+    one_step,
+    pixel_losses,
+    random_batch,
+    value_of,
+)
+
+RATE = 0.5
+
+
+def parts(batch, model):
+    """Loss sum, gradient sums and number of valid pixels of every micro-batch, by NumPy."""
+    kernel, bias = value_of(model.kernel), value_of(model.bias)
+    found = []
+    for images, labels in zip(batch["images"], batch["labels"], strict=True):
+        images, labels = images[:, ::2, ::2], labels[:, ::2, ::2]
+        loss = pixel_losses(images @ kernel + bias, labels).sum()
+        found.append((loss, *linear_gradient(images, labels, kernel, bias), (labels != VOID).sum()))
+    return found
+
+
+def assert_step(found, loss, kernel_gradient, bias_gradient):
+    results, changes = found
+    assert results["loss"] == pytest.approx(loss, rel=1e-4)
+    np.testing.assert_allclose(changes["fc8/kernel"], -RATE * kernel_gradient, atol=1e-5)
+    np.testing.assert_allclose(changes["fc8/bias"], -RATE * bias_gradient, atol=1e-5)
+
+
+def test_valid_is_one_mean_over_all_pixels_of_all_micro_batches():
+    batch = random_batch(iter_size=2, batch=2)
+    losses, kernels, biases, counts = zip(*parts(batch, LinearModel()), strict=True)
+    assert counts[0] != counts[1]  # otherwise both normalisations agree
+    found = one_step(LinearModel(), batch, "valid", RATE)
+    total = sum(counts)
+    assert_step(found, sum(losses) / total, sum(kernels) / total, sum(biases) / total)
+    assert found[0]["valid_pixels"] == total
+
+
+def test_caffe_is_the_mean_of_the_micro_batches_means():
+    batch = random_batch(iter_size=2, batch=2)
+    means = [
+        (loss / count, kernel / count, bias / count)
+        for loss, kernel, bias, count in parts(batch, LinearModel())
+    ]
+    assert_step(
+        one_step(LinearModel(), batch, "caffe", RATE),
+        *(sum(values) / 2 for values in zip(*means, strict=True)),
+    )
+
+
+def test_two_micro_batches_of_two_equal_one_batch_of_four():
+    batch = random_batch(iter_size=2, batch=2)
+    joined = {name: value.reshape(1, 4, *value.shape[2:]) for name, value in batch.items()}
+    split_results, split_changes = one_step(LinearModel(), batch, "valid")
+    results, changes = one_step(LinearModel(), joined, "valid")
+    assert split_results["loss"] == pytest.approx(results["loss"], rel=1e-6)
+    for name, change in changes.items():
+        np.testing.assert_allclose(split_changes[name], change, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", ["valid", "caffe"])
+def test_void_alone_changes_nothing_and_gives_no_nan(normalize):
+    batch = random_batch(iter_size=2, batch=2)
+    batch["labels"][:] = VOID
+    results, changes = one_step(LinearModel(), batch, normalize)
+    assert results == {"loss": 0.0, "valid_pixels": 0.0}
+    assert all(np.all(change == 0) for change in changes.values())
+
+
+def test_one_micro_batch_of_void_adds_nothing_to_caffes_mean():
+    batch = random_batch(iter_size=2, batch=2)
+    batch["labels"][1] = VOID
+    (loss, kernel, bias, count), _ = parts(batch, LinearModel())
+    found = one_step(LinearModel(), batch, "caffe", RATE)
+    # As in Caffe, the empty micro-batch is one of the two all the same.
+    assert_step(found, loss / count / 2, kernel / count / 2, bias / count / 2)
+
+
+def test_maps_of_two_strides_are_normalised_each_by_itself():
+    batch = random_batch(iter_size=1, batch=2)
+    model = LinearModel(strides=(1, 4))
+    kernel, bias = value_of(model.kernel), value_of(model.bias)
+    wanted = [
+        pixel_losses(
+            batch["images"][0, :, ::s, ::s] @ kernel + bias, batch["labels"][0, :, ::s, ::s]
+        ).mean()
+        for s in (1, 4)
+    ]
+    results, _ = one_step(model, batch)
+    assert results["loss"] == pytest.approx(sum(wanted), rel=1e-5)
+    assert results["valid_pixels"] == (batch["labels"] != VOID).sum()
+
+
+def test_weight_decay_and_frozen_variables():
+    batch = random_batch(iter_size=1, batch=2)
+    ((_, gradient, _, count),) = parts(batch, LinearModel())
+    before = value_of(LinearModel().kernel)
+    _, changes = one_step(
+        LinearModel(), batch, rate=RATE, rate_multipliers=(("fc8/bias", 0.0),), weight_decay=0.2
+    )
+    np.testing.assert_allclose(
+        changes["fc8/kernel"], -RATE * (gradient / count + 0.2 * before), atol=1e-5
+    )
+    assert np.all(changes["fc8/bias"] == 0)
+
+
+def test_loss_of_several_scales_is_the_sum_of_four():
+    model = DeepLab(num_classes=3, width=0.02, dropout=0.0, scales=(1.0, 0.75, 0.5))
+    batch = random_batch(iter_size=1, batch=2, size=33)
+    batch["images"] = np.abs(batch["images"]) * 100
+    maps = model.score_maps(tf.constant(batch["images"][0]))
+    labels = batch["labels"][0]
+    # Facts 1.5: fused, 1 and 0.75 on the grid of 8, 0.5 on its own.
+    targets = [labels[:, ::s, ::s] for s in (8, 8, 8, 16)]
+    losses = [pixel_losses(m.numpy(), t).mean() for m, t in zip(maps, targets, strict=True)]
+    tf.config.run_functions_eagerly(True)  # one step: tracing would cost far more
+    try:
+        results, _ = one_step(model, batch)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert results["loss"] == pytest.approx(sum(losses), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def replicas():
+    """What tests/training/replicas.py prints, by the number of devices."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    printed = {}
+    for count in (1, 2, 4):
+        command = [sys.executable, "-m", "tests.training.replicas", str(count)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        printed[count] = json.loads(done.stdout.splitlines()[-1])
+    return printed
+
+
+@pytest.mark.slow
+def test_one_two_and_four_replicas_take_the_same_step(replicas):
+    one = replicas[1]["valid"]
+    assert one["loss"] > 0 and one["valid_pixels"] == replicas[1]["valid_pixels"]
+    for count in (2, 4):
+        many = replicas[count]["valid"]
+        assert many["loss"] == pytest.approx(one["loss"], rel=1e-4)
+        assert many["valid_pixels"] == one["valid_pixels"]
+        for name, change in one["changes"].items():
+            scale = np.abs(change).max()
+            assert scale > 0, f"{name} did not move: the test would see nothing"
+            np.testing.assert_allclose(many["changes"][name], change, atol=1e-4 * scale)
+
+
+@pytest.mark.slow
+def test_replicas_with_caffe_are_like_micro_batches(replicas):
+    # Every replica is a micro-batch of its own there, so four replicas equal iter_size=4.
+    alone, four = replicas[1]["caffe"], replicas[4]["caffe"]
+    assert four["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+    for name, change in alone["changes"].items():
+        np.testing.assert_allclose(four["changes"][name], change, atol=1e-4 * np.abs(change).max())
+
+
+@pytest.mark.slow
+def test_split_cpu_makes_auto_mirrored(replicas):
+    assert replicas[4]["strategies"] == {"auto": 4, "mirrored": 4, "one": 1}
