@@ -208,7 +208,4 @@ def crf_parameters(flag_value: bool | str, model) -> dict | None:
         if not model.crf:
             raise ValueError("The model carries no CRF parameters; give them as --crf=FILE.json.")
         return dict(model.crf)
-    # A file that does not choose runs on what this release has.
-    own = model.crf or {}
-    loaded = CrfParameters.load(flag_value).to_dict()
-    return {**loaded, "implementation": own.get("implementation", loaded["implementation"])}
+    return CrfParameters.load(flag_value).to_dict()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deeplab_tf.crf import pydensecrf_backend
+from deeplab_tf.crf.inference import batch_function
 from deeplab_tf.crf.parameters import CrfParameters
 
 __all__ = ["CrfParameters", "mean_field"]
@@ -31,7 +32,7 @@ def mean_field(*, image, logits=None, probabilities=None, **parameters) -> np.nd
     Example:
         >>> image = np.zeros([4, 6, 3], np.uint8)
         >>> logits = np.random.default_rng(0).normal(size=[4, 6, 3])
-        >>> mean_field(logits=logits, image=image, implementation="pydensecrf").shape
+        >>> mean_field(logits=logits, image=image).shape
         (4, 6, 3)
     """
     if (logits is None) == (probabilities is None):
@@ -39,7 +40,11 @@ def mean_field(*, image, logits=None, probabilities=None, **parameters) -> np.nd
     if logits is not None and parameters.get("from_probabilities"):
         raise ValueError("from_probabilities=True needs probabilities=. Received: logits=.")
     checked = CrfParameters.from_dict(parameters)
-    checked.require_implementation()
     if logits is None:
         logits = np.log(np.clip(np.asarray(probabilities, np.float32), checked.clip, 1.0))
-    return pydensecrf_backend.mean_field(logits, image, checked)
+    if checked.implementation == "pydensecrf":
+        return pydensecrf_backend.mean_field(logits, image, checked)
+    logits, image = np.asarray(logits, np.float32), np.asarray(image)
+    pydensecrf_backend.check_inputs(logits, image)
+    refine = batch_function(checked)
+    return refine(logits[None], image[None].astype(np.float32))[0].numpy()

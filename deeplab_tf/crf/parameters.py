@@ -166,18 +166,6 @@ class CrfParameters:
             )
         return penalties if penalties.ndim == 1 else (penalties + penalties.T) / 2
 
-    def require_implementation(self):
-        """Raises where the chosen implementation is not part of this release.
-
-        Raises:
-            ValueError: the implementation is `"graph"`.
-        """
-        if self.implementation == "graph":
-            raise ValueError(
-                "The CRF's implementation='graph' comes with a later release. Pass "
-                "implementation='pydensecrf' (needs pip install 'deeplab_tf[crf]')."
-            )
-
     def _checked_number(self, name: str) -> float:
         value = getattr(self, name)
         if not _is_number(value, numbers.Real) or not math.isfinite(value):

@@ -47,7 +47,7 @@ def mean_field(scores, image, parameters: CrfParameters) -> np.ndarray:
     their code and DeepLab's.
     """
     scores, image = np.asarray(scores, np.float32), np.asarray(image)
-    _check(scores, image)
+    check_inputs(scores, image)
     height, width, num_classes = scores.shape
     if not scores.size:
         return scores.copy()
@@ -144,7 +144,8 @@ def _writable(array) -> np.ndarray:
     return np.array(array, np.float32, order="C", copy=True)
 
 
-def _check(scores, image):
+def check_inputs(scores, image):
+    """Raises ValueError where scores [H, W, C] and an image [H, W, 3] do not fit."""
     if scores.ndim != 3 or image.shape != (*scores.shape[:2], 3):
         raise ValueError(
             "The CRF needs scores [H, W, C] and an image [H, W, 3] of the same height and width. "

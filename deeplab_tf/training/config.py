@@ -75,6 +75,5 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         # Pictures of an evaluation during training; 0 means all.
         "eval_limit": 0,
     }
-    # "pydensecrf" until the in-graph implementation is there.
-    config.crf = {**CrfParameters().to_dict(), "implementation": "pydensecrf"}
+    config.crf = CrfParameters().to_dict()
     return config.lock()

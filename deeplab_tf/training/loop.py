@@ -73,9 +73,10 @@ class Trainer:
                 settings.optimizer, settings.optimizer_args, self._schedule
             )
             compat.create_slots(self._optimizer, [entry.variable for entry in self._trained])
+            named = self.model.variables_by_name().items()
             self._checkpoints = Checkpoints(
                 self._workdir.path / "checkpoints",
-                self.model,
+                {name: compat.tf_variable(variable) for name, variable in named},
                 self._optimizer,
                 settings.keep_checkpoints,
             )

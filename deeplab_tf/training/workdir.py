@@ -71,28 +71,41 @@ class Workdir:
 
 
 class Checkpoints:
-    """Saves and restores model, optimizer and step.
+    """Saves and restores variables, optimizer and step.
 
     The position in the data and every random draw follow from the step.
 
     Args:
         folder: where checkpoints lie.
-        model: a DeepLab.
-        optimizer: its optimizer.
+        variables: all of the model by name, frozen ones too.
+        optimizer: from `build_optimizer`.
         keep: newest checkpoints that are kept.
     """
 
-    def __init__(self, folder, model, optimizer, keep: int):
+    def __init__(self, folder, variables: dict[str, tf.Variable], optimizer, keep: int):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, step=self.step)
+        # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
+        self._checkpoint = tf.train.Checkpoint(
+            variables=variables, optimizer=optimizer, step=self.step
+        )
         self._manager = tf.train.CheckpointManager(
-            checkpoint, str(folder), max_to_keep=keep, step_counter=self.step
+            self._checkpoint, str(folder), max_to_keep=keep, step_counter=self.step
         )
 
     def restore(self) -> int:
-        """Restores the newest checkpoint and returns its step, 0 if there is none."""
-        path = self._manager.restore_or_initialize()
-        return int(self.step.numpy()) if path else 0
+        """Restores the newest checkpoint and returns its step, 0 if there is none.
+
+        Raises:
+            ValueError: the checkpoint does not hold all variables.
+        """
+        path = self._manager.latest_checkpoint
+        if path is None:
+            return 0
+        try:
+            self._checkpoint.restore(path).assert_existing_objects_matched()
+        except (AssertionError, tf.errors.OpError) as error:
+            raise ValueError(f"{path}: not a checkpoint of this model: {error}") from error
+        return int(self.step.numpy())
 
     def save(self, step: int):
         """Saves everything as of `step` finished steps."""

@@ -67,7 +67,8 @@ def test_plan_of_other_strides(trunks, output_stride, strides, pool_rates, conv_
 
 @pytest.mark.parametrize("size", [(65, 97), (64, 70), (33, 32), (1, 7)])
 def test_consistent_to_conv5_3(trunks, size):
-    assert_consistent(trunks, (32, 16, 8, 4), "conv5_3", size)
+    # The fifth stride comes after conv5_3, so 32 is no coarser there than 16.
+    assert_consistent(trunks, (16, 8, 4), "conv5_3", size)
 
 
 @pytest.mark.parametrize("size", [(33, 41), (34, 24)])

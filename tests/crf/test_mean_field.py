@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pydensecrf.densecrf as densecrf
 import pytest
+import tensorflow as tf
 
 from deeplab_tf.crf import CrfParameters, mean_field
 from tests.crf.oracle import agreement, brute_force, scene, softmax, total_variation
@@ -16,8 +17,15 @@ NORMALIZATIONS = {
 }
 
 
-def refine(logits, image, **parameters):
-    return mean_field(logits=logits, image=image, implementation="pydensecrf", **parameters)
+@pytest.fixture(params=["graph", "pydensecrf"])
+def refine(request):
+    """Both implementations have to pass the same tests."""
+
+    def run(logits, image, **parameters):
+        return mean_field(logits=logits, image=image, implementation=request.param, **parameters)
+
+    run.implementation = request.param
+    return run
 
 
 @pytest.mark.parametrize(
@@ -33,7 +41,7 @@ def refine(logits, image, **parameters):
     ],
     ids=str,
 )
-def test_equals_mean_field_over_all_pairs(parameters):
+def test_equals_mean_field_over_all_pairs(parameters, refine):
     errors, changes = [], []
     for seed in range(3):
         image, logits = scene(*SIZE, seed)
@@ -47,7 +55,7 @@ def test_equals_mean_field_over_all_pairs(parameters):
     assert np.mean(changes) > 10 * np.mean(errors)
 
 
-def test_equals_mean_field_over_all_pairs_of_8x8():
+def test_equals_mean_field_over_all_pairs_of_8x8(refine):
     errors = []
     for seed in range(8):
         image, logits = scene(8, 8, seed)
@@ -58,7 +66,7 @@ def test_equals_mean_field_over_all_pairs_of_8x8():
 
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_equals_direct_calls_of_pydensecrf(normalization):
+def test_equals_direct_calls_of_pydensecrf(normalization, refine):
     image, logits = scene(*SIZE, 3)
     crf = densecrf.DenseCRF2D(SIZE[1], SIZE[0], 5)
     crf.setUnaryEnergy(np.ascontiguousarray(-logits.reshape(-1, 5).T))
@@ -78,20 +86,23 @@ def test_equals_direct_calls_of_pydensecrf(normalization):
         bilateral_sigma_xy=40,
         bilateral_sigma_rgb=7,
         normalization=normalization,
+        spatial_kernel="lattice",
     )
-    np.testing.assert_array_equal(ours, direct)
+    if refine.implementation == "pydensecrf":
+        np.testing.assert_array_equal(ours, direct)
+    assert total_variation(ours, direct) < 1e-5 and agreement(ours, direct) > 0.9999
 
 
 @pytest.mark.parametrize(
     "compatibility", [np.ones(5), 1 - np.eye(5), -np.eye(5)], ids=["vector", "matrix", "reward"]
 )
-def test_vector_and_matrix_of_ones_equal_potts(compatibility):
+def test_vector_and_matrix_of_ones_equal_potts(compatibility, refine):
     image, logits = scene(*SIZE, 0)
     potts = refine(logits, image)
     assert total_variation(refine(logits, image, compatibility=compatibility), potts) < 1e-5
 
 
-def test_positive_penalties_are_dislike():
+def test_positive_penalties_are_dislike(refine):
     image, logits = scene(*SIZE, 1)
     penalties = np.array([0.5, 1.0, 1.5, 1.0, 0.2])
     refined = refine(logits, image, compatibility=penalties)
@@ -106,7 +117,7 @@ def test_positive_penalties_are_dislike():
     assert total_variation(refined, refine(logits, image)) > 1e-4
 
 
-def test_dtype_and_memory_layout_do_not_matter():
+def test_dtype_and_memory_layout_do_not_matter(refine):
     image, logits = scene(*SIZE, 2)
     logits = np.round(logits * 8) / 8  # exact in float16
     wanted = refine(logits, image)
@@ -122,7 +133,7 @@ def test_dtype_and_memory_layout_do_not_matter():
     np.testing.assert_allclose(wanted.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_inputs_are_not_changed():
+def test_inputs_are_not_changed(refine):
     image, logits = scene(*SIZE, 2)
     copies = image.copy(), logits.copy()
     refine(logits, image)
@@ -130,37 +141,34 @@ def test_inputs_are_not_changed():
     np.testing.assert_array_equal(logits, copies[1])
 
 
-def test_probabilities_are_clipped_logits():
+def test_probabilities_are_clipped_logits(refine):
     image, logits = scene(*SIZE, 0)
     probabilities = softmax(logits)
-    refined = mean_field(probabilities=probabilities, image=image, implementation="pydensecrf")
+    options = {"image": image, "implementation": refine.implementation}
+    refined = mean_field(probabilities=probabilities, **options)
     assert total_variation(refined, refine(logits, image)) < 1e-3
     hard = np.eye(5)[logits.argmax(axis=-1)]
-    start = mean_field(
-        probabilities=hard, image=image, implementation="pydensecrf", iterations=0, clip=0.01
-    )
+    start = mean_field(probabilities=hard, iterations=0, clip=0.01, **options)
     np.testing.assert_allclose(start.max(axis=-1), 1 / 1.04, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 3)])
-def test_tiny_images(size):
+def test_tiny_images(size, refine):
     image, logits = scene(*size, 0)
     assert refine(logits, image).shape == (*size, 5)
 
 
-def test_no_iterations_return_the_softmax():
+def test_no_iterations_return_the_softmax(refine):
     image, logits = scene(*SIZE, 0)
     np.testing.assert_allclose(refine(logits, image, iterations=0), softmax(logits), atol=1e-6)
 
 
-def test_wrong_inputs_are_clear_errors():
+def test_wrong_inputs_are_clear_errors(refine):
     image, logits = scene(*SIZE, 0)
     with pytest.raises(ValueError, match="either logits= or probabilities="):
-        mean_field(image=image, implementation="pydensecrf")
+        mean_field(image=image)
     with pytest.raises(ValueError, match="from_probabilities"):
         refine(logits, image, from_probabilities=True)
-    with pytest.raises(ValueError, match=r"later release.*implementation='pydensecrf'"):
-        mean_field(logits=logits, image=image)
     with pytest.raises(ValueError, match="nearest is 'iterations'"):
         refine(logits, image, iteration=3)
     with pytest.raises(ValueError, match=r"same height and width.*\(52, 36, 3\)"):
@@ -169,14 +177,21 @@ def test_wrong_inputs_are_clear_errors():
         refine(logits, image, compatibility=[1, 1, 1, 1])
     with pytest.raises(ValueError, match="NaN"):
         refine(np.where(logits > 5, np.nan, logits), image)
-    with pytest.raises(ValueError, match="gaussian_sigma_xy is too small for an image of 36x52"):
-        refine(logits, image, gaussian_sigma_xy=1e-3)
     with pytest.warns(UserWarning, match=r"0\.\.1"):
         refine(logits, image / 255)
+
+
+def test_a_lattice_too_fine_for_its_numbers_is_an_error():
+    image, logits = scene(*SIZE, 0)
+    with pytest.raises(ValueError, match="gaussian_sigma_xy is too small for an image of 36x52"):
+        mean_field(logits=logits, image=image, implementation="pydensecrf", gaussian_sigma_xy=1e-3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="use larger sigmas"):
+        mean_field(logits=logits, image=image, bilateral_sigma_xy=1e-4, bilateral_sigma_rgb=1e-4)
 
 
 def test_a_missing_pydensecrf_names_the_extra(monkeypatch):
     image, logits = scene(*SIZE, 0)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     with pytest.raises(ImportError, match=r"deeplab_tf\[crf\].*3\.13"):
-        refine(logits, image)
+        mean_field(logits=logits, image=image, implementation="pydensecrf")
+    assert mean_field(logits=logits, image=image).shape == logits.shape

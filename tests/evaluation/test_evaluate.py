@@ -8,7 +8,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.baseline import best_constant_miou
 from deeplab_tf.evaluation.evaluate import evaluate, format_table, one_line
 
-CRF = {"implementation": "pydensecrf", "iterations": 2, "bilateral_sigma_xy": 10.0}
+CRF = {"iterations": 2, "bilateral_sigma_xy": 10.0}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_limit_is_spread_over_the_split(split, model):
 
 def test_another_number_of_classes_is_refused(split):
     other = deeplab_tf.DeepLab(num_classes=3, width=0.05)
-    with pytest.raises(ValueError, match="3 classes apart.*'synthetic' has 5"):
+    with pytest.raises(ValueError, match=r"3 classes apart.*'synthetic' has 5"):
         evaluate(deeplab_tf.Predictor(other), split)
 
 

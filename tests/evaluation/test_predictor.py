@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import deeplab_tf
 
-CRF = {"implementation": "pydensecrf", "iterations": 3, "bilateral_sigma_xy": 10.0}
+CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}
 
 
 @pytest.fixture(scope="module")

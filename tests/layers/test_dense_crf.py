@@ -15,7 +15,13 @@ from tests.crf.oracle import scene, softmax
 from tests.crf.test_parameters import NON_DEFAULT
 
 SIZE = (18, 26)
-SMALL = {"implementation": "pydensecrf", "bilateral_sigma_xy": 20.0, "iterations": 4}
+PYDENSECRF = {"implementation": "pydensecrf", "bilateral_sigma_xy": 20.0, "iterations": 4}
+
+
+@pytest.fixture(params=["graph", "pydensecrf"])
+def small(request):
+    """Arguments that make a layer quick."""
+    return {**PYDENSECRF, "implementation": request.param}
 
 
 def batch(count=3, size=SIZE):
@@ -23,9 +29,14 @@ def batch(count=3, size=SIZE):
     return np.stack(logits), np.stack(images)
 
 
-def singles(logits, images):
+def assert_same(one, other):
+    """Equal but for the order of sums, which depends on how the graph is cut and scheduled."""
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def singles(logits, images, small):
     pairs = zip(logits, images, strict=True)
-    return np.stack([mean_field(logits=x, image=y, **SMALL) for x, y in pairs])
+    return np.stack([mean_field(logits=x, image=y, **small) for x, y in pairs])
 
 
 def test_arguments_and_defaults_are_those_of_the_parameters():
@@ -35,51 +46,51 @@ def test_arguments_and_defaults_are_those_of_the_parameters():
     assert len(arguments) == len(dataclasses.fields(CrfParameters)) + 1  # and **kwargs
 
 
-def test_a_batch_equals_single_images():
+def test_a_batch_equals_single_images(small):
     logits, images = batch()
-    refined = DenseCRF(**SMALL)((logits, images)).numpy()
-    np.testing.assert_array_equal(refined, singles(logits, images))
+    refined = DenseCRF(**small)((logits, images)).numpy()
+    assert_same(refined, singles(logits, images, small))
     assert refined.dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.int32, tf.float16, tf.float32, tf.float64])
-def test_dtypes_of_images_do_not_matter(dtype):
+def test_dtypes_of_images_do_not_matter(dtype, small):
     logits, images = batch(1)
-    layer = DenseCRF(**SMALL)
+    layer = DenseCRF(**small)
     refined = layer((tf.constant(logits), tf.cast(images, dtype)))
-    np.testing.assert_array_equal(refined, layer((logits, images)))
+    assert_same(refined, layer((logits, images)))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_computes_in_float32_under_mixed_precision(dtype):
+def test_computes_in_float32_under_mixed_precision(dtype, small):
     logits, images = batch(1)
     half = tf.cast(logits, dtype)
     keras.mixed_precision.set_global_policy(f"mixed_{dtype}")
     try:
-        refined = DenseCRF(**SMALL)((half, images))
+        refined = DenseCRF(**small)((half, images))
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert refined.dtype == tf.float32
-    np.testing.assert_array_equal(refined, singles(tf.cast(half, tf.float32).numpy(), images))
+    assert_same(refined, singles(tf.cast(half, tf.float32).numpy(), images, small))
 
 
-def test_from_probabilities():
+def test_from_probabilities(small):
     logits, images = batch(2)
     probabilities = softmax(logits)
-    refined = DenseCRF(from_probabilities=True, **SMALL)((probabilities, images))
-    wanted = mean_field(probabilities=probabilities[1], image=images[1], **SMALL)
+    refined = DenseCRF(from_probabilities=True, **small)((probabilities, images))
+    wanted = mean_field(probabilities=probabilities[1], image=images[1], **small)
     np.testing.assert_allclose(refined[1], wanted, atol=1e-4)
 
 
-def test_only_the_valid_part_is_refined():
+def test_only_the_valid_part_is_refined(small):
     logits, images = batch()
     sizes = np.array([[11, 26], [18, 9], [0, 5]], np.int32)
-    layer = DenseCRF(**SMALL)
+    layer = DenseCRF(**small)
     refined = layer((logits, images), valid=sizes).numpy()
     wanted = softmax(logits)
     for i, (h, w) in enumerate(sizes[:2]):
-        wanted[i, :h, :w] = mean_field(logits=logits[i, :h, :w], image=images[i, :h, :w], **SMALL)
-    np.testing.assert_allclose(refined, wanted, atol=1e-6)
+        wanted[i, :h, :w] = mean_field(logits=logits[i, :h, :w], image=images[i, :h, :w], **small)
+    assert_same(refined, wanted)
 
     # Nothing flows in: other padding, same answer inside.
     for i, (h, w) in enumerate(sizes):
@@ -89,12 +100,12 @@ def test_only_the_valid_part_is_refined():
         images[i][~inside] = 255
     changed = layer((logits, images), valid=sizes).numpy()
     for i, (h, w) in enumerate(sizes):
-        np.testing.assert_array_equal(changed[i, :h, :w], refined[i, :h, :w])
+        assert_same(changed[i, :h, :w], refined[i, :h, :w])
 
 
-def test_inside_a_function_static_shapes_are_kept():
+def test_inside_a_function_static_shapes_are_kept(small):
     logits, images = batch(2)
-    layer = DenseCRF(**SMALL)
+    layer = DenseCRF(**small)
     shapes = []
 
     @tf.function(
@@ -108,7 +119,7 @@ def test_inside_a_function_static_shapes_are_kept():
         shapes.append(refined.shape.as_list())
         return refined
 
-    np.testing.assert_array_equal(refine(logits, images), singles(logits, images))
+    assert_same(refine(logits, images), singles(logits, images, small))
     assert shapes == [[None, 18, None, 5]]
     assert layer.compute_output_shape([(None, 4, 5, 2), (None, 4, 5, 3)]) == (None, 4, 5, 2)
 
@@ -118,15 +129,15 @@ def test_no_gradient_passes():
     x = tf.constant(logits)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        loss = tf.reduce_sum(DenseCRF(**SMALL)((x, images)) ** 2)
+        loss = tf.reduce_sum(DenseCRF(**PYDENSECRF)((x, images)) ** 2)
     assert tape.gradient(loss, x) is None
 
 
-def functional_model():
+def functional_model(small):
     scores = keras.Input((None, None, 5), name="scores")
     images = keras.Input((None, None, 3), name="images", dtype="uint8")
     sizes = keras.Input((2,), name="sizes", dtype="int32")
-    refined = DenseCRF(**SMALL, compatibility=[1, 1, 1, 1, 0.5])((scores, images), valid=sizes)
+    refined = DenseCRF(**small, compatibility=[1, 1, 1, 1, 0.5])((scores, images), valid=sizes)
     return keras.Model([scores, images, sizes], refined)
 
 
@@ -136,7 +147,7 @@ class Refined(keras.Model):
         super().__init__(**kwargs)
         if isinstance(crf, dict):
             crf = keras.saving.deserialize_keras_object(crf)
-        self.crf = crf or DenseCRF(**SMALL)
+        self.crf = crf
 
     def call(self, inputs):
         return self.crf((4.0 * tf.cast(inputs, tf.float32) / 255.0, inputs))
@@ -146,32 +157,32 @@ class Refined(keras.Model):
         return {**super().get_config(), "crf": crf}
 
 
-def test_functional_model_round_trip(tmp_path):
+def test_functional_model_round_trip(tmp_path, small):
     logits, images = batch(2)
     inputs = [logits, images, np.array([[18, 26], [10, 12]], np.int32)]
-    model = functional_model()
+    model = functional_model(small)
     assert model.output_shape == (None, None, None, 5)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(model(inputs), loaded(inputs))
-    np.testing.assert_array_equal(model(inputs), loaded.predict(inputs, verbose=0))
+    assert_same(model(inputs), loaded(inputs))
+    assert_same(model(inputs), loaded.predict(inputs, verbose=0))
 
 
-def test_subclassed_model_round_trip(tmp_path):
+def test_subclassed_model_round_trip(tmp_path, small):
     _, images = batch(2)
-    model = Refined(DenseCRF(**{**SMALL, "bilateral_sigma_rgb": 9.0}))
+    model = Refined(DenseCRF(**{**small, "bilateral_sigma_rgb": 9.0}))
     before = model(images)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(before, loaded(images))
+    assert_same(before, loaded(images))
     assert loaded.crf.parameters == model.crf.parameters
 
 
 @pytest.mark.slow
-def test_a_fresh_process_loads_the_model(tmp_path):
+def test_a_fresh_process_loads_the_model(tmp_path, small):
     logits, images = batch(1)
     inputs = [logits, images, np.array([SIZE], np.int32)]
-    model = functional_model()
+    model = functional_model(small)
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "case.npz", *inputs, wanted=model(inputs))
     script = (
@@ -179,7 +190,7 @@ def test_a_fresh_process_loads_the_model(tmp_path):
         "model = keras.models.load_model(sys.argv[1])\n"
         "case = np.load(sys.argv[2])\n"
         "got = model([case[f'arr_{i}'] for i in range(3)])\n"
-        "np.testing.assert_array_equal(got, case['wanted'])\n"
+        "np.testing.assert_allclose(got, case['wanted'], atol=1e-4)\n"
     )
     files = [tmp_path / "model.keras", tmp_path / "case.npz"]
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -196,8 +207,8 @@ def test_config_keeps_every_argument():
     assert copy.name == "refine"
 
 
-def test_config_survives_the_flag_of_the_model_around():
-    model = functional_model()
+def test_config_survives_the_flag_of_the_model_around(small):
+    model = functional_model(small)
     model.trainable = True
     copy = keras.Model.from_config(model.get_config())
     assert not copy.trainable_variables
@@ -205,19 +216,23 @@ def test_config_survives_the_flag_of_the_model_around():
 
 def test_clear_errors():
     logits, images = batch(1)
-    with pytest.raises(ValueError, match=r"later release.*implementation='pydensecrf'"):
-        DenseCRF()
     with pytest.raises(ValueError, match="normalization"):
         DenseCRF(normalization="both")
     with pytest.raises(ValueError, match="same size"):
-        DenseCRF(**SMALL)((logits, images[:, 1:]))
+        DenseCRF(**PYDENSECRF)((logits, images[:, 1:]))
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"valid\[0\]=\(19, 3\)"):
-        DenseCRF(**SMALL)((logits, images), valid=[[19, 3]])
+        DenseCRF(**PYDENSECRF)((logits, images), valid=[[19, 3]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="valid must lie within"):
+        DenseCRF()((logits, images), valid=[[19, 3]])
+    matrix = DenseCRF(compatibility=np.eye(5).tolist())
+    unknown = tf.TensorSpec([1, 18, 26, None])
+    with pytest.raises(ValueError, match="known number of classes"):
+        tf.function(lambda x: matrix((x, images))).get_concrete_function(unknown)
 
 
 def test_a_missing_pydensecrf_is_named_when_the_layer_is_called(monkeypatch):
     logits, images = batch(1)
-    layer = DenseCRF(**SMALL)
+    layer = DenseCRF(**PYDENSECRF)
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     with pytest.raises(ImportError, match=r"deeplab_tf\[crf\]"):
         layer((logits, images))

@@ -14,6 +14,7 @@ IMAGES[:, :, 10:] //= 4
 
 
 def pixel_loss(labels, logits):
+    labels = tf.cast(labels, tf.int32)  # Keras hands them over as float32
     valid = labels != 255
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=tf.where(valid, labels, 0), logits=logits

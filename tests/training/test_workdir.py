@@ -79,7 +79,8 @@ def checkpoints(folder, keep=2):
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     variables = [compat.tf_variable(v) for v in model.trainable_variables]
     compat.create_slots(optimizer, variables)
-    return variables, optimizer, Checkpoints(folder, model, optimizer, keep)
+    named = {str(i): variable for i, variable in enumerate(variables)}
+    return variables, optimizer, Checkpoints(folder, named, optimizer, keep)
 
 
 def move(variables, optimizer):
