@@ -14,6 +14,7 @@ FLOW = (
     "evaluation",
     "training",
     "export",
+    "benchmarks",
 )
 PACKAGE = ROOT / "deeplab_tf"
 

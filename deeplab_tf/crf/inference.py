@@ -111,15 +111,20 @@ class MeanField:
         return -total @ (penalties + tf.transpose(penalties)) / 2
 
     def update(self, messages, scores=None, rest=None):
-        """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1]."""
+        """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1].
+
+        Without a rest the factor means nothing.
+        """
         logits = (self._scores if scores is None else scores) + messages
         rest = self._rest if rest is None else rest
-        top = tf.maximum(tf.reduce_max(logits, axis=1, keepdims=True), 0.0)
-        top = tf.stop_gradient(top)  # shifts numerator and denominator alike
-        exponentials, factor = tf.exp(logits - top), tf.exp(-top)
+        # Shifts numerator and denominator alike.
+        top = tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True))
+        exponentials = tf.exp(logits - top)
         total = tf.reduce_sum(exponentials, axis=1, keepdims=True)
-        if rest is not None:
-            total += rest * factor
+        if rest is None:
+            return exponentials / total, total
+        factor = tf.exp(-top)
+        total += rest * factor
         return exponentials / total, factor / total
 
     # === All steps ===

@@ -124,7 +124,8 @@ def test_a_unit_equals_tensorflow_operations():
 
 @pytest.fixture(scope="module")
 def model():
-    model = DeepLab("resnet50", "fc", num_classes=3, width=0.03)
+    keras.utils.set_random_seed(0)  # with so few channels, another start can leave some dead
+    model = DeepLab("resnet50", "fc", num_classes=3, width=0.05)
     rng = np.random.default_rng(0)
     for name, variable in model.variables_by_name().items():
         if name.startswith("bn"):
@@ -147,7 +148,7 @@ def test_calls_leave_batch_normalisation_as_it_is(model):
     for name, value in before.items():
         np.testing.assert_array_equal(model.variables_by_name()[name], value)
     for other in outputs:
-        np.testing.assert_allclose(other, outputs[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(other, outputs[0], atol=1e-4 * np.abs(outputs[0]).max())
 
 
 def test_training_leaves_batch_normalisation_as_it_is(model):

@@ -139,3 +139,16 @@ def test_without_any_kernel_the_softmax_is_returned():
     image, logits = scene(*SIZE, 0)
     refined = mean_field(logits=logits, image=image, bilateral_weight=0, gaussian_weight=0)
     np.testing.assert_allclose(refined, softmax(logits), atol=1e-6)
+
+
+def test_messages_of_any_size_keep_the_numbers_finite():
+    image, logits = scene(*SIZE, 0)
+    for penalties in (1 - np.eye(5), 1 + np.eye(5), -np.ones((5, 5))):
+        refined = mean_field(
+            logits=logits,
+            image=image,
+            normalization="none",
+            bilateral_weight=50.0,
+            compatibility=penalties.tolist(),
+        )
+        np.testing.assert_allclose(refined.sum(axis=-1), 1, atol=1e-5)

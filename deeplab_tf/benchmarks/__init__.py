@@ -1,0 +1,1 @@
+"""One file a suite of tools/benchmark.py."""
