@@ -27,7 +27,9 @@ def all_build_files() -> dict[Path, str]:
 def _build_file(folder: Path) -> str:
     is_test = folder.relative_to(ROOT).parts[0] == "tests"
     files = sorted(folder.glob("*.py"))
-    smoke = next((f for f in files if _is_test(f) and "mark.slow" not in f.read_text()), None)
+    tests = [file for file in files if _is_test(file)]
+    quick = [file for file in tests if "mark.slow" not in file.read_text()]
+    smoke = next(iter(quick or tests), None)
     targets = [_target(file, smoke=file == smoke) for file in files]
     if folder.name in ("tools", "zoo") and not is_test:
         targets.append(_rule("py_library", folder.name, deps=[f":{file.stem}" for file in files]))

@@ -8,7 +8,7 @@ from deeplab_tf.crf import CrfParameters, mean_field
 from tests.crf.oracle import agreement, brute_force, total_variation
 
 CORNERS = ((60, 90), (150, 220), (250, 330), (300, 100))
-CROP = (48, 60)
+CROP = (36, 48)
 
 
 @pytest.fixture(scope="module")
