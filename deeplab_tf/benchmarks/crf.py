@@ -170,4 +170,5 @@ def _count_vertices(image, parameters) -> int:
     y, x = np.indices(image.shape[:2], np.float32).reshape(2, -1)
     places = [v / np.float32(checked.bilateral_sigma_xy) for v in (x, y)]
     colors = image.reshape(-1, 3).T.astype(np.float32) / np.float32(checked.bilateral_sigma_rgb)
-    return int(build_lattice([tf.constant(v) for v in (*places, *colors)]).size)
+    lattice = build_lattice([tf.constant(v) for v in (*places, *colors)])
+    return int(tf.add_n(lattice.sizes))

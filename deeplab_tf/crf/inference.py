@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.kernels import Kernel, LatticeFilter, SeparableFilter
+from deeplab_tf.crf.kernels import build_kernels
+from deeplab_tf.crf.live_labels import LiveLabels
 from deeplab_tf.crf.parameters import CrfParameters
-from deeplab_tf.crf.permutohedral import build_lattice
+from deeplab_tf.crf.shards import cut
 
 # mode="fast": pixels this sure after so many steps keep their marginals.
 FREEZE_PROBABILITY = 0.999
@@ -32,174 +31,165 @@ class Weights(NamedTuple):
     penalties: tf.Tensor | None = None
 
 
+class _Pixels(NamedTuple):
+    """What an update needs to know of a shard of n pixels.
+
+    Attributes:
+        start: [n, K], marginals before any step.
+        scores: [n, K], what messages are added to.
+        rest: [n, 1], probability of the labels set aside before any step, or None.
+    """
+
+    start: tf.Tensor
+    scores: tf.Tensor
+    rest: tf.Tensor | None
+
+
 class MeanField:
     """The iteration on one image.
 
-    Labels that stay negligible everywhere are not iterated on; together they keep a share `rest`
-    of every pixel.
+    As in `kernels.py`, an array over pixels is a list of one [n, K] a shard.
 
     Args:
         scores: float32 [H, W, C], minus the unary energy.
         image: float32 [H, W, 3], RGB 0..255.
         parameters: of the CRF.
         weights: used in place of the parameters' own.
+        prune: leave out labels that a bound shows to be negligible.
 
     Attributes:
-        start: float32 [N, K], marginals of the K labels that are iterated on, before any step.
+        start: marginals of the K labels that are iterated on, before any step.
 
     Source: Krähenbühl and Koltun 2011, algorithm 1, with a pixel's message to itself, as in their
     code and DeepLab's.
     """
 
-    def __init__(self, scores, image, parameters: CrfParameters, weights: Weights):
+    def __init__(self, scores, image, parameters: CrfParameters, weights: Weights, prune=True):
         self._parameters, self._weights = parameters, weights
         self._shape = tf.shape(scores)
-        height, width, labels = tf.unstack(self._shape)
-        scores = tf.reshape(scores, [height * width, labels])
-        scores -= tf.stop_gradient(tf.reduce_max(scores, axis=1, keepdims=True))
-        self._kernels = _build_kernels(tf.stop_gradient(image), parameters, weights)
-        self._scale = tf.exp(scores)
-        marginals = self._scale / tf.reduce_sum(self._scale, axis=1, keepdims=True)
-        self._scores, self._rest, self.start = scores, None, marginals
-        if self._can_prune():
-            self._prune(marginals)
+        image = tf.stop_gradient(image)
+        self._kernels = build_kernels(image, parameters, weights, scores.shape[2])
+        scores = cut(tf.reshape(scores, [-1, self._shape[2]]))
+        self.start = [tf.nn.softmax(shard) for shard in scores]
+        self._pixels = [_Pixels(*shard, None) for shard in zip(self.start, scores, strict=True)]
+        self._live = None
+        if prune and self._can_prune():
+            self._prune()
 
     def _can_prune(self) -> bool:
-        """Whether the bound in `_prune` holds."""
+        """Whether the bound of `LiveLabels` holds."""
         parameters = self._parameters
         is_potts = self._weights.penalties is None
         return is_potts and parameters.normalization != "none" and not parameters.trainable
 
-    def _prune(self, marginals):
-        """Sets labels aside whose probability is below 1 / (2 e R) at all pixels.
-
-        R is the largest sum of messages that a pixel can get. Messages of a Potts model are not
-        negative, so a step raises a label to at most q0 exp(R max q): from below the threshold
-        it never gets to more than 1.27 q0 anywhere.
-        """
-        largest = 2 * math.e * self._largest_message()
-        labels = tf.cast(self._shape[2], tf.float32)
-        # The label that leads a pixel has at least 1 / C and is always kept.
-        threshold = 1 / tf.maximum(largest, labels)
-        is_kept = tf.reduce_max(marginals, axis=0) >= threshold
-        kept, dropped = (tf.where(mask)[:, 0] for mask in (is_kept, ~is_kept))
-        self._dropped_scale = tf.gather(self._scale, dropped, axis=1)
-        self._rest = tf.reduce_sum(self._dropped_scale, axis=1, keepdims=True)
-        self._order = tf.math.invert_permutation(tf.concat([kept, dropped], axis=0))
-        self._scores = tf.gather(self._scores, kept, axis=1)
-        self.start = tf.gather(marginals, kept, axis=1)
+    def _prune(self):
+        self._live = LiveLabels(self.start, self._largest_message())
+        self.start = self._live.marginals
+        self._pixels = [
+            # No message lifts what is smaller than this.
+            _Pixels(start, tf.math.log(tf.maximum(start, 1e-37)), rest)
+            for start, rest in zip(self.start, self._live.rest, strict=True)
+        ]
 
     def _largest_message(self):
-        if self._parameters.normalization == "after":
-            return sum(weight for weight, _ in self._kernels)  # rows sum to 1
-        ones = tf.ones([self._shape[0] * self._shape[1], 1])
-        sums = [weight * kernel(ones) for weight, kernel in self._kernels]
-        return tf.reduce_max(tf.add_n(sums)) if sums else 0.0
+        if self._has_unit_rows():
+            return self._weights.bilateral + self._weights.gaussian
+        sums = self.messages([tf.ones_like(shard[:, :1]) for shard in self.start])
+        return tf.reduce_max([tf.reduce_max(shard) for shard in sums])
+
+    def _has_unit_rows(self) -> bool:
+        return self._parameters.normalization == "after"
 
     # === One step ===
 
     def messages(self, marginals, kernels=None):
-        """What all pixels say to each pixel about each label: [N, K]."""
+        """What all pixels say to each pixel about each label."""
         kernels = self._kernels if kernels is None else kernels
-        total = [weight * kernel(marginals) for weight, kernel in kernels]
-        total = tf.add_n(total) if total else tf.zeros_like(marginals)
+        if not kernels:
+            return [tf.zeros_like(shard) for shard in marginals]
+        totals = [tf.add_n(parts) for parts in zip(*(k(marginals) for k in kernels), strict=True)]
         penalties = self._weights.penalties
         if penalties is None:
-            return total
+            return totals
         if len(penalties.shape) == 1:
-            return total * penalties
-        return -total @ (penalties + tf.transpose(penalties)) / 2
+            return [total * penalties for total in totals]
+        return [-total @ (penalties + tf.transpose(penalties)) / 2 for total in totals]
 
-    def update(self, messages, scores=None, rest=None):
-        """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1].
+    def update(self, messages, pixels=None):
+        """Returns the marginals that answer the messages, and the factor of the rest: [n, 1]."""
+        pixels = self._pixels if pixels is None else pixels
+        answers = [self._answer(*pair) for pair in zip(pixels, messages, strict=True)]
+        return [list(parts) for parts in zip(*answers, strict=True)]
 
-        Without a rest the factor means nothing.
-        """
-        logits = (self._scores if scores is None else scores) + messages
-        rest = self._rest if rest is None else rest
-        # Shifts numerator and denominator alike.
-        top = tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True))
-        exponentials = tf.exp(logits - top)
+    def _answer(self, pixels: _Pixels, messages):
+        if self._has_small_messages():
+            exponentials, unit = pixels.start * tf.exp(messages), 1.0
+        else:
+            logits = pixels.scores + messages
+            top = tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True))
+            exponentials, unit = tf.exp(logits - top), tf.exp(-top)
         total = tf.reduce_sum(exponentials, axis=1, keepdims=True)
-        if rest is None:
-            return exponentials / total, total
-        factor = tf.exp(-top)
-        total += rest * factor
-        return exponentials / total, factor / total
+        if pixels.rest is not None:
+            total += pixels.rest * unit
+        return exponentials / total, unit / total
+
+    def _has_small_messages(self) -> bool:
+        """Whether they lie between 0 and a number whose exponential is one too."""
+        weights = self._weights
+        return bool(self._live and self._has_unit_rows()) and sum(weights[:2]) < 60
 
     # === All steps ===
 
     def refine(self):
         """Iterates to the end; returns float32 probabilities [H, W, C]."""
         iterations = self._parameters.iterations
-        state = self.start, 1 / tf.reduce_sum(self._scale, axis=1, keepdims=True)
+        state = self.start, [tf.ones_like(shard[:, :1]) for shard in self.start]
         if self._parameters.mode == "fast" and iterations > FREEZE_AFTER:
             state = _repeat(FREEZE_AFTER, self._step, *state)
             state = self._refine_doubtful(iterations - FREEZE_AFTER, *state)
         else:
             state = _repeat(iterations, self._step, *state)
-        return self._all_labels(*state)
+        marginals = self._live.restore(*state) if self._live else state[0]
+        return tf.reshape(tf.concat(marginals, axis=0), self._shape)
 
     def _step(self, marginals, _):
         return self.update(self.messages(marginals))
 
-    def _refine_doubtful(self, iterations: int, marginals, factor):
+    def _refine_doubtful(self, iterations: int, marginals, factors):
         """Goes on with the pixels that are not sure yet; the others keep their marginals."""
-        doubtful = tf.reduce_max(marginals, axis=1) <= FREEZE_PROBABILITY
-        points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
-        kernels = [(weight, kernel.restrict(points, marginals)) for weight, kernel in self._kernels]
-        scores = tf.gather(self._scores, points)
-        rest = None if self._rest is None else tf.gather(self._rest, points)
+        doubtful = [tf.reduce_max(shard, axis=1) <= FREEZE_PROBABILITY for shard in marginals]
+        points = [tf.cast(tf.where(mask)[:, 0], tf.int32) for mask in doubtful]
+        kernels = [kernel.restrict(points, marginals) for kernel in self._kernels]
+
+        def take(shards):
+            pairs = zip(shards, points, strict=True)
+            return [None if shard is None else tf.gather(shard, own) for shard, own in pairs]
+
+        fields = zip(*self._pixels, strict=True)
+        pixels = [_Pixels(*shard) for shard in zip(*map(take, fields), strict=True)]
 
         def step(changed, _):
-            return self.update(self.messages(changed, kernels), scores, rest)
+            return self.update(self.messages(changed, kernels), pixels)
 
-        state = marginals, factor
-        changed = _repeat(iterations, step, *(tf.gather(part, points) for part in state))
-        return tuple(
-            tf.tensor_scatter_nd_update(part, points[:, None], new)
-            for part, new in zip(state, changed, strict=True)
-        )
-
-    def _all_labels(self, marginals, factor):
-        if self._rest is not None:
-            dropped = self._dropped_scale * factor
-            marginals = tf.gather(tf.concat([marginals, dropped], axis=1), self._order, axis=1)
-        return tf.reshape(marginals, self._shape)
+        changed = _repeat(iterations, step, take(marginals), take(factors))
+        return [
+            [
+                tf.tensor_scatter_nd_update(shard, own[:, None], part)
+                for shard, own, part in zip(shards, points, parts, strict=True)
+            ]
+            for shards, parts in zip((marginals, factors), changed, strict=True)
+        ]
 
 
-def _repeat(count: int, step, marginals, factor):
+def _repeat(count: int, step, marginals, factors):
     """Runs `step` so many times in a loop of the graph."""
     _, *state = tf.while_loop(
         lambda i, *state: i < count,
         lambda i, *state: (i + 1, *step(*state)),
-        (tf.constant(0), marginals, factor),
+        (tf.constant(0), marginals, factors),
         parallel_iterations=1,
     )
     return state
-
-
-def _build_kernels(image, parameters: CrfParameters, weights: Weights):
-    """Returns (weight, kernel) of both kernels, without one whose weight is fixed at 0."""
-    height, width = tf.unstack(tf.shape(image)[:2])
-    x = tf.cast(tf.tile(tf.range(width), [height]), tf.float32)
-    y = tf.cast(tf.repeat(tf.range(height), width), tf.float32)
-    kernels = []
-    if parameters.bilateral_weight or parameters.trainable:
-        colors = tf.unstack(tf.reshape(image, [-1, 3]), axis=1)
-        features = [v / np.float32(parameters.bilateral_sigma_xy) for v in (x, y)]
-        features += [v / np.float32(parameters.bilateral_sigma_rgb) for v in colors]
-        kernels.append((weights.bilateral, LatticeFilter(build_lattice(features))))
-    if parameters.gaussian_weight or parameters.trainable:
-        sigma = parameters.gaussian_sigma_xy
-        if parameters.spatial_kernel == "lattice":
-            features = [v / np.float32(sigma) for v in (x, y)]
-            linear = LatticeFilter(build_lattice(features))
-        else:
-            linear = SeparableFilter(height, width, sigma)
-        kernels.append((weights.gaussian, linear))
-    pixels = height * width
-    return [(w, Kernel(linear, pixels, parameters.normalization)) for w, linear in kernels]
 
 
 @functools.lru_cache(maxsize=16)

@@ -7,6 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+# Offsets lie in -3..3 and are sorted as whole numbers of such units, with three bits for the
+# coordinate: int32 has room for a whole turn more.
+_UNITS = 2.0**24
+
 
 class Simplexes(NamedTuple):
     """The simplex of every one of N points.
@@ -28,30 +32,33 @@ def find_simplexes(features: list[tf.Tensor]) -> Simplexes:
     Args:
         features: d float32 [N], coordinates in standard deviations of the kernel.
 
+    Raises:
+        tf.errors.InvalidArgumentError: when run, features so far apart that corners cannot be
+            numbered in 63 bits.
+
     Source: Adams, Baek and Davis 2010, section 3; permutohedral.cpp of Krähenbühl and Koltun.
     """
     size = len(features) + 1
     elevated = _elevate(features)
     turns = [tf.round(e * np.float32(1 / size)) for e in elevated]
     offsets = [e - size * t for e, t in zip(elevated, turns, strict=True)]
-    ranks = _ranks(offsets, tf.cast(tf.add_n(turns), tf.int32))
-    # The rounded point can lie off the plane; whole turns of the outermost ranks bring it back.
-    wraps = [tf.cast(r < 0, tf.int32) - tf.cast(r >= size, tf.int32) for r in ranks]
-    ranks = [r + size * w for r, w in zip(ranks, wraps, strict=True)]
-    turns = [t + tf.cast(w, tf.float32) for t, w in zip(turns, wraps, strict=True)]
-    shares = [(e - size * t) * np.float32(1 / size) for e, t in zip(elevated, turns, strict=True)]
-
-    strides, first_keys = _pack(turns[:-1])
-    weights, keys = [], [first_keys]
-    by_rank = [[tf.equal(r, k) for r in ranks] for k in range(size)]
-    share = [_select(is_rank, shares) for is_rank in by_rank]
-    for remainder in range(size):
-        above = share[-remainder] if remainder else share[0] - 1
-        weights.append(share[size - 1 - remainder] - above)
-        if remainder:
-            # The coordinate of the next rank starts a new turn.
-            keys.append(keys[-1] - _select(by_rank[-remainder][:-1], strides))
-    return Simplexes(weights, keys, strides)
+    # The rounded point can lie off the plane, by at most half a turn of every coordinate.
+    excess = tf.cast(tf.add_n(turns), tf.int32)
+    ranked = _rotate(_sort(offsets), excess)
+    strides, key = _pack(turns[:-1])
+    # The last coordinate is implied by the others.
+    steps = tf.stack([*strides, tf.zeros_like(strides[0])][::-1])
+    step = [tf.gather(steps, tf.bitwise.bitwise_and(r, 7)) for r in ranked]
+    # Whole turns of the outermost ranks bring the point back to the plane.
+    zero = tf.zeros([], tf.int64)
+    for rank in range(size):
+        key += tf.where(excess <= rank - size, step[rank], zero) if rank >= size // 2 else zero
+        key -= tf.where(excess > rank, step[rank], zero) if rank <= size // 2 else zero
+    keys = [key]
+    for remainder in range(1, size):
+        # The coordinate of the next rank starts a new turn.
+        keys.append(keys[-1] - step[-remainder])
+    return Simplexes(_gaps(ranked)[::-1], keys, strides)
 
 
 def _elevate(features):
@@ -65,21 +72,44 @@ def _elevate(features):
     return [total, *elevated[::-1]]
 
 
-def _ranks(offsets, start):
-    """Counts for every coordinate how many offsets are larger, from `start` on."""
-    ranks = [start] * len(offsets)
-    for i in range(len(offsets)):
-        for j in range(i + 1, len(offsets)):
-            is_smaller = tf.cast(offsets[i] < offsets[j], tf.int32)
-            ranks[i] += is_smaller
-            ranks[j] += 1 - is_smaller
-    return ranks
+def _sort(offsets):
+    """Sorts every point's offsets, largest first; of equal ones the first coordinate first.
+
+    Each becomes a whole number whose last three bits count the coordinate from behind.
+    """
+    ordered = []
+    for place, offset in enumerate(reversed(offsets)):
+        ordered.insert(0, tf.cast(offset * np.float32(_UNITS), tf.int32) * 8 + place)
+    for end in range(len(ordered) - 1, 0, -1):
+        for i in range(end):
+            one, other = ordered[i], ordered[i + 1]
+            ordered[i], ordered[i + 1] = tf.maximum(one, other), tf.minimum(one, other)
+    return ordered
 
 
-def _select(conditions, values):
-    """Takes, at every point, the value whose condition holds; 0 where none does."""
-    zero = tf.zeros([], values[0].dtype)
-    return tf.add_n([tf.where(c, v, zero) for c, v in zip(conditions, values, strict=True)])
+def _rotate(ordered, shifts):
+    """Moves every point's entries by its own shift towards the end.
+
+    What leaves the end comes in at the front, larger by a whole turn.
+    """
+    size = len(ordered)
+    turn = int(size * 8 * _UNITS)
+    shifts = tf.math.floormod(shifts, size)
+    for bit in (1, 2, 4):
+        if bit < size:
+            moves = tf.not_equal(tf.bitwise.bitwise_and(shifts, bit), 0)
+            moved = [x + turn for x in ordered[-bit:]] + ordered[:-bit]
+            ordered = [tf.where(moves, *pair) for pair in zip(moved, ordered, strict=True)]
+    return ordered
+
+
+def _gaps(ranked):
+    """Returns the share of a whole turn between every offset and the next one around."""
+    size = len(ranked)
+    unit = np.float32(1 / (8 * _UNITS * size))
+    following = [*ranked[1:], ranked[0] - int(size * 8 * _UNITS)]
+    pairs = zip(ranked, following, strict=True)
+    return [tf.cast(one - other, tf.float32) * unit for one, other in pairs]
 
 
 def _pack(turns):
