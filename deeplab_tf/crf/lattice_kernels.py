@@ -72,9 +72,16 @@ class LatticeKernels:
             for matrices in (self._spread, self._read)
         )
         pairs = zip(values, points, strict=True)
-        others = [tf.tensor_scatter_nd_update(x, p[:, None], tf.zeros([tf.shape(p)[0], tf.shape(x)[1]])) for x, p in pairs]
+        others = [
+            tf.tensor_scatter_nd_update(x, p[:, None], tf.zeros([tf.shape(p)[0], tf.shape(x)[1]]))
+            for x, p in pairs
+        ]
         restricted._rest = [self._to_corners(others)]
         return restricted
+
+    def matrices(self) -> list[SparseMatrix]:
+        """Returns everything that is built before values are filtered."""
+        return [*self._spread, *self._read, *itertools.chain(*self._edges)]
 
     def _filter(self, arrays):
         """Filters [n, K] a shard, on top of [M, K] that is spread already, if given."""

@@ -6,8 +6,8 @@ import math
 
 import tensorflow as tf
 
-# Columns are filled up to a multiple: sparse products then use the processor's vectors.
-_MULTIPLE = 8
+# Sparse products use the processor's vectors for so many columns and for multiples of half of it.
+_COLUMNS = 8
 
 
 class LiveLabels:
@@ -36,7 +36,8 @@ class LiveLabels:
         self._is_kept = highest >= 1 / tf.maximum(2 * math.e * largest_message, labels)
         kept = tf.where(self._is_kept)[:, 0]
         self._row = tf.maximum(tf.cumsum(tf.cast(self._is_kept, tf.int32)) - 1, 0)
-        padding = [[0, tf.math.floormod(-tf.size(kept), _MULTIPLE)], [0, 0]]
+        columns = tf.maximum(_COLUMNS, -(-tf.size(kept) // (_COLUMNS // 2)) * (_COLUMNS // 2))
+        padding = [[0, columns - tf.size(kept)], [0, 0]]
         rows = [tf.gather(shard, kept) for shard in self._all]
         self.marginals = [tf.transpose(tf.pad(shard, padding)) for shard in rows]
         self.rest = [
