@@ -125,7 +125,7 @@ def _time_stages(case: Case, repeats: int) -> dict[str, float]:
     @tf.function
     def kernels(image):
         built = build_kernels(image, parameters, weights, case.logits.shape[2])
-        return [kernel.matrices() for kernel in built]
+        return [kernel(tf.ones([tf.size(logits) // logits.shape[3], 1])) for kernel in built]
 
     def refine(iterations):
         changed = CrfParameters.from_dict({**case.parameters, "iterations": iterations})
@@ -168,4 +168,4 @@ def _count_vertices(case: Case) -> int:
     parameters = CrfParameters.from_dict({**case.parameters, "gaussian_weight": 0})
     features = pixel_features(tf.cast(case.image, tf.float32), parameters)
     (lattice,) = (build_lattice(one) for one in features)
-    return len(np.unique(lattice.corners))
+    return int(tf.add_n(lattice.sizes))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice_kernels import LatticeKernels
+from deeplab_tf.crf.lattice_kernel import LatticeKernel
+from deeplab_tf.crf.lattice_sum import LatticeSum
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.separable_kernel import SeparableKernel
@@ -22,6 +23,7 @@ def build_kernels(image, parameters: CrfParameters, weights, columns: int | None
         weights: `Weights` of both kernels, used in place of the parameters' own.
         columns: the number of labels, if known.
     """
+    normalization = parameters.normalization
     lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     used = [weights.bilateral] if _is_used("bilateral", parameters) else []
     kernels = []
@@ -29,11 +31,12 @@ def build_kernels(image, parameters: CrfParameters, weights, columns: int | None
         if len(lattices) > len(used):
             used.append(weights.gaussian)
         else:
-            size = tf.unstack(tf.shape(image)[:2])
-            options = (parameters.gaussian_sigma_xy, weights.gaussian, parameters.normalization)
-            kernels.append(SeparableKernel(size, *options))
+            size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
+            kernels.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
     if lattices:
-        kernels.append(LatticeKernels(lattices, used, parameters.normalization, columns))
+        pairs = zip(lattices, used, strict=True)
+        parts = [LatticeKernel(lattice, weight, normalization) for lattice, weight in pairs]
+        kernels.append(LatticeSum(parts, columns))
     return kernels
 
 

@@ -30,6 +30,22 @@ def sparse_matrix(indices, values, rows, columns) -> SparseMatrix:
     return SparseMatrix(indices, values, tf.cast(tf.stack([rows, columns]), tf.int64))
 
 
+def rows_matrix(columns, values, size) -> SparseMatrix:
+    """Returns the matrix [n, size] whose rows all have as many entries.
+
+    Args:
+        columns: int32 [n], the columns of every row's first entry, second entry, ...
+        values: float32 [n] likewise.
+        size: int32 scalar, number of columns.
+    """
+    count = tf.size(columns[0])
+    rows = tf.range(count)
+    indices = interleave([x for column in columns for x in (rows, column)])
+    return sparse_matrix(
+        tf.reshape(indices, [-1, 2]), tf.reshape(interleave(values), [-1]), count, size
+    )
+
+
 def interleave(columns):
     """Puts vectors [n] side by side: [n, columns]; `tf.stack` would copy number by number."""
     return tf.transpose(tf.stack(columns))
