@@ -85,6 +85,7 @@ class MeanField:
             # No message lifts what is smaller than this.
             scores = tf.math.log(tf.maximum(start, 1e-37))
             self._pixels = _Pixels(start, scores, self._live.rest)
+        self._shards = self._pixels.shards()
         self.start = self._pixels.start
 
     def _can_prune(self) -> bool:
@@ -122,9 +123,9 @@ class MeanField:
             return [total * penalties for total in totals]
         return [-total @ (penalties + tf.transpose(penalties)) / 2 for total in totals]
 
-    def update(self, messages, pixels: _Pixels | None = None):
+    def update(self, messages, shards: list[_Pixels] | None = None):
         """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1]."""
-        shards = (self._pixels if pixels is None else pixels).shards()
+        shards = self._shards if shards is None else shards
         answers = [self._answer(*pair) for pair in zip(shards, messages, strict=True)]
         return [tf.concat(parts, axis=0) for parts in zip(*answers, strict=True)]
 
@@ -167,10 +168,10 @@ class MeanField:
         doubtful = tf.reduce_max(state[0], axis=1) <= FREEZE_PROBABILITY
         points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
         kernels = [kernel.restrict(points, state[0]) for kernel in self._kernels]
-        pixels = self._pixels.take(points)
+        shards = self._pixels.take(points).shards()
 
         def step(changed, _):
-            return self.update(self.messages(changed, kernels), pixels)
+            return self.update(self.messages(changed, kernels), shards)
 
         changed = _repeat(iterations, step, *(tf.gather(part, points) for part in state))
         return [
@@ -206,7 +207,7 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
 
     @tf.function(reduce_retracing=True)
     def refine_batch(scores, images, valid=None, learned=None):
-        weights = learned or _fixed_weights(parameters, scores.shape[-1])
+        weights = learned or fixed_weights(parameters, scores.shape[-1])
 
         def refine_all(scores, image):
             # An empty image has no smallest coordinate.
@@ -227,6 +228,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
         refine, inputs = refine_all, (scores, images)
         if valid is not None:
             refine, inputs = refine_part, (scores, images, valid)
+        if scores.shape[0] == 1:  # spares copies
+            return refine(*(x[0] for x in inputs))[None]
         signature = tf.TensorSpec(scores.shape[1:], tf.float32)
         return tf.map_fn(
             lambda one: refine(*one), inputs, fn_output_signature=signature, parallel_iterations=1
@@ -235,7 +238,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
     return refine_batch
 
 
-def _fixed_weights(parameters: CrfParameters, num_classes: int | None) -> Weights:
+def fixed_weights(parameters: CrfParameters, num_classes: int | None) -> Weights:
+    """Returns the parameters' own weights, for so many labels."""
     penalties = None
     if parameters.compatibility != "potts":
         penalties = tf.constant(parameters.penalties(num_classes))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import tensorflow as tf
 
 from deeplab_tf.crf.normalization import normalizers
 from deeplab_tf.crf.permutohedral import Lattice
+from deeplab_tf.crf.shards import cut
 from deeplab_tf.crf.sparse import multiply, rows_matrix, sparse_matrix
 
 
@@ -37,13 +39,13 @@ class LatticeKernel:
         before, after = normalizers(gain * self._sums(), normalization)
         if before is not None:
             self._spread_weights = [w * before for w in lattice.weights]
+            self._matrices = self._spread_matrices()
         if isinstance(weight, float):
             gain *= weight
         else:
             self._learned = weight
         factor = gain if after is None else gain * after
         self.weights = [w * factor for w in lattice.weights]
-        self._matrices = self._spread_matrices()
 
     def take(self, points) -> LatticeKernel:
         """Returns the kernel of some pixels, int32 [P], and all corners."""
@@ -57,7 +59,10 @@ class LatticeKernel:
 
     def spread(self, values):
         """Spreads the values [N, K] of the pixels: [M, K] a part."""
-        return [multiply(matrix, values, transpose=True) for matrix in self._matrices]
+        if len(self.sizes) == 2:  # enough for two cores to do
+            return [multiply(matrix, values, transpose=True) for matrix in self._matrices]
+        pairs = zip(self._matrices, cut(values), strict=True)
+        return [tf.add_n([multiply(matrix, x, transpose=True) for matrix, x in pairs])]
 
     def blur(self, parts):
         """Mixes every corner with half of each neighbour, axis by axis."""
@@ -71,21 +76,20 @@ class LatticeKernel:
         return parts if self._learned is None else [self._learned * part for part in parts]
 
     def _spread_matrices(self):
-        """Returns the matrices [N, M] from the corners of each part to the pixels."""
-        step = len(self.sizes)
-        return [
-            rows_matrix(self.corners[i::step], self._spread_weights[i::step], size)
-            for i, size in enumerate(self.sizes)
-        ]
+        """Returns the matrices [N, M] of the parts, or [n, M] of the shards if there is one."""
+        columns = self.corners, self._spread_weights
+        if len(self.sizes) == 2:
+            pieces = [[x[i::2] for x in columns] for i in range(2)]
+        else:
+            pieces = zip(*(zip(*map(cut, x), strict=True) for x in columns), strict=True)
+        sizes = itertools.cycle(self.sizes)
+        return [rows_matrix(*piece, size) for piece, size in zip(pieces, sizes, strict=False)]
 
     def _sums(self):
         """Every pixel's sum of the kernel, but for a factor: [N]."""
         weights = self._spread_weights
-        ones = tf.ones([tf.size(weights[0]), 1])
-        spread = [multiply(m, ones, transpose=True) for m in self._spread_matrices()]
+        self._matrices = self._spread_matrices()
+        spread = self.spread(tf.ones([tf.size(weights[0]), 1]))
         parts = [part[:, 0] for part in self.blur(spread)]
-        found = [
-            w * tf.gather(parts[r % len(parts)], corners)
-            for r, (corners, w) in enumerate(zip(self.corners, weights, strict=True))
-        ]
-        return tf.add_n(found)
+        pairs = enumerate(zip(self.corners, weights, strict=True))
+        return tf.add_n([w * tf.gather(parts[r % len(parts)], c) for r, (c, w) in pairs])
