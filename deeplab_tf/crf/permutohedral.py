@@ -14,7 +14,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deeplab_tf.crf.simplex import find_simplexes
-from deeplab_tf.crf.sparse import interleave
 
 
 class Lattice(NamedTuple):
@@ -104,5 +103,5 @@ def _find_edges(sorted_keys, firsts, strides) -> list[tf.Tensor]:
     edges = []
     for axis in range(len(sorted_keys)):
         found = tf.where(exist[axis])[:, 0]
-        edges.append(interleave([tf.gather(side[axis], found) for side in (first, last)]))
+        edges.append(tf.stack([tf.gather(side[axis], found) for side in (first, last)], axis=1))
     return edges
