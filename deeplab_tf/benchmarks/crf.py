@@ -62,8 +62,7 @@ def run(cases: Iterable[Case], repeats: int, threads: int) -> dict:
     large = crf_memory.measure()
     print(
         f"{crf_memory.WIDTH}x{crf_memory.HEIGHT} with {crf_memory.LABELS} live labels in a process "
-        f"of its own: {large['seconds']:.1f} s, peak memory {large['megabytes']:.0f} MB "
-        f"({large['megabytes_before']:.0f} MB before the CRF)"
+        f"of its own: {large['seconds']:.1f} s, peak memory {large['megabytes']:.0f} MB"
     )
     return {
         "threads": threads,
