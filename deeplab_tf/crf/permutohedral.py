@@ -60,7 +60,8 @@ def build_lattice(features: list[tf.Tensor]) -> Lattice:
     corners = []
     for remainder, order in enumerate(orders):
         # Numbered in the order of their keys, the corners of an edge lie near those of the next.
-        numbers = tf.math.invert_permutation(order) + firsts[remainder]
+        places = tf.range(tf.size(order)) + firsts[remainder]
+        numbers = tf.scatter_nd(order[:, None], places, tf.shape(order))
         corners.append(tf.gather(numbers, found[remainder].idx))
     edges = _find_edges(sorted_keys, firsts, simplexes.strides)
     return Lattice(corners, simplexes.weights, edges, sizes)
