@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 
@@ -46,6 +46,22 @@ class Split(Protocol):
 
         Args:
             limit: look at so many examples only, spread evenly over the split.
+        """
+
+
+@runtime_checkable
+class EncodedSplit(Split, Protocol):
+    """A split whose examples are stored as files, so that a part of one can be decoded."""
+
+    def read(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads the bytes of one example inside a graph.
+
+        Args:
+            index: int64 scalar, position in ``names``.
+
+        Returns:
+            String scalars: ``image`` (a JPEG or PNG), ``label`` (a PNG of ids), ``name``, and
+            ``image_file`` and ``label_file``, what error messages call the two.
         """
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.image import decode_image, read_image, read_orientation
-from deeplab_tf.data.png import decode_label, read_label
+from deeplab_tf.data.encoded import allowed_ids, decode_example
+from deeplab_tf.data.image import read_image, read_orientation
+from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
 
 _IMAGES, _LABELS, _LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
@@ -52,27 +53,20 @@ class VocSplit:
     def __len__(self) -> int:
         return len(self.names)
 
+    def read(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads the bytes of one example inside a graph; see ``EncodedSplit.read``."""
+        name, image_path, label_path = tf.unstack(tf.gather(self._table, index, axis=1))
+        return {
+            "image": tf.io.read_file(image_path),
+            "label": tf.io.read_file(label_path),
+            "name": name,
+            "image_file": image_path,
+            "label_file": label_path,
+        }
+
     def load(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         """Reads one example inside a graph; see ``Split.load``."""
-        name, image_path, label_path = tf.unstack(tf.gather(self._table, index, axis=1))
-        image = decode_image(tf.io.read_file(image_path), image_path)
-        label = decode_label(tf.io.read_file(label_path), label_path)
-        with tf.control_dependencies(self._assertions(image, label, label_path)):
-            label = tf.identity(label)
-        return {"image": image, "label": label, "name": name}
-
-    def _assertions(self, image: tf.Tensor, label: tf.Tensor, path: tf.Tensor) -> list:
-        sizes = tf.shape(label), tf.shape(image)[:2]
-        unfit = tf.strings.format("the label is {} (height, width), its image {}", sizes)
-        worst = tf.reduce_max(tf.where(tf.equal(label, self.spec.ignore_label), -1, label))
-        outside = tf.strings.format("label id {} is " + self._allowed_ids(), worst)
-        return [
-            tf.debugging.Assert(ok, [tf.strings.join([path, ": ", text])])
-            for ok, text in (
-                (tf.reduce_all(tf.equal(*sizes)), unfit),
-                (worst < self.spec.num_classes, outside),
-            )
-        ]
+        return decode_example(self.read(index), self.spec)
 
     def check(self, limit: int | None = None) -> None:
         """Reads the examples and reports all that is wrong; see ``Split.check``."""
@@ -134,13 +128,7 @@ class VocSplit:
             f"{i} ({c} pixels)" for i, c in zip(ids[bad][:5], counts[bad], strict=False)
         )
         more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
-        return [f"{self.label_paths[index]}: label id {shown}{more} is {self._allowed_ids()}."]
-
-    def _allowed_ids(self) -> str:
-        return (
-            f"neither one of 0..{self.spec.num_classes - 1} (the classes of dataset.json) "
-            f"nor {self.spec.ignore_label} (void)"
-        )
+        return [f"{self.label_paths[index]}: label id {shown}{more} is {allowed_ids(self.spec)}."]
 
 
 def _read_list(folder: Path, split: str) -> list[str]:
