@@ -114,8 +114,7 @@ def augment_windowed(
         The same as ``augment``.
     """
     view = draw_view(tf.shape(label), seed, augmentation)
-    image = view.image(read_window(view.window()))
-    label = tf.cast(view.label(label), tf.int32)
+    image, label = view.show(read_window(view.window()), label)
     image, label = tf.cond(
         tf.reduce_all(tf.equal(view.shown, augmentation.crop_size)),
         lambda: (image, label),
@@ -175,8 +174,7 @@ def _pad(
     left = tf.where(mirrored, beside, 0)
     label = tf.pad(label, [[0, below], [left, beside - left]], constant_values=ignore_label)
 
-    def block(height, width):
-        return tf.broadcast_to(tf.constant(pad_color, tf.float32), [height, width, 3])
-
-    row = [block(height, left), image, block(height, beside - left)]
-    return tf.concat([tf.concat(row, 1), block(below, crop_size)], 0), label
+    # Constant, so that the graph holds it ready to be cut.
+    canvas = tf.broadcast_to(tf.constant(pad_color, tf.float32), [crop_size, crop_size, 3])
+    row = [canvas[:height, :left], image, canvas[:height, : beside - left]]
+    return tf.concat([tf.concat(row, 1), canvas[:below]], 0), label

@@ -26,9 +26,9 @@ class CachedSplit:
         self.spec, self.names = split.spec, split.names
         with tf.init_scope(), tf.device("CPU:0"):
             self._names = tf.constant(split.names)
-            # Image and label of an example; empty texts stand for one that is not there yet.
+            # Number -> list of image and label; what the table gives out is shared, not copied.
             self._kept = tf.lookup.experimental.MutableHashTable(
-                tf.int64, tf.string, default_value=["", ""], experimental_is_anonymous=True
+                tf.int64, tf.variant, default_value=_empty_list(), experimental_is_anonymous=True
             )
 
     def __len__(self) -> int:
@@ -37,11 +37,11 @@ class CachedSplit:
     def load(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         """Reads one example inside a graph; see ``Split.load``."""
         index = tf.cast(index, tf.int64)
-        kept = tf.unstack(self._kept.lookup(index), num=2)
+        kept = self._kept.lookup(index)
         image, label = tf.cond(
-            tf.equal(kept[0], ""),
+            tf.equal(tf.raw_ops.TensorListLength(input_handle=kept), 0),
             lambda: self._fill(index),
-            lambda: tuple(tf.io.parse_tensor(text, tf.uint8) for text in kept),
+            lambda: (_item(kept, 0), _item(kept, 1)),
         )
         return {
             "image": tf.ensure_shape(image, [None, None, 3]),
@@ -52,12 +52,25 @@ class CachedSplit:
     def _fill(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = self._split.load(index)
         # Ids are classes or void, so a byte holds them.
-        pair = example["image"], tf.cast(example["label"], tf.uint8)
+        pair, both = (example["image"], tf.cast(example["label"], tf.uint8)), _empty_list()
+        for tensor in pair:
+            both = tf.raw_ops.TensorListPushBack(input_handle=both, tensor=tensor)
         # Two threads that fill the same place write the same.
-        filled = self._kept.insert(index, tf.stack([tf.io.serialize_tensor(t) for t in pair]))
-        with tf.control_dependencies([filled]):
+        with tf.control_dependencies([self._kept.insert(index, both)]):
             return tuple(tf.identity(tensor) for tensor in pair)
 
     def check(self, limit: int | None = None) -> None:
         """Checks what lies beneath; see ``Split.check``."""
         self._split.check(limit)
+
+
+def _empty_list() -> tf.Tensor:
+    return tf.raw_ops.EmptyTensorList(
+        element_shape=-1, max_num_elements=-1, element_dtype=tf.uint8
+    )
+
+
+def _item(items: tf.Tensor, place: int) -> tf.Tensor:
+    return tf.raw_ops.TensorListGetItem(
+        input_handle=items, index=place, element_shape=-1, element_dtype=tf.uint8
+    )

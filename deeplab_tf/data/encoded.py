@@ -62,16 +62,33 @@ def _decode_fitting_label(
     encoded: dict[str, tf.Tensor], size: tf.Tensor, spec: DatasetSpec
 ) -> tf.Tensor:
     label = decode_label(encoded["label"], encoded["label_file"])
-    sizes = tf.shape(label), size
-    unfit = tf.strings.format("the label is {} (height, width), its image {}", sizes)
-    worst = tf.reduce_max(tf.where(tf.equal(label, spec.ignore_label), -1, label))
-    outside = tf.strings.format("label id {} is " + allowed_ids(spec), worst)
-    assertions = [
-        tf.debugging.Assert(ok, [tf.strings.join([encoded["label_file"], ": ", text])])
-        for ok, text in (
-            (tf.reduce_all(tf.equal(*sizes)), unfit),
-            (worst < spec.num_classes, outside),
-        )
+    is_class, is_void = label < spec.num_classes, tf.equal(label, spec.ignore_label)
+    checks = [
+        _require(
+            tf.reduce_all(tf.equal(tf.shape(label), size)),
+            encoded["label_file"],
+            "the label is {} (height, width), its image {}",
+            lambda: (tf.shape(label), size),
+        ),
+        _require(
+            tf.reduce_all(is_class | is_void),
+            encoded["label_file"],
+            "label id {} is " + allowed_ids(spec),
+            lambda: tf.reduce_max(tf.where(is_void, -1, label)),
+        ),
     ]
-    with tf.control_dependencies(assertions):
+    with tf.control_dependencies(checks):
         return tf.identity(label)
+
+
+def _require(
+    is_met: tf.Tensor, file: tf.Tensor, text: str, values: Callable[[], tf.Tensor | tuple]
+) -> tf.Tensor:
+    """Asserts; the text is only put together where it is needed."""
+
+    def fail():
+        message = tf.strings.join([file, ": ", tf.strings.format(text, values())])
+        with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
+            return tf.constant(False)
+
+    return tf.cond(is_met, lambda: tf.constant(True), fail)

@@ -24,8 +24,8 @@ _CRC_CHANGE = np.frombuffer(
     ).to_bytes(4, "big"),
     np.uint8,
 )
-# What a grey level of 1, 2, 4 or 8 bits is multiplied with when it is spread over 0..255.
-_SPREAD = {1: 255, 2: 85, 4: 17, 8: 1}
+# What a grey level of 1, 2 or 4 bits is multiplied with when it is spread over 0..255.
+_SPREAD = {1: 255, 2: 85, 4: 17}
 
 
 def decode_label(contents: tf.Tensor, name: tf.Tensor | str = "label") -> tf.Tensor:
@@ -62,8 +62,10 @@ def decode_label(contents: tf.Tensor, name: tf.Tensor | str = "label") -> tf.Ten
     labels = tf.cond(
         tf.equal(depth, 16),
         lambda: tf.cast(tf.io.decode_png(grey, channels=1, dtype=tf.uint16), tf.int32),
-        lambda: tf.cast(tf.io.decode_png(grey, channels=1), tf.int32) // _spread(depth),
+        lambda: tf.cast(tf.io.decode_png(grey, channels=1), tf.int32),
     )
+    # Dividing takes as long as decoding, and almost every file has 8 bits.
+    labels = tf.cond(depth < 8, lambda: labels // _spread(depth), lambda: labels)
     return tf.ensure_shape(labels, [None, None, 1])[:, :, 0]
 
 

@@ -32,35 +32,24 @@ class View(NamedTuple):
         first = tf.stack([taps[0] for taps in lower])
         return tf.concat([first, tf.stack([taps[-1] for taps in upper]) + 1 - first], 0)
 
-    def image(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Resizes with OpenCV's INTER_LINEAR, with the very numbers of ``tf.image.resize``.
+    def show(self, pixels: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Resizes as OpenCV's INTER_LINEAR and INTER_NEAREST do.
+
+        The numbers of the image are those of ``tf.image.resize``, to the last bit.
 
         Args:
             pixels: ``[height, width, 3]``, what ``window`` names.
+            label: ``[height, width]``, all of the stored label map.
 
         Returns:
-            float32 ``[*shown, 3]``.
+            float32 ``[*shown, 3]`` and int32 ``[*shown]``.
         """
-        # Most pictures keep their size, or a fifth of them do: those need no arithmetic.
-        return tf.cond(
+        image, label = tf.cond(
             tf.reduce_all(tf.equal(self.size, self.scaled)),
-            lambda: self._copied(pixels),
-            lambda: self._interpolated(pixels),
+            lambda: self._copied(pixels, label),
+            lambda: (self._interpolated(pixels), self._nearest(label)),
         )
-
-    def label(self, ids: tf.Tensor) -> tf.Tensor:
-        """Resizes with OpenCV's INTER_NEAREST.
-
-        Args:
-            ids: ``[height, width]``, all of the stored label map.
-
-        Returns:
-            ``[*shown]`` of the same type.
-        """
-        rows, columns = (
-            self._places(axis) * self.size[axis] // self.scaled[axis] for axis in (0, 1)
-        )
-        return tf.gather(tf.gather(ids, rows), self._turned(columns), axis=1)
+        return image, tf.cast(label, tf.int32)
 
     def _places(self, axis: int) -> tf.Tensor:
         return self.start[axis] + tf.range(self.shown[axis])
@@ -78,9 +67,18 @@ class View(NamedTuple):
     def _turned(self, columns: tf.Tensor) -> tf.Tensor:
         return tf.where(self.mirrored, tf.reverse(columns, [0]), columns)
 
-    def _copied(self, pixels: tf.Tensor) -> tf.Tensor:
-        turned = tf.cond(self.mirrored, lambda: tf.reverse(pixels, [1]), lambda: pixels)
-        return tf.cast(turned, tf.float32)
+    def _copied(self, pixels: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        parts = pixels, tf.slice(label, self.start, self.shown)
+        image, label = tf.cond(
+            self.mirrored, lambda: [tf.reverse(part, [1]) for part in parts], lambda: list(parts)
+        )
+        return tf.cast(image, tf.float32), label
+
+    def _nearest(self, label: tf.Tensor) -> tf.Tensor:
+        rows, columns = (
+            self._places(axis) * self.size[axis] // self.scaled[axis] for axis in (0, 1)
+        )
+        return tf.gather(tf.gather(label, rows), self._turned(columns), axis=1)
 
     def _interpolated(self, pixels: tf.Tensor) -> tf.Tensor:
         # Columns first, on bytes: copies of whole rows come cheap, those of pixels do not, and
