@@ -115,6 +115,8 @@ class Trainer:
             settings.normalize,
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
+        if self._first_step < settings.steps:
+            self.say(f"augmentation: {self._augmentation.describe()}")
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
         with naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
@@ -157,6 +159,7 @@ class Trainer:
             replicas=replicas,
             worker=context.input_pipeline_id,
             workers=context.num_input_pipelines,
+            cache=self.config.data.cache,
         )
 
 
