@@ -12,7 +12,7 @@ import tensorflow as tf
 from deeplab_tf import compat
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
-from deeplab_tf.data.split import Split, naming_broken_files
+from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
@@ -56,6 +56,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
         say: Callable[[str], None] = print,
     ):
+        require_labels(split)
         self.config = config
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
