@@ -47,9 +47,10 @@ def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.nda
         key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         for key, value in large.items()
     }
-    # Two messages one after the other are read as one with the fields of both.
-    parts = [tf.train.Features(feature=features) for features in (small, large)]
-    return b"".join(tf.train.Example(features=part).SerializeToString() for part in parts)
+    # Two messages one after the other are read as one with the fields of both. Sorted keys make
+    # the same file of the same examples.
+    parts = [tf.train.Example(features=tf.train.Features(feature=f)) for f in (small, large)]
+    return b"".join(part.SerializeToString(deterministic=True) for part in parts)
 
 
 def write_shard(path: str | os.PathLike, examples: Iterable[bytes]) -> Shard:

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.examples import Part, check_examples, decode_example, inspect_example
+from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.data.png import label_ids
 from deeplab_tf.data.shards import index_shard
@@ -51,8 +52,7 @@ class TfrecordSplit:
         with tf.init_scope(), tf.device("CPU:0"):
             self._table = tf.constant([self.names, self._files])
             self._offsets = tf.constant([entry.offset for entry in entries], tf.int64)
-        first = self._read(tf.constant(0, tf.int64))
-        self.labelled = bool(tf.strings.length(first["label/encoded"]) > 0)
+        self.labelled = bool(self._contents(0)["label/encoded"])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,7 +68,7 @@ class TfrecordSplit:
     def _read(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         # The public class reads a file from its start only; this operation begins anywhere.
         records = tf.raw_ops.TFRecordDatasetV2(
-            filenames=self._table[1, index],
+            filenames=self._table[1, index, None],
             compression_type="",
             buffer_size=tf.constant(0, tf.int64),
             byte_offsets=self._offsets[index, None],
@@ -84,10 +84,18 @@ class TfrecordSplit:
     def _problems(self, index: int) -> list[str]:
         name = f"{self._files[index]}, {self.names[index]}"
         try:
-            stored = self._read(tf.constant(index, tf.int64))
-        except tf.errors.OpError as error:
-            return [f"{name}: {error.message}"]
-        contents = {key: value.numpy() for key, value in stored.items()}
+            contents = self._contents(index)
+        except DataError as error:
+            return [str(error)]
         image = Part(name, partial(image_pixels, contents["image/encoded"], name))
         label = Part(name, partial(label_ids, contents["label/encoded"], name))
         return inspect_example(image, label if self.labelled else None, self.spec)[0]
+
+    def _contents(self, index: int) -> dict[str, bytes]:
+        try:
+            with tf.device("CPU:0"):
+                stored = self._read(tf.constant(index, tf.int64))
+        except tf.errors.OpError as error:
+            name = f"{self._files[index]}, {self.names[index]}"
+            raise DataError(f"{name}: broken ({plain_reason(error)}).") from None
+        return {key: value.numpy() for key, value in stored.items()}

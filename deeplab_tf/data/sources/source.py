@@ -1,6 +1,7 @@
 """What a source tells the converter, and what the sources share."""
 
 import dataclasses
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -147,9 +148,11 @@ def read_mat(path: Path, variable: str) -> Any:
     from scipy.io import loadmat
 
     try:
-        values = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except FileNotFoundError as error:
+        contents = io.BytesIO(path.read_bytes())
+    except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    try:
+        values = loadmat(contents, squeeze_me=True, struct_as_record=False)
     except Exception as error:  # SciPy has no one error for a file that is broken
         raise DataError(f"{path}: broken or no MATLAB file ({error}).") from None
     if variable not in values:
