@@ -32,6 +32,8 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
 
 
 def main():
+    import keras
+
     from deeplab_tf.data import open_split, require_labels
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
@@ -47,6 +49,7 @@ def main():
         require_labels(split)
         if config.data.check:
             split.check()
+    keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
     def score(model):
