@@ -6,11 +6,9 @@ stopped and a second run has nothing to do. ``dataset.json``, without which noth
 shards, is removed first and written last.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from deeplab_tf.data.examples import Part, inspect_example, raise_report
 from deeplab_tf.data.files import PART_ENDING, write_atomically
@@ -28,6 +25,7 @@ from deeplab_tf.data.image import read_image
 from deeplab_tf.data.shards import encode_example, file_hash, write_shard
 from deeplab_tf.data.sources import Item, Source, open_source
 from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec, Shard
+from deeplab_tf.data.workers import workers
 
 EXAMPLES_PER_SHARD = 50
 _FINISHED = ".finished"
@@ -85,7 +83,7 @@ def convert(
     if todo:
         (output / FILE_NAME).unlink(missing_ok=True)
     problems = _name_problems(archive)
-    with _workers(processes, len(todo)) as run:
+    with workers(processes, len(todo)) as run:
         for task, (shard, found) in progress(run(_work, todo), total=len(todo), unit="shard"):
             done[task] = shard
             problems += found
@@ -181,23 +179,6 @@ def _records(task: _Task, problems: list[str]) -> Iterator[bytes]:
             yield encode_example(item.name, item.image.read_bytes(), pixels.shape[:2], label)
     if problems:
         raise DataError("The shard would not be whole.")
-
-
-@contextlib.contextmanager
-def _workers(processes: int | None, tasks: int) -> Iterator[Callable]:
-    """Gives a ``map`` over processes, or over this one where one is enough."""
-    count = min(processes or os.cpu_count() or 1, tasks)
-    if count < 2:
-        yield map
-        return
-    # A forked process would inherit TensorFlow's threads, which do not live there.
-    with multiprocessing.get_context("spawn").Pool(count, initializer=_use_one_thread) as pool:
-        yield pool.imap_unordered
-
-
-def _use_one_thread() -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _check_output(source: Path, output: Path) -> None:

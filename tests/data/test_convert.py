@@ -1,10 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +20,6 @@ from tests.data.archives import (
 )
 from tests.data.fakes import make_voc_folder, random_label, smooth_image
 
-ROOT = Path(__file__).resolve().parents[2]
 MAKERS = {
     "voc12": make_voc12, "sbd": make_sbd, "pascal_context": make_pascal_context,
     "person_part": make_person_part, "cityscapes": make_cityscapes, "folder": make_folder,
@@ -178,54 +171,3 @@ def test_the_output_must_be_a_folder_of_its_own(tmp_path):
     with pytest.raises(DataError, match="holds another data set"):
         convert("camvid", folder, other)
     assert (folder / "dataset.json").exists() and (other / "dataset.json").exists()
-
-
-KILLED = """
-from deeplab_tf.data.convert import convert
-if __name__ == "__main__":
-    convert("voc12", {source!r}, {output!r}, processes={processes}, examples_per_shard=2)
-"""
-
-
-def start(tmp_path, source, output, processes):
-    script = tmp_path / "run.py"
-    script.write_text(KILLED.format(source=str(source), output=str(output), processes=processes))
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
-def test_goes_on_after_a_kill(tmp_path, processes):
-    source, output = tmp_path / "source", tmp_path / "output"
-    make_voc12(source, train=20)
-    image = source / "VOCdevkit/VOC2012/JPEGImages/2007_000012.jpg"
-    data = image.read_bytes()
-    image.unlink()
-    os.mkfifo(image)  # whoever reads it waits for ever, half-way through the conversion
-    child = start(tmp_path, source, output, processes)
-    finished = output / ".finished/train-00005-of-00010.tfrecord.json"
-    deadline = time.monotonic() + 60
-    while not finished.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.2)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    assert finished.exists() and not (output / "dataset.json").exists()
-    assert list(output.glob(".*.part")), "the kill came between two shards"
-    assert not (output / "train-00006-of-00010.tfrecord").exists()
-    whole = {path.name: path.read_bytes() for path in output.glob("t*.tfrecord")}
-
-    image.unlink()
-    image.write_bytes(data)
-    done = convert("voc12", source, output, processes=1, examples_per_shard=2)
-    assert done.kept >= 6 and done.written >= 1
-    assert {name: contents(output)[name] for name in whole} == whole
-    verify_shards(output)
-    assert not list(output.rglob("*.part"))
-    again = convert("voc12", source, tmp_path / "fresh", processes=1, examples_per_shard=2)
-    assert again.spec == done.spec

@@ -1,5 +1,6 @@
 """The archives that can be converted: where their files lie and how their ids map."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def open_source(dataset: str, folder: str | os.PathLike) -> Source:
     if not Path(folder).is_dir():
         raise DataError(f"{folder}: no such folder.")
     source = SOURCES[dataset](Path(folder))
-    if not any(source.splits.values()):
+    filled = {split: items for split, items in source.splits.items() if items}
+    if not filled:
         raise DataError(f"{folder}: holds no pictures of {dataset!r}. See docs/data_sets.md.")
-    return source
+    return dataclasses.replace(source, splits=filled)

@@ -31,8 +31,7 @@ def open_cityscapes(source: Path) -> Source:
     """Opens ``leftImg8bit`` and ``gtFine`` in one folder; labels of test are not read."""
     root = find_folder(source, "leftImg8bit", ".", "cityscapes")
     splits = {split: _items(root, split) for split in COUNTS}
-    there = {split: items for split, items in splits.items() if items}
-    return Source(SPEC, there, COUNTS, partial(read_label_ids, table=TRAIN_IDS))
+    return Source(SPEC, splits, COUNTS, partial(read_label_ids, table=TRAIN_IDS))
 
 
 def _items(root: Path, split: str) -> list[Item]:

@@ -40,6 +40,18 @@ def test_a_split_without_masks_has_no_labels(tmp_path):
     assert all(item.label.exists() for item in source.splits["train"])
 
 
+def test_empty_folders_are_no_splits(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "images/more").mkdir()
+    assert set(open_source("folder", tmp_path).splits) == {"train", "val"}
+    for path in tmp_path.glob("images/*/*"):
+        path.unlink()
+    for path in tmp_path.glob("masks/*/*"):
+        path.unlink()
+    with pytest.raises(DataError, match="holds no pictures of 'folder'"):
+        open_source("folder", tmp_path)
+
+
 def test_unpaired_files_stay_in_the_list(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "images/train/train0.jpg").unlink()
