@@ -72,7 +72,10 @@ class LatticeKernels:
             for matrices in (self._spread, self._read)
         )
         pairs = zip(values, points, strict=True)
-        others = [tf.tensor_scatter_nd_update(x, p[:, None], tf.zeros([tf.shape(p)[0], tf.shape(x)[1]])) for x, p in pairs]
+        others = [
+            tf.tensor_scatter_nd_update(x, p[:, None], tf.zeros([tf.shape(p)[0], tf.shape(x)[1]]))
+            for x, p in pairs
+        ]
         restricted._rest = [self._to_corners(others)]
         return restricted
 

@@ -24,6 +24,7 @@ class CachedSplit:
     def __init__(self, split: Split):
         self._split = split
         self.spec, self.names = split.spec, split.names
+        self.split, self.labelled = split.split, split.labelled
         with tf.init_scope(), tf.device("CPU:0"):
             self._names = tf.constant(split.names)
             # Number -> list of image and label; what the table gives out is shared, not copied.
@@ -65,9 +66,7 @@ class CachedSplit:
 
 
 def _empty_list() -> tf.Tensor:
-    return tf.raw_ops.EmptyTensorList(
-        element_shape=-1, max_num_elements=-1, element_dtype=tf.uint8
-    )
+    return tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=tf.uint8)
 
 
 def _item(items: tf.Tensor, place: int) -> tf.Tensor:

@@ -17,7 +17,7 @@ def decode_example(encoded: dict[str, tf.Tensor], spec: DatasetSpec) -> dict[str
         spec: says which ids there may be.
 
     Returns:
-        What ``Split.load`` returns.
+        What ``Split.load`` returns; without a label all is void.
 
     Raises:
         tf.errors.InvalidArgumentError: when label and image do not fit each other or an id is
@@ -61,6 +61,8 @@ def allowed_ids(spec: DatasetSpec) -> str:
 def _decode_fitting_label(
     encoded: dict[str, tf.Tensor], size: tf.Tensor, spec: DatasetSpec
 ) -> tf.Tensor:
+    if "label" not in encoded:
+        return tf.fill(size, spec.ignore_label)
     label = decode_label(encoded["label"], encoded["label_file"])
     is_class, is_void = label < spec.num_classes, tf.equal(label, spec.ignore_label)
     checks = [

@@ -143,13 +143,23 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         contents = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    return image_pixels(contents, str(path))
+
+
+def image_pixels(contents: bytes, name: str) -> np.ndarray:
+    """Decodes the bytes of a picture, as ``read_image`` does with a file.
+
+    Args:
+        contents: JPEG or PNG.
+        name: what the message of an error calls it.
+    """
     if not contents.startswith((_JPEG_START, _PNG_START)):
-        raise DataError(f"{path}: neither a JPEG nor a PNG file.")
+        raise DataError(f"{name}: neither a JPEG nor a PNG file.")
     try:
         with tf.device("CPU:0"):
             return decode_image(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
-        raise DataError(f"{path}: broken or cut off ({plain_reason(error)}).") from None
+        raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
 
 
 def read_orientation(path: str | os.PathLike) -> int:

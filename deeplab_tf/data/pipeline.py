@@ -133,9 +133,7 @@ def _training_example(split, position, augmentation, pad_color, seed) -> dict[st
     index, void = example_at(position, len(split), seed), split.spec.ignore_label
     if isinstance(split, EncodedSplit):
         read_window, label = decode_lazily(split.read(index), split.spec)
-        image, label = augment_windowed(
-            read_window, label, seeds[0], augmentation, pad_color, void
-        )
+        image, label = augment_windowed(read_window, label, seeds[0], augmentation, pad_color, void)
     else:
         example = split.load(index)
         image, label = augment(

@@ -57,8 +57,7 @@ class Workdir:
             f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
             for section in (*_FIXED_SECTIONS, "dataset")
             for key in sorted({*old.get(section, {}), *new[section]})
-            if key not in _FREE_KEYS
-            and old.get(section, {}).get(key) != new[section].get(key)
+            if key not in _FREE_KEYS and old.get(section, {}).get(key) != new[section].get(key)
         ]
         if changed:
             raise ValueError(
