@@ -7,22 +7,28 @@ import numpy as np
 from deeplab_tf.crf import pydensecrf_backend
 from deeplab_tf.crf.inference import batch_function
 from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.crf.trace import Trace, traced_mean_field
 
-__all__ = ["CrfParameters", "mean_field"]
+__all__ = ["CrfParameters", "Trace", "mean_field"]
 
 
-def mean_field(*, image, logits=None, probabilities=None, **parameters) -> np.ndarray:
+def mean_field(
+    *, image, logits=None, probabilities=None, return_trace: bool = False, **parameters
+) -> np.ndarray | tuple[np.ndarray, Trace]:
     """Refines one image's scores by mean field in the fully connected CRF.
 
     Args:
         image: [H, W, 3] RGB 0..255, uint8 or float, at the size of the scores.
         logits: float [H, W, C]. Give either these or `probabilities`.
         probabilities: float [H, W, C], clipped from below at `clip`.
+        return_trace: also return how objective and labels changed from step to step; slower, with
+            the graph implementation in exact mode only.
         **parameters: as in `CrfParameters`; which of the two inputs is given decides
             `from_probabilities`.
 
     Returns:
-        float32 [H, W, C], probabilities of the labels.
+        float32 [H, W, C], probabilities of the labels; with `return_trace` a pair of them and a
+        `Trace`.
 
     Raises:
         ImportError: the chosen implementation needs a package that is not installed.
@@ -42,9 +48,16 @@ def mean_field(*, image, logits=None, probabilities=None, **parameters) -> np.nd
     checked = CrfParameters.from_dict(parameters)
     if logits is None:
         logits = np.log(np.clip(np.asarray(probabilities, np.float32), checked.clip, 1.0))
+    if return_trace and (checked.implementation, checked.mode) != ("graph", "exact"):
+        raise ValueError(
+            "return_trace=True needs implementation='graph' and mode='exact'. Received: "
+            f"implementation={checked.implementation!r}, mode={checked.mode!r}."
+        )
     if checked.implementation == "pydensecrf":
         return pydensecrf_backend.mean_field(logits, image, checked)
     logits, image = np.asarray(logits, np.float32), np.asarray(image)
     pydensecrf_backend.check_inputs(logits, image)
+    if return_trace:
+        return traced_mean_field(logits, image, checked)
     refine = batch_function(checked)
     return refine(logits[None], image[None].astype(np.float32))[0].numpy()

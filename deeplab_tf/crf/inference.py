@@ -10,7 +10,7 @@ import tensorflow as tf
 from deeplab_tf.crf.kernels import build_kernels
 from deeplab_tf.crf.live_labels import LiveLabels
 from deeplab_tf.crf.parameters import CrfParameters
-from deeplab_tf.crf.shards import cut
+from deeplab_tf.crf.shards import SHARDS, cut
 
 # mode="fast": pixels this sure after so many steps keep their marginals.
 FREEZE_PROBABILITY = 0.999
@@ -32,7 +32,7 @@ class Weights(NamedTuple):
 
 
 class _Pixels(NamedTuple):
-    """What an update needs to know of a shard of n pixels.
+    """What an update needs to know of n pixels.
 
     Attributes:
         start: [n, K], marginals before any step.
@@ -44,11 +44,18 @@ class _Pixels(NamedTuple):
     scores: tf.Tensor
     rest: tf.Tensor | None
 
+    def take(self, points) -> _Pixels:
+        """Keeps some of the pixels."""
+        return _Pixels(*(None if x is None else tf.gather(x, points) for x in self))
+
+    def shards(self) -> list[_Pixels]:
+        """Cuts into shards."""
+        rest = [None] * SHARDS if self.rest is None else cut(self.rest)
+        return list(map(_Pixels, cut(self.start), cut(self.scores), rest))
+
 
 class MeanField:
     """The iteration on one image.
-
-    As in `kernels.py`, an array over pixels is a list of one [n, K] a shard.
 
     Args:
         scores: float32 [H, W, C], minus the unary energy.
@@ -58,7 +65,7 @@ class MeanField:
         prune: leave out labels that a bound shows to be negligible.
 
     Attributes:
-        start: marginals of the K labels that are iterated on, before any step.
+        start: float32 [N, K], marginals of the labels that are iterated on, before any step.
 
     Source: Krähenbühl and Koltun 2011, algorithm 1, with a pixel's message to itself, as in their
     code and DeepLab's.
@@ -69,12 +76,17 @@ class MeanField:
         self._shape = tf.shape(scores)
         image = tf.stop_gradient(image)
         self._kernels = build_kernels(image, parameters, weights, scores.shape[2])
-        scores = cut(tf.reshape(scores, [-1, self._shape[2]]))
-        self.start = [tf.nn.softmax(shard) for shard in scores]
-        self._pixels = [_Pixels(*shard, None) for shard in zip(self.start, scores, strict=True)]
+        scores = tf.reshape(scores, [-1, self._shape[2]])
+        self._pixels = _Pixels(tf.nn.softmax(scores), scores, None)
         self._live = None
         if prune and self._can_prune():
-            self._prune()
+            self._live = LiveLabels(self._pixels.start, self._largest_message())
+            start = self._live.marginals
+            # No message lifts what is smaller than this.
+            scores = tf.math.log(tf.maximum(start, 1e-37))
+            self._pixels = _Pixels(start, scores, self._live.rest)
+        self._shards = self._pixels.shards()
+        self.start = self._pixels.start
 
     def _can_prune(self) -> bool:
         """Whether the bound of `LiveLabels` holds."""
@@ -82,19 +94,10 @@ class MeanField:
         is_potts = self._weights.penalties is None
         return is_potts and parameters.normalization != "none" and not parameters.trainable
 
-    def _prune(self):
-        self._live = LiveLabels(self.start, self._largest_message())
-        self.start = self._live.marginals
-        self._pixels = [
-            # No message lifts what is smaller than this.
-            _Pixels(start, tf.math.log(tf.maximum(start, 1e-37)), rest)
-            for start, rest in zip(self.start, self._live.rest, strict=True)
-        ]
-
     def _largest_message(self):
         if self._has_unit_rows():
             return self._weights.bilateral + self._weights.gaussian
-        sums = self.messages([tf.ones_like(shard[:, :1]) for shard in self.start])
+        sums = self.messages(tf.ones_like(self._pixels.start[:, :1]))
         return tf.reduce_max([tf.reduce_max(shard) for shard in sums])
 
     def _has_unit_rows(self) -> bool:
@@ -103,10 +106,15 @@ class MeanField:
     # === One step ===
 
     def messages(self, marginals, kernels=None):
-        """What all pixels say to each pixel about each label."""
+        """What all pixels say to each pixel about each label: [n, K] a shard.
+
+        Args:
+            marginals: [N, K].
+            kernels: used in place of the image's own.
+        """
         kernels = self._kernels if kernels is None else kernels
         if not kernels:
-            return [tf.zeros_like(shard) for shard in marginals]
+            return cut(tf.zeros_like(marginals))
         totals = [tf.add_n(parts) for parts in zip(*(k(marginals) for k in kernels), strict=True)]
         penalties = self._weights.penalties
         if penalties is None:
@@ -115,11 +123,11 @@ class MeanField:
             return [total * penalties for total in totals]
         return [-total @ (penalties + tf.transpose(penalties)) / 2 for total in totals]
 
-    def update(self, messages, pixels=None):
-        """Returns the marginals that answer the messages, and the factor of the rest: [n, 1]."""
-        pixels = self._pixels if pixels is None else pixels
-        answers = [self._answer(*pair) for pair in zip(pixels, messages, strict=True)]
-        return [list(parts) for parts in zip(*answers, strict=True)]
+    def update(self, messages, shards: list[_Pixels] | None = None):
+        """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1]."""
+        shards = self._shards if shards is None else shards
+        answers = [self._answer(*pair) for pair in zip(shards, messages, strict=True)]
+        return [tf.concat(parts, axis=0) for parts in zip(*answers, strict=True)]
 
     def _answer(self, pixels: _Pixels, messages):
         if self._has_small_messages():
@@ -143,50 +151,41 @@ class MeanField:
     def refine(self):
         """Iterates to the end; returns float32 probabilities [H, W, C]."""
         iterations = self._parameters.iterations
-        state = self.start, [tf.ones_like(shard[:, :1]) for shard in self.start]
+        state = self.start, tf.ones_like(self.start[:, :1])
         if self._parameters.mode == "fast" and iterations > FREEZE_AFTER:
             state = _repeat(FREEZE_AFTER, self._step, *state)
             state = self._refine_doubtful(iterations - FREEZE_AFTER, *state)
         else:
             state = _repeat(iterations, self._step, *state)
         marginals = self._live.restore(*state) if self._live else state[0]
-        return tf.reshape(tf.concat(marginals, axis=0), self._shape)
+        return tf.reshape(marginals, self._shape)
 
     def _step(self, marginals, _):
         return self.update(self.messages(marginals))
 
-    def _refine_doubtful(self, iterations: int, marginals, factors):
+    def _refine_doubtful(self, iterations: int, *state):
         """Goes on with the pixels that are not sure yet; the others keep their marginals."""
-        doubtful = [tf.reduce_max(shard, axis=1) <= FREEZE_PROBABILITY for shard in marginals]
-        points = [tf.cast(tf.where(mask)[:, 0], tf.int32) for mask in doubtful]
-        kernels = [kernel.restrict(points, marginals) for kernel in self._kernels]
-
-        def take(shards):
-            pairs = zip(shards, points, strict=True)
-            return [None if shard is None else tf.gather(shard, own) for shard, own in pairs]
-
-        fields = zip(*self._pixels, strict=True)
-        pixels = [_Pixels(*shard) for shard in zip(*map(take, fields), strict=True)]
+        doubtful = tf.reduce_max(state[0], axis=1) <= FREEZE_PROBABILITY
+        points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
+        kernels = [kernel.restrict(points, state[0]) for kernel in self._kernels]
+        shards = self._pixels.take(points).shards()
 
         def step(changed, _):
-            return self.update(self.messages(changed, kernels), pixels)
+            return self.update(self.messages(changed, kernels), shards)
 
-        changed = _repeat(iterations, step, take(marginals), take(factors))
+        changed = _repeat(iterations, step, *(tf.gather(part, points) for part in state))
         return [
-            [
-                tf.tensor_scatter_nd_update(shard, own[:, None], part)
-                for shard, own, part in zip(shards, points, parts, strict=True)
-            ]
-            for shards, parts in zip((marginals, factors), changed, strict=True)
+            tf.tensor_scatter_nd_update(part, points[:, None], new)
+            for part, new in zip(state, changed, strict=True)
         ]
 
 
-def _repeat(count: int, step, marginals, factors):
+def _repeat(count: int, step, marginals, factor):
     """Runs `step` so many times in a loop of the graph."""
     _, *state = tf.while_loop(
         lambda i, *state: i < count,
         lambda i, *state: (i + 1, *step(*state)),
-        (tf.constant(0), marginals, factors),
+        (tf.constant(0), marginals, factor),
         parallel_iterations=1,
     )
     return state
@@ -208,7 +207,7 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
 
     @tf.function(reduce_retracing=True)
     def refine_batch(scores, images, valid=None, learned=None):
-        weights = learned or _fixed_weights(parameters, scores.shape[-1])
+        weights = learned or fixed_weights(parameters, scores.shape[-1])
 
         def refine_all(scores, image):
             # An empty image has no smallest coordinate.
@@ -229,6 +228,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
         refine, inputs = refine_all, (scores, images)
         if valid is not None:
             refine, inputs = refine_part, (scores, images, valid)
+        if scores.shape[0] == 1:  # spares copies
+            return refine(*(x[0] for x in inputs))[None]
         signature = tf.TensorSpec(scores.shape[1:], tf.float32)
         return tf.map_fn(
             lambda one: refine(*one), inputs, fn_output_signature=signature, parallel_iterations=1
@@ -237,7 +238,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
     return refine_batch
 
 
-def _fixed_weights(parameters: CrfParameters, num_classes: int | None) -> Weights:
+def fixed_weights(parameters: CrfParameters, num_classes: int | None) -> Weights:
+    """Returns the parameters' own weights, for so many labels."""
     penalties = None
     if parameters.compatibility != "potts":
         penalties = tf.constant(parameters.penalties(num_classes))

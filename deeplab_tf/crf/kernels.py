@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice_kernels import LatticeKernels
+from deeplab_tf.crf.lattice_kernel import LatticeKernel
+from deeplab_tf.crf.lattice_sum import LatticeSum
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.separable_kernel import SeparableKernel
@@ -22,24 +23,50 @@ def build_kernels(image, parameters: CrfParameters, weights, columns: int | None
         weights: `Weights` of both kernels, used in place of the parameters' own.
         columns: the number of labels, if known.
     """
-    height, width = tf.unstack(tf.shape(image)[:2])
-    x = tf.cast(tf.tile(tf.range(width), [height]), tf.float32)
-    y = tf.cast(tf.repeat(tf.range(height), width), tf.float32)
-    kernels, on_lattices = [], []
-    if parameters.bilateral_weight or parameters.trainable:
-        colors = tf.unstack(tf.reshape(image, [-1, 3]), axis=1)
-        features = [v / np.float32(parameters.bilateral_sigma_xy) for v in (x, y)]
-        features += [v / np.float32(parameters.bilateral_sigma_rgb) for v in colors]
-        on_lattices.append((build_lattice(features), weights.bilateral))
-    if parameters.gaussian_weight or parameters.trainable:
-        sigma = parameters.gaussian_sigma_xy
-        if parameters.spatial_kernel == "lattice":
-            features = [v / np.float32(sigma) for v in (x, y)]
-            on_lattices.append((build_lattice(features), weights.gaussian))
+    normalization = parameters.normalization
+    lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
+    used = [weights.bilateral] if _is_used("bilateral", parameters) else []
+    kernels = []
+    if _is_used("gaussian", parameters):
+        if len(lattices) > len(used):
+            used.append(weights.gaussian)
         else:
-            size, weight = (height, width), weights.gaussian
-            kernels.append(SeparableKernel(size, sigma, weight, parameters.normalization))
-    if on_lattices:
-        lattices, weights = zip(*on_lattices, strict=True)
-        kernels.append(LatticeKernels(lattices, weights, parameters.normalization, columns))
+            size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
+            kernels.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
+    if lattices:
+        pairs = zip(lattices, used, strict=True)
+        parts = [LatticeKernel(lattice, weight, normalization) for lattice, weight in pairs]
+        kernels.append(LatticeSum(parts, columns))
     return kernels
+
+
+def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:
+    """Returns, for every kernel on a lattice, all pixels' coordinates in standard deviations.
+
+    Args:
+        image: float32 [H, W, 3], RGB 0..255.
+        parameters: of the CRF.
+
+    Returns:
+        Lists of float32 [N]: x, y, red, green, blue of the appearance kernel, then x, y of the
+        smoothness kernel where it is on a lattice.
+    """
+    height, width = tf.unstack(tf.shape(image)[:2])
+    places = [tf.tile(tf.range(width), [height]), tf.repeat(tf.range(height), width)]
+    places = [tf.cast(place, tf.float32) for place in places]
+    colors = tf.unstack(tf.reshape(image, [-1, 3]), axis=1)
+    features = []
+    if _is_used("bilateral", parameters):
+        scaled = _divided(places, parameters.bilateral_sigma_xy)
+        features.append(scaled + _divided(colors, parameters.bilateral_sigma_rgb))
+    if _is_used("gaussian", parameters) and parameters.spatial_kernel == "lattice":
+        features.append(_divided(places, parameters.gaussian_sigma_xy))
+    return features
+
+
+def _is_used(kernel: str, parameters: CrfParameters) -> bool:
+    return parameters.trainable or getattr(parameters, f"{kernel}_weight") > 0
+
+
+def _divided(values, sigma: float) -> list[tf.Tensor]:
+    return [value / np.float32(sigma) for value in values]

@@ -6,8 +6,8 @@ import math
 
 import tensorflow as tf
 
-# Columns are filled up to a multiple: sparse products then use the processor's vectors.
-_MULTIPLE = 8
+# Sparse products use the processor's vectors for so many columns and for multiples of half of it.
+_COLUMNS = 8
 
 
 class LiveLabels:
@@ -19,45 +19,37 @@ class LiveLabels:
     the denominator of the softmax.
 
     Args:
-        marginals: float32 [n, C] a shard of pixels, before any step.
+        marginals: float32 [N, C], before any step.
         largest_message: R.
 
     Attributes:
-        marginals: float32 [n, K] a shard, of the kept labels and, to fill up, columns of zeros.
-        rest: float32 [n, 1] a shard, the sum of the labels set aside.
+        marginals: float32 [N, K], of the kept labels and, to fill up, columns of zeros.
+        rest: float32 [N, 1], the sum of the labels set aside.
     """
 
     def __init__(self, marginals, largest_message):
-        # Labels are selected in arrays [C, n]: whole rows are copied faster than single numbers.
-        self._all = [tf.transpose(shard) for shard in marginals]
-        highest = tf.reduce_max([tf.reduce_max(shard, axis=1) for shard in self._all], axis=0)
+        # Labels are selected in an array [C, N]: whole rows are copied faster than numbers.
+        self._all = tf.transpose(marginals)
+        highest = tf.reduce_max(self._all, axis=1)
         labels = tf.cast(tf.size(highest), tf.float32)
         # The label that leads a pixel has at least 1 / C and is always kept.
         self._is_kept = highest >= 1 / tf.maximum(2 * math.e * largest_message, labels)
         kept = tf.where(self._is_kept)[:, 0]
         self._row = tf.maximum(tf.cumsum(tf.cast(self._is_kept, tf.int32)) - 1, 0)
-        padding = [[0, tf.math.floormod(-tf.size(kept), _MULTIPLE)], [0, 0]]
-        rows = [tf.gather(shard, kept) for shard in self._all]
-        self.marginals = [tf.transpose(tf.pad(shard, padding)) for shard in rows]
-        self.rest = [
-            tf.maximum(1 - tf.reduce_sum(shard, axis=1, keepdims=True), 0)
-            for shard in self.marginals
-        ]
+        columns = tf.maximum(_COLUMNS, -(-tf.size(kept) // (_COLUMNS // 2)) * (_COLUMNS // 2))
+        padding = [[0, columns - tf.size(kept)], [0, 0]]
+        self.marginals = tf.transpose(tf.pad(tf.gather(self._all, kept), padding))
+        total = tf.reduce_sum(self.marginals, axis=1, keepdims=True)
+        self.rest = tf.maximum(1 - total, 0)
 
-    def restore(self, marginals, factors):
-        """Returns the probabilities of all labels, [n, C] a shard.
+    def restore(self, marginals, factor):
+        """Returns the probabilities of all labels, [N, C].
 
         Args:
-            marginals: [n, K] a shard.
-            factors: [n, 1] a shard, by what the labels set aside have changed.
+            marginals: [N, K].
+            factor: [N, 1], by which the labels set aside have changed.
         """
-        return [
-            tf.transpose(
-                tf.where(
-                    self._is_kept[:, None],
-                    tf.gather(tf.transpose(live), self._row),
-                    start * tf.transpose(factor),
-                )
-            )
-            for live, start, factor in zip(marginals, self._all, factors, strict=True)
-        ]
+        live = tf.gather(tf.transpose(marginals), self._row)
+        return tf.transpose(
+            tf.where(self._is_kept[:, None], live, self._all * tf.transpose(factor))
+        )

@@ -14,10 +14,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deeplab_tf.crf.simplex import find_simplexes
-from deeplab_tf.crf.sparse import interleave
-
-# Parts of an array that start at such multiples are views, others would be copied.
-_ALIGNMENT = 16
 
 
 class Lattice(NamedTuple):
@@ -28,12 +24,12 @@ class Lattice(NamedTuple):
     and each is blurred from the other alone. Where it is odd there is one part.
 
     Attributes:
-        corners: d + 1 int32 [N], the corners of every point's simplex, numbered from 0 on, part
-            after part.
+        corners: d + 1 int32 [N], the corners of every point's simplex by their remainder, numbered
+            from 0 on in each part.
         weights: d + 1 float32 [N], the point's barycentric coordinates; their sum is 1.
         edges: for every axis int32 [E, 2], pairs of neighbours: number within the first part,
             number within the last part.
-        sizes: one or two int32 scalars, how many corners each part has, rounded up.
+        sizes: one or two int32 scalars, how many corners each part has.
     """
 
     corners: list[tf.Tensor]
@@ -65,8 +61,6 @@ def build_lattice(features: list[tf.Tensor]) -> Lattice:
     for remainder, order in enumerate(orders):
         # Numbered in the order of their keys, the corners of an edge lie near those of the next.
         numbers = tf.math.invert_permutation(order) + firsts[remainder]
-        if len(sizes) == 2 and remainder % 2:
-            numbers += sizes[0]
         corners.append(tf.gather(numbers, found[remainder].idx))
     edges = _find_edges(sorted_keys, firsts, simplexes.strides)
     return Lattice(corners, simplexes.weights, edges, sizes)
@@ -81,7 +75,7 @@ def _count(sorted_keys):
         for remainder in part:
             firsts[remainder] = size
             size += tf.size(sorted_keys[remainder])
-        sizes.append(size + tf.math.floormod(-size, _ALIGNMENT))
+        sizes.append(size)
     return firsts, sizes
 
 
@@ -109,5 +103,5 @@ def _find_edges(sorted_keys, firsts, strides) -> list[tf.Tensor]:
     edges = []
     for axis in range(len(sorted_keys)):
         found = tf.where(exist[axis])[:, 0]
-        edges.append(interleave([tf.gather(side[axis], found) for side in (first, last)]))
+        edges.append(tf.stack([tf.gather(side[axis], found) for side in (first, last)], axis=1))
     return edges

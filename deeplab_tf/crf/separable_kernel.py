@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.shards import cut, normalizers
+from deeplab_tf.crf.normalization import normalizers
+from deeplab_tf.crf.shards import cut
 
 # Taps farther out weigh less than 4e-4 of the middle one.
 REACH = 4.0
@@ -25,36 +26,44 @@ class SeparableKernel:
     """
 
     def __init__(self, size, sigma: float, weight, normalization: str):
-        self._size, self._weight = size, weight
+        self._size = size
         radius = max(1, math.ceil(REACH * sigma))
         self._taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype("float32")
         shapes = [1, size[0], 1, 1], [1, 1, size[1], 1]
         column, row = (self._convolve(tf.ones(shape)) for shape in shapes)
-        sums = cut(tf.reshape(column * row, [-1, 1]))
-        self._before, self._after = normalizers(sums, normalization)
+        sums = tf.reshape(column * row, [-1, 1])
+        self._before, after = normalizers(sums, normalization)
+        self._after = weight * (tf.ones_like(sums) if after is None else after)
 
     def __call__(self, values):
-        """Filters [n, K] a shard."""
-        image = tf.concat(_times(values, self._before), axis=0)
-        channels = tf.shape(image)[1]
-        image = self._convolve(tf.reshape(image, [1, *self._size, channels]))
-        image = tf.reshape(self._weight * image, [-1, channels])
-        return _times(cut(image), self._after)
+        """Filters [N, K]: [n, K] a shard."""
+        filtered = self._filter(values)
+        return [x * y for x, y in zip(cut(filtered), cut(self._after), strict=True)]
 
     def restrict(self, points, values) -> Callable:
         """Returns the filter from some points to the same, all others keeping their values.
 
         Args:
-            points: int32 [p] a shard, numbers within the shard.
-            values: [n, K] a shard.
+            points: int32 [P].
+            values: [N, K].
         """
+        places, after = points[:, None], tf.gather(self._after, points)
+        nothing = tf.zeros([tf.size(points), tf.shape(values)[1]])
+        others = tf.tensor_scatter_nd_update(values, places, nothing)
+        others = after * tf.gather(self._filter(others), points)
 
         def filtered(changed):
-            parts = zip(values, points, changed, strict=True)
-            everywhere = [tf.tensor_scatter_nd_update(v, p[:, None], c) for v, p, c in parts]
-            return [tf.gather(*pair) for pair in zip(self(everywhere), points, strict=True)]
+            own = self._filter(tf.scatter_nd(places, changed, tf.shape(values)))
+            return cut(others + after * tf.gather(own, points))
 
         return filtered
+
+    def _filter(self, values):
+        if self._before is not None:
+            values *= self._before
+        channels = tf.shape(values)[1]
+        image = self._convolve(tf.reshape(values, [1, *self._size, channels]))
+        return tf.reshape(image, [-1, channels])
 
     def _convolve(self, image):
         channels = tf.shape(image)[3]
@@ -63,9 +72,3 @@ class SeparableKernel:
             kernel = tf.reshape(taps, [*shape, channels, 1])
             image = tf.nn.depthwise_conv2d(image, kernel, [1, 1, 1, 1], "SAME")
         return image
-
-
-def _times(shards, factors):
-    if factors is None:
-        return shards
-    return [x * factor for x, factor in zip(shards, factors, strict=True)]

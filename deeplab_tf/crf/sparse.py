@@ -30,9 +30,20 @@ def sparse_matrix(indices, values, rows, columns) -> SparseMatrix:
     return SparseMatrix(indices, values, tf.cast(tf.stack([rows, columns]), tf.int64))
 
 
-def interleave(columns):
-    """Puts vectors [n] side by side: [n, columns]; `tf.stack` would copy number by number."""
-    return tf.transpose(tf.stack(columns))
+def rows_matrix(columns, values, size) -> SparseMatrix:
+    """Returns the matrix [n, size] whose rows all have as many entries.
+
+    Args:
+        columns: int32 [n], the columns of every row's first entry, second entry, ...
+        values: float32 [n] likewise.
+        size: int32 scalar, number of columns.
+    """
+    count = tf.size(columns[0])
+    rows = tf.range(count)
+    indices = tf.stack([x for column in columns for x in (rows, column)], axis=1)
+    # Faster than tf.stack on axis 1; for integers oneDNN would print that it cannot do it.
+    values = tf.transpose(tf.stack(values))
+    return sparse_matrix(tf.reshape(indices, [-1, 2]), tf.reshape(values, [-1]), count, size)
 
 
 def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
@@ -49,6 +60,8 @@ def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
             a_shape=matrix.shape,
             b=dense,
             adjoint_a=transpose,
+            # XLA, which has no kernel for this, shows the name to whoever asked for it.
+            name="DenseCRF_needs_jit_compile_False",
         )
         return result, lambda d_result: multiply(matrix, d_result, not transpose)
 

@@ -1,19 +1,24 @@
 import numpy as np
-import pytest
 
 from deeplab_tf.benchmarks import crf
-from tests.crf.oracle import scene, softmax
+from deeplab_tf.benchmarks.crf_cases import Case
+from tests.crf.oracle import scene
 
 
-@pytest.mark.parametrize("live", [5, crf.CLASSES])
-def test_rough_logits_are_like_a_networks(live):
-    image, _ = scene(96, 120, 0)
-    probabilities = softmax(crf.rough_logits(image, live))
-    assert probabilities.shape == (96, 120, crf.CLASSES)
-    likely = probabilities.reshape(-1, crf.CLASSES).max(axis=0) > 0.05
-    assert likely.sum() >= live - 1  # a region of its own may be too small to lead anywhere
-    if live == 5:
-        assert 0.7 < probabilities.max(axis=-1).mean() < 0.85 and likely.sum() == 5
+def test_every_figure_is_there(capsys, monkeypatch):
+    large = dict.fromkeys(("seconds", "megabytes", "megabytes_before"), 1.0)
+    monkeypatch.setattr(crf.crf_memory, "measure", lambda: large)
+    image, logits = scene(24, 30, 0)
+    case = Case("scene", "rough", image, logits, {"spatial_kernel": "lattice"})
+    results = crf.run([case], repeats=1, threads=2)
+    (row,) = results["cases"]
+    assert row["live_labels"] == 5 and 24 * 30 < row["vertices"] < 6 * 24 * 30
+    assert row["total_variation"] < 1e-5 and row["exact_equal_labels"] == 1
+    assert results["geometric_means"] == {
+        f"rough, {mode}": row["pydensecrf"] / row[mode] for mode in ("exact", "fast")
+    }
+    assert list(results["stages"]) == list(crf.STAGES)
+    assert "peak memory" in capsys.readouterr().out
 
 
 def test_all_functions_take_turns():

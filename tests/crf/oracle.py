@@ -37,22 +37,29 @@ def agreement(p, q):
 
 def brute_force(logits, image, parameters, penalties=None):
     """True Gaussians, every pair, a pixel's message to itself kept; `penalties` [C, C]."""
-    height, width, num_classes = logits.shape
+    num_classes = logits.shape[-1]
     if penalties is None:
         penalties = 1 - np.eye(num_classes)
-    y, x = np.indices((height, width)).reshape(2, -1).astype(float)
-    xy, rgb = np.stack([x, y], axis=1), image.reshape(-1, 3).astype(float)
-    appearance = np.concatenate(
-        [xy / parameters.bilateral_sigma_xy, rgb / parameters.bilateral_sigma_rgb], axis=1
-    )
-    smoothness = xy / parameters.gaussian_sigma_xy
-    kernel = parameters.bilateral_weight * _kernel(appearance, parameters.normalization)
-    kernel += parameters.gaussian_weight * _kernel(smoothness, parameters.normalization)
+    kernel = sum(gaussian_kernel(image, parameters))
     scores = logits.reshape(-1, num_classes).astype(float)
     marginals = softmax(scores)
     for _ in range(parameters.iterations):
         marginals = softmax(scores - kernel @ marginals @ penalties.T)
     return marginals.reshape(logits.shape)
+
+
+def gaussian_kernel(image, parameters):
+    """Returns the weighted appearance and smoothness kernels [N, N]."""
+    y, x = np.indices(image.shape[:2]).reshape(2, -1).astype(float)
+    xy, rgb = np.stack([x, y], axis=1), image.reshape(-1, 3).astype(float)
+    appearance = np.concatenate(
+        [xy / parameters.bilateral_sigma_xy, rgb / parameters.bilateral_sigma_rgb], axis=1
+    )
+    smoothness = xy / parameters.gaussian_sigma_xy
+    return (
+        parameters.bilateral_weight * _kernel(appearance, parameters.normalization),
+        parameters.gaussian_weight * _kernel(smoothness, parameters.normalization),
+    )
 
 
 def _kernel(features, normalization):

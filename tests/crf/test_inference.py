@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.inference import MeanField, Weights
+from deeplab_tf.crf.inference import MeanField, Weights, batch_function
 from deeplab_tf.layers.dense_crf import DenseCRF
 from tests.crf.oracle import agreement, scene, softmax, total_variation
 
@@ -29,7 +29,7 @@ def problem(image, logits, parameters):
 def test_unlikely_labels_are_set_aside_without_effect(normalization):
     image, logits = many_labels(0)
     parameters = CrfParameters(normalization=normalization)
-    assert problem(image, logits, parameters).start.shape[1] == 5
+    assert problem(image, logits, parameters).start.shape[1] == 8  # five, filled up
     refined = mean_field(logits=logits, image=image, **parameters.to_dict())
     # A matrix that says the same as Potts is never pruned.
     full = dataclasses.replace(parameters, compatibility=tuple(map(tuple, 1 - np.eye(21))))
@@ -51,6 +51,33 @@ def test_a_label_that_leads_a_pixel_is_kept():
     flat = np.zeros((*SIZE, 100), np.float32)
     flat[3, 4, 50] = 0.01  # leads, at a hundredth
     assert problem(image, flat, CrfParameters()).start.shape[1] == 100
+
+
+def test_columns_fill_up_to_multiples_of_four():
+    image, _ = scene(*SIZE, 0)
+    for labels, columns in ((1, 8), (8, 8), (9, 12), (13, 16)):
+        flat = np.zeros((*SIZE, labels), np.float32)
+        start = problem(image, flat, CrfParameters()).start.numpy()
+        assert start.shape[1] == columns and not start[:, labels:].any()
+
+
+@pytest.mark.parametrize("labels", [33, 60])
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_many_live_labels_are_filtered_in_groups(labels, mode):
+    image, logits = scene(*SIZE, 0, num_classes=labels)
+    parameters = CrfParameters(compatibility=tuple(np.ones(labels)), mode=mode)
+    known = mean_field(logits=logits, image=image, **parameters.to_dict())
+    single = mean_field(logits=logits, image=image, implementation="pydensecrf")
+    assert total_variation(known, single) < (2e-3 if mode == "exact" else 5e-3)
+    unknown = tf.function(
+        batch_function(CrfParameters(mode=mode)).python_function,
+        input_signature=[
+            tf.TensorSpec([None, None, None, None]),
+            tf.TensorSpec([None, None, None, 3]),
+        ],
+    )
+    answer = unknown(logits[None], image[None].astype(np.float32))[0].numpy()
+    assert total_variation(known, answer) < 1e-4
 
 
 def test_fast_mode_is_near_the_exact_one():

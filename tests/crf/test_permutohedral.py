@@ -3,8 +3,10 @@ import pydensecrf.densecrf as densecrf
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.crf.kernels import LatticeFilter, SeparableFilter
+from deeplab_tf.crf.lattice_kernel import LatticeKernel
+from deeplab_tf.crf.lattice_sum import LatticeSum
 from deeplab_tf.crf.permutohedral import build_lattice
+from deeplab_tf.crf.separable_kernel import SeparableKernel
 from deeplab_tf.crf.simplex import find_simplexes
 
 
@@ -33,11 +35,17 @@ def pydensecrf_sums(features, values):
     return np.log(marginals) - np.log(values)
 
 
+def lattice_filter(features):
+    """Returns the unnormalised filter, [N, K] to [N, K]."""
+    linear = LatticeSum([LatticeKernel(build_lattice(features), 1.0, "none")], columns=9)
+    return lambda values: tf.concat(linear(values), axis=0)
+
+
 @pytest.mark.parametrize("dimensions", [2, 5])
 def test_filter_is_that_of_pydensecrf(dimensions):
     features = points(400, dimensions, spread=1.5)
     values = np.random.default_rng(1).dirichlet(np.ones(3), 400).astype(np.float32)
-    ours = LatticeFilter(build_lattice(features))(values).numpy()
+    ours = lattice_filter(features)(values).numpy()
     theirs = pydensecrf_sums(features, values)
     differences = ours[:, 1:] - ours[:, :1], theirs[:, 1:] - theirs[:, :1]
     np.testing.assert_allclose(*differences, atol=2e-4 * np.abs(differences[0]).max())
@@ -49,7 +57,7 @@ def test_filter_is_near_the_sum_over_all_pairs(dimensions):
     values = np.random.default_rng(1).random((1500, 2)).astype(np.float32)
     # Normalised as in the CRF: the lattice's own factor cancels.
     values[:, 0] = 1
-    ours = LatticeFilter(build_lattice(features))(values).numpy()
+    ours = lattice_filter(features)(values).numpy()
     exact = gaussian_sums(features, values)
     error = np.abs(ours[:, 1] / ours[:, 0] - exact[:, 1] / exact[:, 0])
     assert error.mean() < 0.03
@@ -67,19 +75,46 @@ def test_moving_all_points_alike_keeps_the_neighbours():
     step = 10 * 3 / (np.sqrt(2 / 3) * 3 / np.sqrt(2)) / 2
     moved = [features[0] + np.float32(step * 2), features[1]]
     here, there = build_lattice(features), build_lattice(moved)
-    assert int(here.size) == int(there.size)
+    assert [int(size) for size in here.sizes] == [int(size) for size in there.sizes]
     assert [len(e) for e in here.edges] == [len(e) for e in there.edges]
 
 
 def test_equal_points_share_their_corners():
     features = [np.repeat(f, 4) for f in points(50, 5)]
-    corners = build_lattice(features).corners.numpy().reshape(50, 4, 6)
-    assert (corners == corners[:, :1]).all()
+    corners = np.stack(build_lattice(features).corners).reshape(6, 50, 4)
+    assert (corners == corners[..., :1]).all()
+
+
+@pytest.mark.parametrize("dimensions", [2, 3, 5])
+def test_every_corner_is_touched_and_neighbours_are_those_a_step_away(dimensions):
+    features = points(200, dimensions, spread=0.7)
+    lattice, simplexes = build_lattice(features), find_simplexes(features)
+    parts = [{} for _ in lattice.sizes]  # a corner's place by its number
+    for r, (numbers, keys) in enumerate(zip(lattice.corners, simplexes.keys, strict=True)):
+        for number, key in zip(numbers.numpy().tolist(), keys.numpy().tolist(), strict=True):
+            assert parts[r % len(parts)].setdefault(number, (r, key)) == (r, key)
+    assert [sorted(part) for part in parts] == [list(range(size)) for size in lattice.sizes]
+    steps = [*(int(stride) for stride in simplexes.strides), 0]
+    for axis, edges in enumerate(lattice.edges):
+        found = {frozenset((parts[0][a], parts[-1][b])) for a, b in edges.numpy().tolist()}
+        everywhere = {place for part in parts for place in part.values()}
+        expected = set()
+        for r, key in everywhere:
+            lower = (r - 1) % (dimensions + 1)
+            step = steps[axis] - (0 if r else sum(steps))
+            if (lower, key + step) in everywhere:
+                expected.add(frozenset(((r, key), (lower, key + step))))
+        assert found == expected and len(found) == len(edges) > 0
+
+
+def test_points_on_the_grid_of_the_lattice_weigh_one_corner():
+    weights = np.stack(find_simplexes([np.zeros(3, np.float32)] * 5).weights)
+    np.testing.assert_allclose(weights, np.eye(6)[:, :1].repeat(3, axis=1), atol=1e-8)
 
 
 def test_gradient_is_the_transposed_map():
     features = points(200, 5, spread=0.7)
-    linear = LatticeFilter(build_lattice(features))
+    linear = lattice_filter(features)
     rng = np.random.default_rng(2)
     x, y = (tf.constant(rng.normal(size=(200, 3)), tf.float32) for _ in range(2))
     with tf.GradientTape() as tape:
@@ -95,22 +130,24 @@ def test_gradient_is_the_transposed_map():
 def test_separable_filter_is_the_sum_over_all_pairs(size):
     y, x = np.indices(size).reshape(2, -1).astype(np.float32)
     values = np.random.default_rng(0).random((x.size, 3)).astype(np.float32)
-    ours = SeparableFilter(*size, sigma=1.7)(values)
+    ours = tf.concat(SeparableKernel(size, 1.7, 1.0, "none")(values), axis=0)
     np.testing.assert_allclose(ours, gaussian_sums([x / 1.7, y / 1.7], values), rtol=2e-3)
 
 
+@pytest.mark.parametrize("normalization", ["after", "symmetric", "before", "none"])
 @pytest.mark.parametrize("kind", ["lattice", "separable"])
-def test_restricted_filter_lets_some_points_change(kind):
+def test_restricted_filter_lets_some_points_change(kind, normalization):
     y, x = np.indices((6, 8)).reshape(2, -1).astype(np.float32)
-    linear = SeparableFilter(6, 8, sigma=1.5)
+    linear = SeparableKernel((6, 8), 1.5, 2.0, normalization)
     if kind == "lattice":
-        linear = LatticeFilter(build_lattice([x / 1.5, y / 1.5]))
+        lattice = build_lattice([x / 1.5, y / 1.5])
+        linear = LatticeSum([LatticeKernel(lattice, 2.0, normalization)])
     rng = np.random.default_rng(0)
     old, new = (rng.random((48, 2)).astype(np.float32) for _ in range(2))
     some = np.array([3, 4, 17, 40], np.int32)
     mixed = old.copy()
     mixed[some] = new[some]
     restricted = linear.restrict(tf.constant(some), tf.constant(old))
-    np.testing.assert_allclose(
-        restricted(tf.constant(new[some])), linear(mixed).numpy()[some], rtol=1e-5
-    )
+    changed = tf.concat(restricted(tf.constant(new[some])), axis=0)
+    wanted = tf.concat(linear(tf.constant(mixed)), axis=0).numpy()[some]
+    np.testing.assert_allclose(changed, wanted, rtol=1e-5)

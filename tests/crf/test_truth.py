@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.benchmarks.crf import PHOTOS, load_photo, rough_logits
+from deeplab_tf.benchmarks.crf_cases import PHOTOS, load_photo, rough_logits
 from deeplab_tf.crf import CrfParameters, mean_field
 from tests.crf.oracle import agreement, brute_force, total_variation
 

@@ -230,6 +230,27 @@ def test_clear_errors():
         tf.function(lambda x: matrix((x, images))).get_concrete_function(unknown)
 
 
+def test_xla_names_what_to_do():
+    logits, images = batch(1)
+    layer = DenseCRF(iterations=2)
+    compiled = tf.function(lambda x, y: layer((x, y)), jit_compile=True)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="DenseCRF_needs_jit_compile_False"):
+        compiled(tf.constant(logits), tf.constant(images))
+
+
+def test_a_compiled_model_falls_back_or_names_what_to_do():
+    logits, images = batch(1)
+    x, y = keras.Input(logits.shape[1:]), keras.Input(images.shape[1:])
+    model = keras.Model([x, y], DenseCRF(iterations=2)((x, y)))
+    model.compile(loss="mse", jit_compile=True)
+    inputs = [logits, images.astype(np.float32)]
+    if keras.__version__ >= "3":
+        assert_same(model.predict(inputs, verbose=0), model(inputs))
+        return
+    with pytest.raises(tf.errors.InvalidArgumentError, match="DenseCRF_needs_jit_compile_False"):
+        model.predict(inputs, verbose=0)
+
+
 def test_a_missing_pydensecrf_is_named_when_the_layer_is_called(monkeypatch):
     logits, images = batch(1)
     layer = DenseCRF(**PYDENSECRF)

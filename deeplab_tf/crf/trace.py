@@ -1,0 +1,69 @@
+"""What happens from step to step of the mean field."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.crf.inference import MeanField, fixed_weights
+from deeplab_tf.crf.parameters import CrfParameters
+
+
+class Trace(NamedTuple):
+    """The course of one image's mean field over T steps.
+
+    Attributes:
+        objective: float64 [T + 1], the free energy of the marginals before the first and after
+            every step, up to a constant of the image: what mean field makes small. With
+            `normalization="symmetric"` its minima are the iteration's fixed points; the other
+            normalisations send unlike messages back and forth, so that it need not fall.
+        changed_labels: int64 [T], pixels whose most likely label another one has become.
+    """
+
+    objective: np.ndarray
+    changed_labels: np.ndarray
+
+
+def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndarray, Trace]:
+    """Refines one image step by step, with all labels and in exact mode.
+
+    Args:
+        scores: float32 [H, W, C], minus the unary energy.
+        image: [H, W, 3] RGB 0..255.
+        parameters: of the CRF.
+
+    Returns:
+        float32 [H, W, C], probabilities of the labels, and their course.
+
+    Source: Krähenbühl and Koltun 2011, equation 4; the sum over pairs takes each pair once and a
+    pixel's pair with itself half.
+    """
+    scores = tf.constant(scores, tf.float32)
+    weights = fixed_weights(parameters, scores.shape[2])
+    problem = MeanField(scores, tf.cast(image, tf.float32), parameters, weights, prune=False)
+
+    @tf.function
+    def step(marginals):
+        messages = problem.messages(marginals)
+        return problem.update(messages)[0], tf.concat(messages, axis=0)
+
+    marginals, objective, changed = problem.start, [], []
+    flat = scores.numpy().reshape(marginals.shape)
+    for i in range(parameters.iterations + 1):
+        following, messages = step(marginals)
+        objective.append(_free_energy(marginals.numpy(), flat, messages.numpy()))
+        if i < parameters.iterations:
+            labels, new_labels = (x.numpy().argmax(axis=1) for x in (marginals, following))
+            changed.append(np.count_nonzero(labels != new_labels))
+            marginals = following
+    trace = Trace(np.array(objective), np.array(changed, np.int64))
+    return marginals.numpy().reshape(scores.shape), trace
+
+
+def _free_energy(marginals, scores, messages) -> float:
+    """Unary energy plus pair energy minus entropy; a message is the pairs' energy, negated."""
+    marginals = marginals.astype(np.float64)
+    logarithm = np.log(np.maximum(marginals, 1e-37))
+    return float((marginals * (logarithm - scores - 0.5 * messages)).sum())
