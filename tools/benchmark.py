@@ -3,7 +3,8 @@
 python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
-validation split with that network's scores.
+validation split with that network's scores. --suite=input reads the training split of --data_dir,
+a folder in PASCAL VOC layout, and with --shards also the same as TFRecords.
 """
 
 import itertools
@@ -14,11 +15,16 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SUITE = flags.DEFINE_enum("suite", None, ["crf"], "What to time.", required=True)
+SUITE = flags.DEFINE_enum("suite", None, ["crf", "input"], "What to time.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Data set that the model was made for.")
+DATA_DIR = flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Data set that the model was made for; for --suite=input ../shared/data/camvid if left out.",
+)
+SHARDS = flags.DEFINE_string("shards", None, "The data set of --suite=input as TFRecord shards.")
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
 
@@ -27,8 +33,6 @@ def main():
 
     from deeplab_tf.data.files import write_atomically
 
-    if (MODEL.value is None) != (DATA_DIR.value is None):
-        raise ValueError("Give --model and --data_dir together.")
     tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS.value)
     results = SUITES[SUITE.value]()
@@ -40,6 +44,8 @@ def time_crf() -> dict:
     from deeplab_tf.benchmarks import crf, crf_cases
     from deeplab_tf.models.loading import load_model
 
+    if (MODEL.value is None) != (DATA_DIR.value is None):
+        raise ValueError("Give --model and --data_dir together.")
     cases = crf_cases.photo_cases()
     if MODEL.value:
         trained = crf_cases.network_cases(load_model(MODEL.value), DATA_DIR.value)
@@ -47,7 +53,14 @@ def time_crf() -> dict:
     return crf.run(cases, REPEATS.value, THREADS.value)
 
 
-SUITES = {"crf": time_crf}
+def time_input() -> dict:
+    from deeplab_tf.benchmarks import input as input_benchmark
+
+    data_dir = DATA_DIR.value or "../shared/data/camvid"
+    return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
+
+
+SUITES = {"crf": time_crf, "input": time_input}
 
 if __name__ == "__main__":
     cli.run(main)

@@ -1,6 +1,9 @@
 """Scores a trained model on a split, before and after the CRF in one pass.
 
-python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
+    python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
+
+With --submission, also writes the labels as a benchmark's server takes them; a split without
+labels is then labelled and not scored.
 """
 
 import json
@@ -13,13 +16,20 @@ from deeplab_tf import cli
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
 MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
+    "data_dir",
+    None,
+    "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
+    required=True,
 )
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many pictures only, spread evenly.", lower_bound=1)
 OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for metrics.json; WORKDIR/eval-SPLIT if left out."
 )
+SUBMISSION = flags.DEFINE_enum(
+    "submission", None, ["voc", "cityscapes"],
+    "Also write what the benchmark's server takes, below OUTPUT/results.",
+)  # fmt: skip
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
 
@@ -28,6 +38,7 @@ def main():
     from deeplab_tf.data import open_split
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.evaluation.evaluate import evaluate, format_table
+    from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.loading import load_model
 
     if (WORKDIR.value is None) == (MODEL.value is None):
@@ -38,10 +49,14 @@ def main():
     split.check(LIMIT.value)
     model = load_model(model_file)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar)
-    print(format_table(results))
+    save = SubmissionWriter(SUBMISSION.value, split.spec, output) if SUBMISSION.value else None
+    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar, save)
+    if split.labelled:
+        print(format_table(results))
     text = json.dumps({"split": SPLIT.value, **results}, indent=2) + "\n"
     write_atomically(output / "metrics.json", text.encode())
+    if save:
+        print(f"submission: {save.folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
 
 

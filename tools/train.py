@@ -14,7 +14,10 @@ from deeplab_tf import cli
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
 DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
+    "data_dir",
+    None,
+    "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
+    required=True,
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all that the run writes.", required=True)
 STRATEGY = flags.DEFINE_enum(
@@ -29,7 +32,9 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
 
 
 def main():
-    from deeplab_tf.data import open_split
+    import keras
+
+    from deeplab_tf.data import open_split, require_labels
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.loop import Trainer
@@ -40,9 +45,11 @@ def main():
     splits = [
         open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)
     ]
-    if config.data.check:
-        for split in splits:
+    for split in splits:
+        require_labels(split)
+        if config.data.check:
             split.check()
+    keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
     def score(model):

@@ -5,8 +5,15 @@ from deeplab_tf.data.image import decode_image, read_upright
 from deeplab_tf.data.pipeline import evaluation_dataset, training_dataset
 from deeplab_tf.data.png import decode_label, encode_label, read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes, voc_palette
-from deeplab_tf.data.split import Split, naming_broken_files, open_spec, open_split
+from deeplab_tf.data.split import (
+    Split,
+    naming_broken_files,
+    open_spec,
+    open_split,
+    require_labels,
+)
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.data.tfrecord import TfrecordSplit
 from deeplab_tf.data.voc_layout import VocSplit
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "DatasetSpec",
     "Split",
     "SyntheticSplit",
+    "TfrecordSplit",
     "VocSplit",
     "augment",
     "decode_image",
@@ -27,6 +35,7 @@ __all__ = [
     "palette_bytes",
     "read_label",
     "read_upright",
+    "require_labels",
     "training_dataset",
     "voc_palette",
 ]

@@ -1,8 +1,11 @@
 """Random scale, padding, crop and mirror of a training example."""
 
 import dataclasses
+from collections.abc import Callable
 
 import tensorflow as tf
+
+from deeplab_tf.data.view import View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,16 +84,68 @@ def augment(
     Returns:
         float32 ``[crop_size, crop_size, 3]`` and int32 ``[crop_size, crop_size]``.
     """
+
+    def read_window(window: tf.Tensor) -> tf.Tensor:
+        return tf.slice(image, [window[0], window[1], 0], [window[2], window[3], 3])
+
+    return augment_windowed(read_window, label, seed, augmentation, pad_color, ignore_label)
+
+
+def augment_windowed(
+    read_window: Callable[[tf.Tensor], tf.Tensor],
+    label: tf.Tensor,
+    seed: tf.Tensor,
+    augmentation: Augmentation,
+    pad_color: tuple[float, float, float],
+    ignore_label: int = 255,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Does the same as ``augment`` for a picture of which only the needed window is read.
+
+    Args:
+        read_window: gives the pixels ``[height, width, 3]`` of an int32 ``[4]``: top, left,
+            height, width.
+        label: as for ``augment``, and so are the others.
+        seed: see there.
+        augmentation: see there.
+        pad_color: see there.
+        ignore_label: see there.
+
+    Returns:
+        The same as ``augment``.
+    """
+    view = draw_view(tf.shape(label), seed, augmentation)
+    image, label = view.show(read_window(view.window()), label)
+    image, label = tf.cond(
+        tf.reduce_all(tf.equal(view.shown, augmentation.crop_size)),
+        lambda: (image, label),
+        lambda: _pad(image, label, view.mirrored, augmentation.crop_size, pad_color, ignore_label),
+    )
+    size = [augmentation.crop_size] * 2
+    return tf.ensure_shape(image, [*size, 3]), tf.ensure_shape(label, size)
+
+
+def draw_view(size: tf.Tensor, seed: tf.Tensor, augmentation: Augmentation) -> View:
+    """Makes the random choices.
+
+    Args:
+        size: int32 ``[2]``, height and width of the picture.
+        seed: int32 or int64 ``[2]``.
+        augmentation: what to choose from.
+
+    Returns:
+        What the crop shows of the picture; less than the crop where that has to be padded.
+    """
     draws = tf.random.stateless_uniform([4], seed=seed, dtype=tf.float64)
-    image, label = tf.cast(image, tf.float32), tf.cast(label, tf.int32)
-    image, label = _resize(image, label, _choose_scale(draws[0], augmentation))
-    image, label = _pad(image, label, augmentation.crop_size, pad_color, ignore_label)
-    image, label = _crop(image, label, augmentation.crop_size, draws[1:3])
-    if augmentation.mirror:
-        flip = draws[3] < 0.5
-        image = tf.where(flip, image[:, ::-1], image)
-        label = tf.where(flip, label[:, ::-1], label)
-    return image, label
+    scale = _choose_scale(draws[0], augmentation)
+    scaled = tf.maximum(1, tf.cast(tf.cast(size, tf.float64) * scale, tf.int32))
+    room = tf.maximum(0, scaled - augmentation.crop_size)
+    return View(
+        size=size,
+        scaled=scaled,
+        start=_below(draws[1:3], room + 1),
+        shown=tf.minimum(scaled, augmentation.crop_size),
+        mirrored=tf.logical_and(augmentation.mirror, draws[3] < 0.5),
+    )
 
 
 def _choose_scale(draw: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
@@ -105,35 +160,21 @@ def _below(draw: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
     return tf.cast(draw * tf.cast(count, tf.float64), tf.int32)
 
 
-def _resize(image: tf.Tensor, label: tf.Tensor, scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """OpenCV's INTER_LINEAR for the image and INTER_NEAREST for the label."""
-    size = tf.shape(label)
-    new = tf.maximum(1, tf.cast(tf.cast(size, tf.float64) * scale, tf.int32))
-    image = tf.image.resize(image, new, method="bilinear", antialias=False)
-    rows = tf.range(new[0]) * size[0] // new[0]
-    columns = tf.range(new[1]) * size[1] // new[1]
-    return image, tf.gather(tf.gather(label, rows), columns, axis=1)
-
-
 def _pad(
     image: tf.Tensor,
     label: tf.Tensor,
+    mirrored: tf.Tensor,
     crop_size: int,
     pad_color: tuple[float, float, float],
     ignore_label: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    missing = tf.maximum(0, crop_size - tf.shape(label))
-    amounts = [[0, missing[0]], [0, missing[1]]]
-    color = tf.constant(pad_color, tf.float32)
-    inside = tf.pad(tf.ones_like(label, tf.bool), amounts)[..., None]
-    padded = tf.where(inside, tf.pad(image, [*amounts, [0, 0]]), color)
-    return padded, tf.pad(label, amounts, constant_values=ignore_label)
+    """Pads at the bottom and right, which is left in a mirrored crop."""
+    height, width = tf.unstack(tf.shape(label))
+    below, beside = crop_size - height, crop_size - width
+    left = tf.where(mirrored, beside, 0)
+    label = tf.pad(label, [[0, below], [left, beside - left]], constant_values=ignore_label)
 
-
-def _crop(
-    image: tf.Tensor, label: tf.Tensor, crop_size: int, draws: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    room = tf.shape(label) - crop_size
-    at = _below(draws, room + 1)
-    image = tf.slice(image, [at[0], at[1], 0], [crop_size, crop_size, 3])
-    return image, tf.slice(label, at, [crop_size, crop_size])
+    # Constant, so that the graph holds it ready to be cut.
+    canvas = tf.broadcast_to(tf.constant(pad_color, tf.float32), [crop_size, crop_size, 3])
+    row = [canvas[:height, :left], image, canvas[:height, : beside - left]]
+    return tf.concat([tf.concat(row, 1), canvas[:below]], 0), label

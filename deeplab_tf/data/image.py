@@ -12,6 +12,7 @@ from deeplab_tf.data.spec import DataError
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_DCT = "INTEGER_ACCURATE"
 _ORIENTATION_TAG = 0x0112
 
 
@@ -30,15 +31,90 @@ def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Ten
     Raises:
         tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
     """
+    contents, _ = _checked(contents, name)
+    # The JPEG operation reads PNG too, and is the one with a choice of DCT.
+    image = tf.io.decode_jpeg(contents, channels=3, dct_method=_DCT)
+    image.set_shape([None, None, 3])
+    return image
+
+
+def image_size(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
+    """Reads height and width of a JPEG or PNG inside a graph, without decoding it.
+
+    Args:
+        contents: string scalar, the bytes of the file.
+        name: what error messages call the file.
+
+    Returns:
+        int32 ``[2]``.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
+    """
+    contents, is_jpeg = _checked(contents, name)
+    return tf.cond(
+        is_jpeg,
+        lambda: tf.image.extract_jpeg_shape(contents)[:2],
+        lambda: tf.io.decode_raw(_png_size(contents), tf.int32, little_endian=False)[::-1],
+    )
+
+
+def decode_window(
+    contents: tf.Tensor, window: tf.Tensor, name: tf.Tensor | str = "image"
+) -> tf.Tensor:
+    """Decodes a part of a JPEG or PNG inside a graph, to the pixels of ``decode_image``.
+
+    What lies below the part in a JPEG is not even read, nor transformed what lies beside it.
+
+    Args:
+        contents: string scalar, the bytes of the file.
+        window: int32 ``[4]``: top, left, height, width; inside the picture.
+        name: what error messages call the file.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
+    """
+    contents, is_jpeg = _checked(contents, name)
+    pixels = tf.cond(
+        is_jpeg,
+        lambda: _decode_jpeg_window(contents, window),
+        lambda: _part(tf.io.decode_jpeg(contents, channels=3, dct_method=_DCT), window),
+    )
+    pixels.set_shape([None, None, 3])
+    return pixels
+
+
+def _checked(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same bytes, and whether they are a JPEG's and not a PNG's."""
     is_jpeg = tf.equal(tf.strings.substr(contents, 0, len(_JPEG_START)), _JPEG_START)
     is_png = tf.equal(tf.strings.substr(contents, 0, len(_PNG_START)), _PNG_START)
     message = tf.strings.join([name, ": neither a JPEG nor a PNG file"])
     with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, [message])]):
-        contents = tf.identity(contents)
-    # The JPEG operation reads PNG too, and is the one with a choice of DCT.
-    image = tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
-    image.set_shape([None, None, 3])
-    return image
+        return tf.identity(contents), is_jpeg
+
+
+def _png_size(contents: tf.Tensor) -> tf.Tensor:
+    """Width and height as eight bytes, zeros where the file is shorter."""
+    return tf.strings.substr(tf.strings.join([contents, "\0" * 24]), 16, 8)
+
+
+def _decode_jpeg_window(contents: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    # Colours are stored coarser than brightness and enlarged with their neighbours left and
+    # right. In the first and last column of a window those are missing, so one more is decoded.
+    top, left, height, width = tf.unstack(window)
+    start = tf.maximum(left - 1, 0)
+    end = tf.minimum(left + width + 1, tf.image.extract_jpeg_shape(contents)[1])
+    wider = tf.stack([top, start, height, end - start])
+    pixels = tf.image.decode_and_crop_jpeg(contents, wider, channels=3, dct_method=_DCT)
+    return pixels[:, left - start : left - start + width]
+
+
+def _part(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    top, left, height, width = tf.unstack(window)
+    return image[top : top + height, left : left + width]
 
 
 def read_upright(path: str | os.PathLike) -> np.ndarray:
@@ -67,13 +143,23 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         contents = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    return image_pixels(contents, str(path))
+
+
+def image_pixels(contents: bytes, name: str) -> np.ndarray:
+    """Decodes the bytes of a picture, as ``read_image`` does with a file.
+
+    Args:
+        contents: JPEG or PNG.
+        name: what the message of an error calls it.
+    """
     if not contents.startswith((_JPEG_START, _PNG_START)):
-        raise DataError(f"{path}: neither a JPEG nor a PNG file.")
+        raise DataError(f"{name}: neither a JPEG nor a PNG file.")
     try:
         with tf.device("CPU:0"):
             return decode_image(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
-        raise DataError(f"{path}: broken or cut off ({plain_reason(error)}).") from None
+        raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
 
 
 def read_orientation(path: str | os.PathLike) -> int:

@@ -5,10 +5,14 @@ The order of training is a function of (seed, position) and of nothing else: pos
 ``shuffle(p % n)``, shuffled anew in every epoch. A run is resumed by its step alone.
 """
 
+import functools
+
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation, augment
-from deeplab_tf.data.split import Split
+from deeplab_tf.data.augment import Augmentation, augment, augment_windowed
+from deeplab_tf.data.cache import CachedSplit
+from deeplab_tf.data.encoded import decode_lazily
+from deeplab_tf.data.split import EncodedSplit, Split
 
 
 def training_dataset(
@@ -23,6 +27,7 @@ def training_dataset(
     replicas: int = 1,
     worker: int = 0,
     workers: int = 1,
+    cache: bool = False,
 ) -> tf.data.Dataset:
     """Augmented batches in an order that depends on (seed, step) only.
 
@@ -43,6 +48,7 @@ def training_dataset(
         replicas: number of replicas over all workers.
         worker: which worker this is.
         workers: number of workers; each delivers the elements of its own replicas only.
+        cache: keep decoded examples in memory, see ``CachedSplit``; the batches are the same.
 
     Returns:
         A data set of one element a local replica and step, replicas of a step one after the
@@ -59,14 +65,17 @@ def training_dataset(
     first = start_step * per_step
     last = tf.int64.max if steps is None else first + steps * per_step
 
+    split = CachedSplit(split) if cache else split
+
     def example(counter: tf.Tensor) -> dict[str, tf.Tensor]:
         position = _position(counter, micro_batch, iter_size, replicas, local, worker)
         return _training_example(split, position, augmentation, pad_color, seed)
 
     dataset = tf.data.Dataset.range(first, last)
     dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(micro_batch, drop_remainder=True)
-    dataset = dataset.batch(iter_size, drop_remainder=True)
+    # One batch and not two inside each other: every batch copies.
+    dataset = dataset.batch(iter_size * micro_batch, drop_remainder=True)
+    dataset = dataset.map(functools.partial(_in_micro_batches, iter_size, micro_batch))
     return _finish(dataset, prefetch=2 * local)
 
 
@@ -117,16 +126,27 @@ def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Te
 
 
 def _training_example(split, position, augmentation, pad_color, seed) -> dict[str, tf.Tensor]:
-    example = split.load(example_at(position, len(split), seed))
     seeds = tf.random.stateless_uniform(
         [2, 2], seed=tf.stack([tf.constant(seed, tf.int64), position]), dtype=tf.int32,
         minval=None, maxval=None,
     )  # fmt: skip
-    image, label = augment(
-        example["image"], example["label"], seeds[0], augmentation, pad_color,
-        split.spec.ignore_label,
-    )  # fmt: skip
+    index, void = example_at(position, len(split), seed), split.spec.ignore_label
+    if isinstance(split, EncodedSplit):
+        read_window, label = decode_lazily(split.read(index), split.spec)
+        image, label = augment_windowed(read_window, label, seeds[0], augmentation, pad_color, void)
+    else:
+        example = split.load(index)
+        image, label = augment(
+            example["image"], example["label"], seeds[0], augmentation, pad_color, void
+        )
     return {"images": image, "labels": label, "seeds": seeds[1]}
+
+
+def _in_micro_batches(iter_size, micro_batch, batch) -> dict[str, tf.Tensor]:
+    return {
+        key: tf.reshape(value, [iter_size, micro_batch, *value.shape[1:]])
+        for key, value in batch.items()
+    }
 
 
 def _finish(dataset: tf.data.Dataset, prefetch: int) -> tf.data.Dataset:

@@ -24,8 +24,8 @@ _CRC_CHANGE = np.frombuffer(
     ).to_bytes(4, "big"),
     np.uint8,
 )
-# What a grey level of 1, 2, 4 or 8 bits is multiplied with when it is spread over 0..255.
-_SPREAD = {1: 255, 2: 85, 4: 17, 8: 1}
+# What a grey level of 1, 2 or 4 bits is multiplied with when it is spread over 0..255.
+_SPREAD = {1: 255, 2: 85, 4: 17}
 
 
 def decode_label(contents: tf.Tensor, name: tf.Tensor | str = "label") -> tf.Tensor:
@@ -62,8 +62,10 @@ def decode_label(contents: tf.Tensor, name: tf.Tensor | str = "label") -> tf.Ten
     labels = tf.cond(
         tf.equal(depth, 16),
         lambda: tf.cast(tf.io.decode_png(grey, channels=1, dtype=tf.uint16), tf.int32),
-        lambda: tf.cast(tf.io.decode_png(grey, channels=1), tf.int32) // _spread(depth),
+        lambda: tf.cast(tf.io.decode_png(grey, channels=1), tf.int32),
     )
+    # Dividing takes as long as decoding, and almost every file has 8 bits.
+    labels = tf.cond(depth < 8, lambda: labels // _spread(depth), lambda: labels)
     return tf.ensure_shape(labels, [None, None, 1])[:, :, 0]
 
 
@@ -80,23 +82,34 @@ def read_label(path: str | os.PathLike) -> np.ndarray:
         contents = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    return label_ids(contents, str(path))
+
+
+def label_ids(contents: bytes, name: str) -> np.ndarray:
+    """Decodes the bytes of a label, as ``read_label`` does with a file.
+
+    Args:
+        contents: a PNG.
+        name: what the message of an error calls it.
+    """
     if not contents.startswith(_START) or len(contents) < _HEADER_END:
-        raise DataError(f"{path}: not a PNG file; labels must be PNG.")
+        raise DataError(f"{name}: not a PNG file; labels must be PNG.")
     if contents[_COLOR_TYPE_AT] in _KINDS:
-        raise DataError(f"{path}: {_color_text(_KINDS[contents[_COLOR_TYPE_AT]])}.")
+        raise DataError(f"{name}: {_color_text(_KINDS[contents[_COLOR_TYPE_AT]])}.")
     try:
         with tf.device("CPU:0"):
             return decode_label(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
-        raise DataError(f"{path}: broken or cut off ({plain_reason(error)}).") from None
+        raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
 
 
-def encode_label(labels: np.ndarray, palette: bytes) -> bytes:
-    """Encodes ids as an indexed PNG of 8 bits.
+def encode_label(labels: np.ndarray, palette: bytes | None = None) -> bytes:
+    """Encodes ids as a PNG of 8 bits and one channel.
 
     Args:
         labels: uint8 ``[height, width]``.
-        palette: 768 bytes, see ``palette_bytes``; only viewers use it.
+        palette: 768 bytes, see ``palette_bytes``; only viewers use it. Without one the file is
+            grey, so that every decoder gives the ids.
 
     Returns:
         The bytes of the file.
@@ -116,7 +129,8 @@ def encode_label(labels: np.ndarray, palette: bytes) -> bytes:
             f"Received: {labels.dtype} of shape {labels.shape}. Cast ids to uint8 first."
         )
     picture = Image.fromarray(np.ascontiguousarray(labels)).convert("L")
-    picture.putpalette(palette)
+    if palette is not None:
+        picture.putpalette(palette)
     stream = io.BytesIO()
     picture.save(stream, "PNG", optimize=True, bits=8)
     return stream.getvalue()

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from deeplab_tf.data.files import write_atomically
 
@@ -41,6 +41,20 @@ def voc_palette(count: int) -> tuple[Color, ...]:
     )
 
 
+class Shard(NamedTuple):
+    """One TFRecord file of a split.
+
+    Attributes:
+        file: its name within the data set's folder.
+        examples: how many it holds.
+        sha256: of its bytes, hexadecimal.
+    """
+
+    file: str
+    examples: int
+    sha256: str
+
+
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
     """Names, colours and void label of a data set.
@@ -54,6 +68,7 @@ class DatasetSpec:
         palette: one (red, green, blue), 0..255, a class; empty means the VOC colours.
         splits: number of examples of every split, where known.
         ignore_label: id of pixels that count neither in the loss nor in a score.
+        shards: the files of every split, where the folder is one of TFRecord shards.
 
     Raises:
         DataError: when the values contradict each other.
@@ -69,6 +84,7 @@ class DatasetSpec:
     palette: tuple[Color, ...] = ()
     splits: dict[str, int] = dataclasses.field(default_factory=dict)
     ignore_label: int = 255
+    shards: dict[str, tuple[Shard, ...]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if not self.palette:
@@ -107,8 +123,14 @@ class DatasetSpec:
             "class_names": list(self.class_names),
             "ignore_label": self.ignore_label,
             "palette": [list(color) for color in self.palette],
-            "splits": {name: {"examples": count} for name, count in self.splits.items()},
+            "splits": {name: self._split_entry(name) for name in self.splits},
         }
+
+    def _split_entry(self, name: str) -> dict[str, Any]:
+        entry: dict[str, Any] = {"examples": self.splits[name]}
+        if name in self.shards:
+            entry["shards"] = [shard._asdict() for shard in self.shards[name]]
+        return entry
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = FILE_NAME) -> "DatasetSpec":
@@ -133,6 +155,7 @@ class DatasetSpec:
                     for c in _of_kind(values.get("palette", []), list | tuple, "palette")
                 ),
                 splits=_split_sizes(values.get("splits", {})),
+                shards=_split_shards(values.get("splits", {})),
                 ignore_label=_of_kind(values.get("ignore_label", 255), int, "ignore_label"),
             )
         except DataError as error:
@@ -192,6 +215,23 @@ def _split_sizes(splits: Any) -> dict[str, int]:
         for name, entry in entries.items()
         if "examples" in entry
     }
+
+
+def _split_shards(splits: Mapping[str, Any]) -> dict[str, tuple[Shard, ...]]:
+    return {
+        name: tuple(
+            _read_shard(shard, f"splits.{name}.shards")
+            for shard in _of_kind(entry["shards"], list | tuple, f"splits.{name}.shards")
+        )
+        for name, entry in splits.items()
+        if entry.get("shards")
+    }
+
+
+def _read_shard(entry: Any, key: str) -> Shard:
+    values = _of_kind(entry, dict, key)
+    kinds = Shard.__annotations__
+    return Shard(**{name: _of_kind(values.get(name), kinds[name], key) for name in kinds})
 
 
 def _template_text() -> str:

@@ -3,13 +3,18 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 
-from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.synthetic import SYNTHETIC, SyntheticSplit, synthetic_spec
+from deeplab_tf.data.tfrecord import TfrecordSplit
 from deeplab_tf.data.voc_layout import VocSplit
+
+_READ_ERRORS = (
+    tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.DataLossError
+)  # fmt: skip
 
 
 class Split(Protocol):
@@ -17,11 +22,15 @@ class Split(Protocol):
 
     Attributes:
         spec: the data set's description.
+        split: its name.
         names: name of every example in canonical order, unique; it may hold sub-folders.
+        labelled: whether the examples have labels; without, all pixels are void.
     """
 
     spec: DatasetSpec
+    split: str
     names: list[str]
+    labelled: bool
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -49,11 +58,28 @@ class Split(Protocol):
         """
 
 
+@runtime_checkable
+class EncodedSplit(Split, Protocol):
+    """A split whose examples are stored as files, so that a part of one can be decoded."""
+
+    def read(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads the bytes of one example inside a graph.
+
+        Args:
+            index: int64 scalar, position in ``names``.
+
+        Returns:
+            String scalars: ``name``, ``image`` (a JPEG or PNG), ``label`` (a PNG of ids), and
+            ``image_file`` and ``label_file``, what error messages call the two. Those of the
+            label are missing where the split is not labelled.
+        """
+
+
 def open_split(data_dir: str | os.PathLike, split: str) -> Split:
     """Opens a split of a data set.
 
     Args:
-        data_dir: a folder in PASCAL VOC layout, or ``"synthetic"``.
+        data_dir: a folder in PASCAL VOC layout or of TFRecord shards, or ``"synthetic"``.
         split: such as ``"train"`` or ``"val"``.
 
     Raises:
@@ -66,7 +92,8 @@ def open_split(data_dir: str | os.PathLike, split: str) -> Split:
     """
     if str(data_dir) == SYNTHETIC:
         return SyntheticSplit(split)
-    return VocSplit(data_dir, split)
+    kind = TfrecordSplit if DatasetSpec.load(data_dir).shards else VocSplit
+    return kind(data_dir, split)
 
 
 def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
@@ -80,6 +107,19 @@ def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
     return DatasetSpec.load(data_dir)
 
 
+def require_labels(split: Split) -> None:
+    """Stops where labels are needed and a split has none.
+
+    Raises:
+        DataError: when the split is not labelled.
+    """
+    if not split.labelled:
+        raise DataError(
+            f"The split {split.split!r} of {split.spec.name!r} has no labels: it can be predicted "
+            "(evaluate.py --submission), but neither scored nor trained on."
+        )
+
+
 @contextlib.contextmanager
 def naming_broken_files(split: Split) -> Iterator[None]:
     """Turns an error of a decoder, which knows no file, into one that names the files.
@@ -91,7 +131,7 @@ def naming_broken_files(split: Split) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except _READ_ERRORS as error:
         try:
             split.check()
         except ValueError as found:

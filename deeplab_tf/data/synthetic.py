@@ -48,7 +48,7 @@ class SyntheticSplit:
         if split not in _EXAMPLES:
             known = ", ".join(_EXAMPLES)
             raise DataError(f"The data set 'synthetic' has no split {split!r}; it has: {known}.")
-        self.spec = synthetic_spec()
+        self.spec, self.split, self.labelled = synthetic_spec(), split, True
         count = _EXAMPLES[split] if examples is None else examples
         if count < 1:
             raise ValueError(f"examples must be at least 1. Received: {examples}.")

@@ -2,18 +2,19 @@
 
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.image import decode_image, read_image, read_orientation
-from deeplab_tf.data.png import decode_label, read_label
+from deeplab_tf.data.encoded import decode_example
+from deeplab_tf.data.examples import Part, check_examples, inspect_example
+from deeplab_tf.data.image import read_image
+from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
 
-_IMAGES, _LABELS, _LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
-_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
+IMAGES, LABELS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
 class VocSplit:
@@ -32,6 +33,7 @@ class VocSplit:
         names: the lines of the list.
         image_paths: the picture of every name.
         label_paths: the label map of every name.
+        labelled: whether there is a label of any name; a test split has none.
 
     Raises:
         DataError: when ``dataset.json`` or the list is missing or wrong.
@@ -40,55 +42,38 @@ class VocSplit:
     def __init__(self, folder: str | os.PathLike, split: str):
         self.folder, self.split = Path(folder), split
         self.spec = DatasetSpec.load(folder)
-        self.names = _read_list(self.folder / _LISTS, split)
-        images = _files_by_stem(self.folder / _IMAGES, self.names)
+        self.names = read_list(self.folder / LISTS, split)
+        images = files_by_stem(self.folder / IMAGES, self.names)
         self.image_paths = [
-            str(self.folder / _IMAGES / images.get(name, f"{name}.jpg")) for name in self.names
+            str(self.folder / IMAGES / images.get(name, f"{name}.jpg")) for name in self.names
         ]
-        self.label_paths = [str(self.folder / _LABELS / f"{name}.png") for name in self.names]
+        self.label_paths = [str(self.folder / LABELS / f"{name}.png") for name in self.names]
+        self.labelled = any(os.path.exists(path) for path in self.label_paths)
         with tf.init_scope(), tf.device("CPU:0"):
             self._table = tf.constant([self.names, self.image_paths, self.label_paths])
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def read(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads the bytes of one example inside a graph; see ``EncodedSplit.read``."""
+        name, image_path, label_path = tf.unstack(tf.gather(self._table, index, axis=1))
+        encoded = {"name": name, "image": tf.io.read_file(image_path), "image_file": image_path}
+        if self.labelled:
+            encoded.update(label=tf.io.read_file(label_path), label_file=label_path)
+        return encoded
+
     def load(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         """Reads one example inside a graph; see ``Split.load``."""
-        name, image_path, label_path = tf.unstack(tf.gather(self._table, index, axis=1))
-        image = decode_image(tf.io.read_file(image_path), image_path)
-        label = decode_label(tf.io.read_file(label_path), label_path)
-        with tf.control_dependencies(self._assertions(image, label, label_path)):
-            label = tf.identity(label)
-        return {"image": image, "label": label, "name": name}
-
-    def _assertions(self, image: tf.Tensor, label: tf.Tensor, path: tf.Tensor) -> list:
-        sizes = tf.shape(label), tf.shape(image)[:2]
-        unfit = tf.strings.format("the label is {} (height, width), its image {}", sizes)
-        worst = tf.reduce_max(tf.where(tf.equal(label, self.spec.ignore_label), -1, label))
-        outside = tf.strings.format("label id {} is " + self._allowed_ids(), worst)
-        return [
-            tf.debugging.Assert(ok, [tf.strings.join([path, ": ", text])])
-            for ok, text in (
-                (tf.reduce_all(tf.equal(*sizes)), unfit),
-                (worst < self.spec.num_classes, outside),
-            )
-        ]
+        return decode_example(self.read(index), self.spec)
 
     def check(self, limit: int | None = None) -> None:
         """Reads the examples and reports all that is wrong; see ``Split.check``."""
-        count = len(self) if limit is None else min(limit, len(self))
-        chosen = np.linspace(0, len(self) - 1, count).round().astype(int)
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            problems = [text for texts in pool.map(self._problems, chosen) for text in texts]
-        problems = self._list_problems() + problems
-        if problems:
-            raise DataError(
-                f"{self.folder}, split {self.split!r}: {len(problems)} problem(s) found in "
-                f"{count} examples:\n  " + "\n  ".join(problems)
-            )
+        where = f"{self.folder}, split {self.split!r}"
+        check_examples(where, len(self), limit, self._problems, self._list_problems())
 
     def _list_problems(self) -> list[str]:
-        path = self.folder / _LISTS / f"{self.split}.txt"
+        path = self.folder / LISTS / f"{self.split}.txt"
         expected = self.spec.splits.get(self.split, len(self))
         problems = [
             f"{path}: {n!r} is listed twice." for n, c in Counter(self.names).items() if c > 1
@@ -100,50 +85,18 @@ class VocSplit:
         return problems
 
     def _problems(self, index: int) -> list[str]:
-        problems, image, label = [], None, None
-        try:
-            image = read_image(self.image_paths[index])
-        except DataError as error:
-            problems.append(str(error))
-        try:
-            label = read_label(self.label_paths[index])
-        except DataError as error:
-            problems.append(str(error))
-        if image is not None and label is not None and image.shape[:2] != label.shape:
-            problems.append(self._size_problem(index, image, label))
-        if label is not None:
-            problems += self._id_problem(index, label)
-        return problems
-
-    def _size_problem(self, index: int, image: np.ndarray, label: np.ndarray) -> str:
-        turned = read_orientation(self.image_paths[index]) >= 5
-        hint = (
-            " The image is stored turned (EXIF); store it and its label upright." if turned else ""
-        )
-        return (
-            f"{self.label_paths[index]}: the label is {label.shape} (height, width), "
-            f"its image {image.shape[:2]}.{hint}"
-        )
-
-    def _id_problem(self, index: int, label: np.ndarray) -> list[str]:
-        ids, counts = np.unique(label, return_counts=True)
-        bad = (ids >= self.spec.num_classes) & (ids != self.spec.ignore_label)
-        if not bad.any():
-            return []
-        shown = ", ".join(
-            f"{i} ({c} pixels)" for i, c in zip(ids[bad][:5], counts[bad], strict=False)
-        )
-        more = f" and {bad.sum() - 5} more" if bad.sum() > 5 else ""
-        return [f"{self.label_paths[index]}: label id {shown}{more} is {self._allowed_ids()}."]
-
-    def _allowed_ids(self) -> str:
-        return (
-            f"neither one of 0..{self.spec.num_classes - 1} (the classes of dataset.json) "
-            f"nor {self.spec.ignore_label} (void)"
-        )
+        image_path, label_path = self.image_paths[index], self.label_paths[index]
+        image = Part(image_path, partial(read_image, image_path))
+        label = Part(label_path, partial(read_label, label_path)) if self.labelled else None
+        return inspect_example(image, label, self.spec)[0]
 
 
-def _read_list(folder: Path, split: str) -> list[str]:
+def read_list(folder: Path, split: str) -> list[str]:
+    """Reads the names of ``FOLDER/SPLIT.txt``.
+
+    Raises:
+        DataError: when it cannot be read or is empty; the message names the lists there are.
+    """
     path = folder / f"{split}.txt"
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -159,7 +112,7 @@ def _read_list(folder: Path, split: str) -> list[str]:
     return names
 
 
-def _files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
+def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
     """Name without ending -> name with ending, of the pictures in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):
@@ -167,6 +120,6 @@ def _files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
             continue
         for file in sorted(os.listdir(folder / sub)):
             stem, ending = os.path.splitext(file)
-            if ending.lower() in _IMAGE_ENDINGS:
+            if ending.lower() in IMAGE_ENDINGS:
                 found.setdefault(os.path.join(sub, stem), os.path.join(sub, file))
     return found

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import numpy as np
 
 from deeplab_tf.data.pipeline import evaluation_dataset
-from deeplab_tf.data.split import Split, naming_broken_files
+from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.predictor import Predictor
 
 
-def evaluate(predictor: Predictor, split: Split, limit: int | None = None, progress=iter) -> dict:
+def evaluate(
+    predictor: Predictor,
+    split: Split,
+    limit: int | None = None,
+    progress=iter,
+    save: Callable[[str, np.ndarray], None] | None = None,
+) -> dict:
     """Scores a predictor on the pictures of a split at their own sizes.
 
     Args:
@@ -20,15 +28,18 @@ def evaluate(predictor: Predictor, split: Split, limit: int | None = None, progr
         split: the pictures and their labels.
         limit: number of pictures, or None for all.
         progress: wraps the pictures, such as `tqdm`.
+        save: receives every picture's name and uint8 labels [H, W], after the CRF if there is
+            one; such as a `SubmissionWriter`.
 
     Returns:
         The content of `metrics.json`: `images`, `miou`, `pixel_accuracy` and `per_class_iou`
         (None for a class that occurs neither in labels nor in predictions), the same under
-        `crf` where the predictor has one, and `seconds`.
+        `crf` where the predictor has one, and `seconds`. A split without labels has no scores.
 
     Raises:
         ValueError: model and data set have another number of classes.
-        DataError: a file is broken; the message names it.
+        DataError: a file is broken; the message names it. Or there are no labels and `save`
+            is not given.
     """
     spec = split.spec
     if predictor.model.num_classes != spec.num_classes:
@@ -36,19 +47,24 @@ def evaluate(predictor: Predictor, split: Split, limit: int | None = None, progr
             f"The model tells {predictor.model.num_classes} classes apart, the data set "
             f"{spec.name!r} has {spec.num_classes}. Evaluate it on the data set it was made for."
         )
+    if save is None:
+        require_labels(split)
     stages = ["before"] if predictor.crf is None else ["before", "after"]
     matrices = [ConfusionMatrix(spec.num_classes, spec.ignore_label) for _ in stages]
     start, images = time.monotonic(), 0
     with naming_broken_files(split):
         for example in progress(evaluation_dataset(split, limit)):
-            for matrix, labels in zip(
-                matrices, predictor.before_and_after(example["image"].numpy()), strict=True
-            ):
+            stage_labels = predictor.before_and_after(example["image"].numpy())
+            for matrix, labels in zip(matrices, stage_labels, strict=True):
                 matrix.update(example["label"].numpy(), labels)
+            if save is not None:
+                save(example["name"].numpy().decode(), stage_labels[-1])
             images += 1
-    results = {"images": images, **summarize(matrices[0], spec.class_names)}
-    if predictor.crf is not None:
-        results["crf"] = summarize(matrices[1], spec.class_names)
+    results = {"images": images}
+    if split.labelled:
+        results.update(summarize(matrices[0], spec.class_names))
+        if predictor.crf is not None:
+            results["crf"] = summarize(matrices[1], spec.class_names)
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 

@@ -37,11 +37,17 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
     config.data = {
         "train_split": "train",
         "eval_split": "val",
+        # What happens to a training picture, in this order; see `Augmentation`. Evaluation does
+        # none of it: every picture is labelled whole and at its own size.
         # Factors of the random scale, or (lowest, highest) of a range instead.
         "scales": (1.0,),
         "scale_range": (),
+        # Side of the random crop; smaller pictures are padded at the bottom and right.
         "crop_size": 321,
+        # Flips half of the crops.
         "mirror": True,
+        # Keeps decoded training pictures in memory: height x width x 4 bytes each.
+        "cache": False,
         # Reads every training and evaluation file once before the first step.
         "check": True,
     }

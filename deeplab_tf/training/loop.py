@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 import time
@@ -12,7 +13,7 @@ import tensorflow as tf
 from deeplab_tf import compat
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
-from deeplab_tf.data.split import Split, naming_broken_files
+from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
@@ -56,6 +57,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
         say: Callable[[str], None] = print,
     ):
+        require_labels(split)
         self.config = config
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
@@ -115,6 +117,8 @@ class Trainer:
             settings.normalize,
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
+        if self._first_step < settings.steps:
+            self.say(f"augmentation: {self._augmentation.describe()}")
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
         with naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
@@ -157,6 +161,7 @@ class Trainer:
             replicas=replicas,
             worker=context.input_pipeline_id,
             workers=context.num_input_pipelines,
+            cache=self.config.data.cache,
         )
 
 
@@ -196,11 +201,12 @@ class _Progress:
     def add(self, results):
         self._losses.append(results["loss"])
 
+    @contextlib.contextmanager
     def pause(self):
         """Keeps what happens inside out of the speed."""
-        return _Pause(self)
-
-    def shift(self, seconds: float):
+        start = time.monotonic()
+        yield
+        seconds = time.monotonic() - start
         for name in ("_begin", "_logged", "_warm"):
             mark = getattr(self, name)
             if mark:
@@ -236,14 +242,3 @@ class _Progress:
             f"rate {values['learning_rate']:.2e}  "
             f"{values['images_per_second']:.2f} images/s  {left} left"
         )
-
-
-class _Pause:
-    def __init__(self, progress: _Progress):
-        self._progress = progress
-
-    def __enter__(self):
-        self._start = time.monotonic()
-
-    def __exit__(self, *_):
-        self._progress.shift(time.monotonic() - self._start)

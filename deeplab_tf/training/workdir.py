@@ -12,6 +12,8 @@ from deeplab_tf.data.spec import DatasetSpec
 
 # Sections whose change makes a run another run.
 _FIXED_SECTIONS = ("model", "data")
+# Keys in them that change no number.
+_FREE_KEYS = ("cache", "check")
 
 
 class Workdir:
@@ -55,7 +57,7 @@ class Workdir:
             f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
             for section in (*_FIXED_SECTIONS, "dataset")
             for key in sorted({*old.get(section, {}), *new[section]})
-            if old.get(section, {}).get(key) != new[section].get(key)
+            if key not in _FREE_KEYS and old.get(section, {}).get(key) != new[section].get(key)
         ]
         if changed:
             raise ValueError(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes, voc_palette
+from deeplab_tf.data.spec import DataError, DatasetSpec, Shard, palette_bytes, voc_palette
 
 VOC_COLORS = """0 0 0, 128 0 0, 0 128 0, 128 128 0, 0 0 128, 128 0 128, 0 128 128, 128 128 128,
 64 0 0, 192 0 0, 64 128 0, 192 128 0, 64 0 128, 192 0 128, 64 128 128, 192 128 128, 0 64 0,
@@ -31,6 +31,16 @@ def test_round_trip_through_a_file(tmp_path):
     assert DatasetSpec.from_dict(spec.to_dict()) == spec
     written = json.loads((tmp_path / "dataset.json").read_text(encoding="utf-8"))
     assert written["splits"] == {"train": {"examples": 7}, "val": {"examples": 2}}
+
+
+def test_shards_are_kept(tmp_path):
+    shards = {"val": (Shard("val-0.tfrecord", 2, "ab"), Shard("val-1.tfrecord", 1, "cd"))}
+    spec = DatasetSpec("x", ("a", "b"), splits={"val": 3, "test": 1}, shards=shards)
+    spec.save(tmp_path)
+    assert DatasetSpec.load(tmp_path) == spec
+    written = json.loads((tmp_path / "dataset.json").read_text())["splits"]
+    assert written["val"]["shards"][0] == {"file": "val-0.tfrecord", "examples": 2, "sha256": "ab"}
+    assert "shards" not in written["test"]
 
 
 def test_unknown_keys_are_left_aside_and_optional_ones_have_defaults(tmp_path):
@@ -79,6 +89,8 @@ def test_missing_folder_is_named(tmp_path):
         ({"splits": ["train"]}, "splits"),
         ({"splits": {"train": 3}}, "splits.train"),
         ({"splits": {"train": {"examples": "3"}}}, "splits.train.examples"),
+        ({"splits": {"train": {"examples": 3, "shards": ["a"]}}}, "splits.train.shards"),
+        ({"splits": {"train": {"examples": 3, "shards": [{"file": 1}]}}}, "splits.train.shards"),
     ],
 )
 def test_wrong_values_name_file_and_key(tmp_path, change, word):

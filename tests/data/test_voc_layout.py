@@ -149,6 +149,17 @@ def test_reading_stops_at_a_damaged_file(folder, damage):
         list(evaluation_dataset(VocSplit(folder, "train")))
 
 
+def test_a_split_of_which_no_label_is_there_has_none(folder):
+    for path in (folder / "SegmentationClass").iterdir():
+        path.unlink()
+    split = VocSplit(folder, "train")
+    assert not split.labelled
+    split.check()
+    examples = list(evaluation_dataset(split))
+    assert len(examples) == 5
+    assert all((e["label"].numpy() == 255).all() for e in examples)
+
+
 def test_one_report_lists_everything(folder):
     remove_image(folder)
     save_label(folder, "pic_1", random_label(25, 30, 9))

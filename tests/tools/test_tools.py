@@ -1,16 +1,13 @@
 """The programs as a user calls them, one after the other, on the embedded data set."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tools.commands import ROOT, run
+
 SMALL = [
     "--config.model.width=0.05",
     "--config.data.crop_size=33",
@@ -20,15 +17,6 @@ SMALL = [
     "--config.train.eval_every=3",
     "--config.train.eval_limit=2",
 ]
-
-
-def run(tool, *arguments, status=0):
-    command = [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert result.returncode == status, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout, result.stderr
 
 
 def train(workdir, *arguments, **options):

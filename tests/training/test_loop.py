@@ -196,3 +196,11 @@ def test_other_model_in_the_workdir_is_refused(tmp_path, losses):
     other.model.fc6_rate = 6
     with pytest.raises(ValueError, match=r"model\.fc6_rate: 12 -> 6"):
         trainer(tmp_path, other)
+
+
+def test_a_split_without_labels_is_refused(tmp_path):
+    split = SyntheticSplit("train", 1)
+    split.labelled = False
+    with pytest.raises(ValueError, match="'train' of 'synthetic' has no labels"):
+        Trainer(small_config(), split, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,130 @@
+"""What each operation of the training pipeline costs alone, on one core."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from deeplab_tf.data.augment import Augmentation, augment, draw_view
+from deeplab_tf.data.cache import CachedSplit
+from deeplab_tf.data.encoded import decode_lazily
+from deeplab_tf.data.image import decode_window
+from deeplab_tf.data.split import EncodedSplit
+
+_EXAMPLES = 100
+_REPEATS = 7
+# Operation, the function that does it, and the one that only makes its inputs.
+_UNCACHED = (
+    ("read the files", "files", "nothing"),
+    ("decode and check the label", "label", "bytes"),
+    ("decode the window of the image", "pixels", "bytes"),
+)
+_CACHED = (("look the example up", "kept", "nothing"),)
+_COMMON = (
+    ("draw scale, place and side", "view", "nothing"),
+    ("scale and crop", "unmirrored", "window"),
+    ("mirror", "mirrored", "unmirrored"),
+    ("pad", "padded", "mirrored"),
+    ("gather a batch", "batch", "nothing"),
+)
+_ITSELF = "tf.data itself"
+
+
+def operation_costs(
+    split: EncodedSplit,
+    augmentation: Augmentation,
+    pad_color: tuple[float, float, float],
+    batch: int,
+) -> dict[str, dict[str, float]]:
+    """Measures every operation of the pipeline on the first examples of a split.
+
+    Args:
+        split: gives the examples.
+        augmentation: what happens to them.
+        pad_color: RGB of padding.
+        batch: examples of a batch.
+
+    Returns:
+        Milliseconds an example by operation, for the pipeline without and with the cache.
+    """
+    functions = _functions(split, augmentation, pad_color)
+    times = {name: _milliseconds(function) for name, function in functions.items()}
+    crop = functions["padded"](tf.constant(0, tf.int64))
+    times["batch"] = _milliseconds(lambda index: crop, batch) - _milliseconds(lambda index: crop)
+    times["batch"] += times["nothing"]
+
+    def costs(rows) -> dict[str, float]:
+        # A difference of two measurements that are alike may come out below zero.
+        found = {name: max(0.0, times[own] - times[inputs]) for name, own, inputs in rows}
+        return {**found, _ITSELF: times["nothing"]}
+
+    return {"without cache": costs(_UNCACHED + _COMMON), "with cache": costs(_CACHED + _COMMON)}
+
+
+def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
+    """Functions of an example's number that go through parts of the pipeline."""
+    kept, unmirrored = CachedSplit(split), dataclasses.replace(augmentation, mirror=False)
+    examples = [split.read(tf.constant(index, tf.int64)) for index in range(_EXAMPLES)]
+    encoded = {key: tf.stack([example[key] for example in examples]) for key in examples[0]}
+    size = tf.shape(kept.load(tf.constant(0))["label"])
+
+    def seed(index):
+        return tf.stack([index, index])
+
+    def view(index):
+        drawn = draw_view(size, seed(index), augmentation)
+        return drawn, drawn.window()
+
+    def window(index, changed=augmentation):
+        example = kept.load(index)
+        drawn = draw_view(tf.shape(example["label"]), seed(index), changed)
+        top, left, height, width = tf.unstack(drawn.window())
+        pixels = tf.slice(example["image"], [top, left, 0], [height, width, 3])
+        return drawn, pixels, example["label"]
+
+    def shown(index, changed=augmentation):
+        drawn, pixels, label = window(index, changed)
+        return drawn.show(pixels, label)
+
+    def padded(index):
+        example = kept.load(index)
+        return augment(example["image"], example["label"], seed(index), augmentation, pad_color)
+
+    windows = tf.stack([view(tf.constant(index, tf.int64))[1] for index in range(_EXAMPLES)])
+
+    def stored(index):
+        return {key: values[index] for key, values in encoded.items()}, windows[index]
+
+    return {
+        "nothing": lambda index: index,
+        "files": split.read,
+        "bytes": stored,
+        "label": lambda index: decode_lazily(stored(index)[0], split.spec)[1],
+        "pixels": lambda index: decode_window(encoded["image"][index], windows[index]),
+        "kept": kept.load,
+        "view": view,
+        "window": window,
+        "unmirrored": lambda index: shown(index, unmirrored),
+        "mirrored": shown,
+        "padded": padded,
+    }
+
+
+def _milliseconds(function: Callable, batch: int | None = None) -> float:
+    """Time of one call inside a data set that has one core, the best of a few rounds."""
+    dataset = tf.data.Dataset.range(3 * _EXAMPLES).map(lambda index: function(index % _EXAMPLES))
+    dataset = dataset.batch(batch, drop_remainder=True) if batch else dataset
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    dataset = dataset.with_options(options)
+    seconds = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        dataset.reduce(tf.constant(0), lambda count, *_: count + 1)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * min(seconds) / (3 * _EXAMPLES)

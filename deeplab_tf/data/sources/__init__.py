@@ -1,0 +1,48 @@
+"""The archives that can be converted: where their files lie and how their ids map."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from deeplab_tf.data.sources.camvid import open_camvid
+from deeplab_tf.data.sources.cityscapes import open_cityscapes
+from deeplab_tf.data.sources.folder import open_folder
+from deeplab_tf.data.sources.pascal_context import open_pascal_context
+from deeplab_tf.data.sources.person_part import open_person_part
+from deeplab_tf.data.sources.sbd import open_sbd
+from deeplab_tf.data.sources.source import Item, Source
+from deeplab_tf.data.sources.voc12 import open_voc12
+from deeplab_tf.data.spec import DataError
+
+SOURCES = {
+    "voc12": open_voc12,
+    "sbd": open_sbd,
+    "pascal_context": open_pascal_context,
+    "person_part": open_person_part,
+    "cityscapes": open_cityscapes,
+    "camvid": open_camvid,
+    "folder": open_folder,
+}
+
+__all__ = ["SOURCES", "Item", "Source", "open_source"]
+
+
+def open_source(dataset: str, folder: str | os.PathLike) -> Source:
+    """Finds the files of an archive; reads lists, no picture.
+
+    Args:
+        dataset: one of ``SOURCES``.
+        folder: where the archive was unpacked.
+
+    Raises:
+        DataError: when the folder does not hold it.
+    """
+    if dataset not in SOURCES:
+        raise DataError(f"{dataset!r} is no known data set; there are: {', '.join(SOURCES)}.")
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder}: no such folder.")
+    source = SOURCES[dataset](Path(folder))
+    filled = {split: items for split, items in source.splits.items() if items}
+    if not filled:
+        raise DataError(f"{folder}: holds no pictures of {dataset!r}. See docs/data_sets.md.")
+    return dataclasses.replace(source, splits=filled)

@@ -1,0 +1,55 @@
+"""Work in several processes that neither hang when one dies nor outlive their parent."""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
+    """Gives a ``map`` that works in other processes, or in this one where one is enough.
+
+    Args:
+        processes: how many; as many as there are processors if left out.
+        tasks: how many things there are to do.
+
+    Yields:
+        A function of (function, items) that gives the results in the order of their completion.
+
+    Raises:
+        OSError: when a process dies.
+    """
+    count = min(processes or os.cpu_count() or 1, tasks)
+    if count < 2:
+        yield map
+        return
+    # A forked process would inherit TensorFlow's threads, which do not live there.
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
+    try:
+        yield lambda function, items: (
+            future.result() for future in as_completed(pool.submit(function, i) for i in items)
+        )
+    except BrokenProcessPool:
+        raise OSError(
+            "A process that was at work died, perhaps for want of memory. Run the same command "
+            "again, with fewer --processes; what is finished is kept."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

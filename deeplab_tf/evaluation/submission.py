@@ -1,0 +1,75 @@
+"""Writes predictions as the servers of PASCAL VOC and Cityscapes take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.sources.cityscapes import LABEL_IDS
+from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+
+
+class _Format(NamedTuple):
+    folder: str
+    ending: str
+    encode: Callable[[np.ndarray, DatasetSpec], bytes]
+
+
+def _indexed(labels: np.ndarray, spec: DatasetSpec) -> bytes:
+    return encode_label(labels, palette_bytes(spec))
+
+
+def _cityscapes_ids(labels: np.ndarray, spec: DatasetSpec) -> bytes:
+    return encode_label(np.array(LABEL_IDS, np.uint8)[labels])
+
+
+_FORMATS = {
+    "voc": _Format("results/VOC2012/Segmentation/comp6_test_cls", ".png", _indexed),
+    "cityscapes": _Format("results/Cityscapes", "_labelIds.png", _cityscapes_ids),
+}
+
+
+class SubmissionWriter:
+    """Writes one PNG a picture, as large as the picture.
+
+    VOC: indexed PNGs with the data set's palette. Cityscapes: grey PNGs of label ids (0..33,
+    not the training ids that the network tells apart).
+
+    Args:
+        form: `"voc"` or `"cityscapes"`.
+        spec: the data set.
+        output: folder that `results/` is made in.
+
+    Attributes:
+        folder: where the PNGs are.
+
+    Raises:
+        DataError: the data set does not have the classes of Cityscapes, which the ids are of.
+
+    Example:
+        >>> import tempfile
+        >>> from deeplab_tf.data.sources.voc12 import SPEC
+        >>> save = SubmissionWriter("voc", SPEC, tempfile.mkdtemp())
+        >>> save("2008_000006", np.zeros([4, 5], np.uint8))
+        >>> [path.name for path in save.folder.iterdir()]
+        ['2008_000006.png']
+    """
+
+    def __init__(self, form: str, spec: DatasetSpec, output):
+        if form == "cityscapes" and spec.num_classes != len(LABEL_IDS):
+            raise DataError(
+                f"A submission to Cityscapes needs its {len(LABEL_IDS)} classes. "
+                f"Received: {spec.name!r} with {spec.num_classes}."
+            )
+        self._format, self._spec = _FORMATS[form], spec
+        self.folder = Path(output) / self._format.folder
+
+    def __call__(self, name: str, labels: np.ndarray):
+        """Writes a picture's labels, uint8 [H, W]."""
+        file = self.folder / f"{name}{self._format.ending}"
+        write_atomically(file, self._format.encode(labels, self._spec))

@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+
+from deeplab_tf.data.sources import open_source
+from deeplab_tf.data.spec import DataError
+from tests.data.archives import make_folder, save_png
+
+COLORS = [[0, 0, 0], [200, 10, 10], [10, 200, 10], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_sub_folders_are_splits(tmp_path, rgb):
+    truth = make_folder(tmp_path, rgb=rgb, palette=COLORS)
+    source = open_source("folder", tmp_path)
+    assert {s: [i.name for i in items] for s, items in source.splits.items()} == {
+        s: [f"{s}{i}" for i in range(3)] for s in ("train", "val")
+    }
+    for item in (i for items in source.splits.values() for i in items):
+        np.testing.assert_array_equal(source.read_label(item.label), truth[item.name])
+    assert [list(color) for color in source.spec.palette] == COLORS
+
+
+def test_pictures_without_sub_folders_are_one_split(tmp_path):
+    truth = make_folder(tmp_path, splits=("",))
+    source = open_source("folder", tmp_path)
+    assert {s: [i.name for i in items] for s, items in source.splits.items()} == {
+        "train": sorted(truth)
+    }
+
+
+def test_a_split_without_masks_has_no_labels(tmp_path):
+    make_folder(tmp_path, splits=("train", "test"))
+    for path in (tmp_path / "masks/test").iterdir():
+        path.unlink()
+    (tmp_path / "masks/test").rmdir()
+    source = open_source("folder", tmp_path)
+    assert all(item.label is None for item in source.splits["test"])
+    assert all(item.label.exists() for item in source.splits["train"])
+
+
+def test_empty_folders_are_no_splits(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "images/more").mkdir()
+    assert set(open_source("folder", tmp_path).splits) == {"train", "val"}
+    for path in tmp_path.glob("images/*/*"):
+        path.unlink()
+    for path in tmp_path.glob("masks/*/*"):
+        path.unlink()
+    with pytest.raises(DataError, match="holds no pictures of 'folder'"):
+        open_source("folder", tmp_path)
+
+
+def test_unpaired_files_stay_in_the_list(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "images/train/train0.jpg").unlink()
+    (tmp_path / "masks/train/train1.png").unlink()
+    items = open_source("folder", tmp_path).splits["train"]
+    assert [item.name for item in items] == ["train0", "train1", "train2"]
+    assert not items[0].image.exists() and not items[1].label.exists()
+
+
+def test_unknown_colours_are_named_with_their_pixels(tmp_path):
+    make_folder(tmp_path, rgb=True, palette=COLORS)
+    source = open_source("folder", tmp_path)
+    path = source.splits["train"][0].label
+    mask = np.zeros((4, 5, 3), np.uint8)
+    mask[0, :3] = 200, 10, 11
+    save_png(path, mask, palette=False)
+    with pytest.raises(DataError, match=r"train0\.png: the colour #c80a0b \(3 pixels\) is none"):
+        source.read_label(path)
+
+
+@pytest.mark.parametrize("palette", [None, [*COLORS[:3], COLORS[2]]])
+def test_rgb_needs_colours_that_differ(tmp_path, palette):
+    make_folder(tmp_path, rgb=True, palette=COLORS)
+    spec = {
+        "name": "mine",
+        "class_names": list("abcd"),
+        **({"palette": palette} if palette else {}),
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(spec))
+    source = open_source("folder", tmp_path)
+    with pytest.raises(DataError, match=r"holds colours \(RGB\)"):
+        source.read_label(source.splits["train"][0].label)
+
+
+def test_what_is_missing_is_named(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "images/train/train0.png").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"train0\.jpg has the same name"):
+        open_source("folder", tmp_path)
+    (tmp_path / "masks").rename(tmp_path / "labels")
+    with pytest.raises(DataError, match="masks: no such folder"):
+        open_source("folder", tmp_path)
+    (tmp_path / "dataset.json").unlink()
+    with pytest.raises(DataError, match="must look like this"):
+        open_source("folder", tmp_path)

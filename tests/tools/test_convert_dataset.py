@@ -1,0 +1,68 @@
+"""The converter as a user calls it, and training from what it wrote."""
+
+import json
+
+import pytest
+
+from deeplab_tf.data.sources import SOURCES
+from tests.data.archives import make_voc12
+from tests.data.fakes import make_voc_folder
+from tests.tools.commands import ROOT, run
+
+TINY = [
+    "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.steps=4",
+    "--config.train.batch_size=2", "--config.train.log_every=1",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_converts_says_when_there_is_nothing_to_do_and_verifies(tmp_path):
+    make_voc12(tmp_path)
+    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}"]
+    out, error = run("convert_dataset.py", *arguments)
+    assert "train 4, val 3, trainval 7, test 2: 4 shards written, 0 kept" in out
+    assert "warning: split 'train' has 4 images, the published one 1464." in error
+    out, _ = run("convert_dataset.py", *arguments)
+    assert "nothing to do, all 4 shards are up to date" in out
+    verify = ["convert_dataset.py", "--verify", f"--output={tmp_path / 'out'}"]
+    out, _ = run(*verify)
+    assert "all 4 shards are as dataset.json says" in out
+    shard = tmp_path / "out/val-00000-of-00001.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-9])
+    _, error = run(*verify, status=1)
+    assert "error:" in error and "val-00000-of-00001.tfrecord: cut off" in error
+
+
+@pytest.mark.slow
+def test_problems_and_wrong_flags_are_exit_status_1(tmp_path):
+    make_voc12(tmp_path)
+    labels = tmp_path / "VOCdevkit/VOC2012/SegmentationClass"
+    (labels / "2007_000001.png").unlink()
+    (labels / "2007_000004.png").write_bytes(b"")
+    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}"]
+    _, error = run("convert_dataset.py", *arguments, status=1)
+    assert "4 problem(s) found" in error
+    assert "2007_000001.png: cannot be read" in error and "2007_000004.png: not a PNG" in error
+    assert not (tmp_path / "out/dataset.json").exists()
+    _, error = run("convert_dataset.py", f"--output={tmp_path / 'out'}", status=1)
+    assert "error: Give --dataset and --source, or --verify" in error
+    _, error = run("convert_dataset.py", "--dataset=voc", "--output=x", status=1)
+    assert all(name in error for name in SOURCES)
+
+
+@pytest.mark.slow
+def test_training_from_shards_gives_the_losses_of_the_folder(tmp_path):
+    folder = make_voc_folder(tmp_path / "camvid", examples=9, num_classes=11)
+    run(
+        "convert_dataset.py", "--dataset=camvid", f"--source={folder}",
+        f"--output={tmp_path / 'shards'}",
+    )  # fmt: skip
+    losses = []
+    for data in (folder, tmp_path / "shards"):
+        workdir = tmp_path / f"run_{data.name}"
+        config = f"--config={ROOT / 'zoo/quickstart.py'}"
+        run("train.py", config, f"--data_dir={data}", f"--workdir={workdir}", *TINY)
+        lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+        losses.append([line["loss"] for line in lines if "loss" in line])
+    assert len(losses[0]) == 4
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
