@@ -40,15 +40,16 @@ def main():
     from deeplab_tf.training.loop import read_augmentation
 
     config, output = CONFIG.value, Path(OUTPUT.value)
-    if config and CROP_SIZE.value:
-        raise ValueError("Give either --config or --crop_size; --config.data.crop_size=N is both.")
-    augmentation = read_augmentation(config.data) if config else Augmentation(CROP_SIZE.value or 321)
+    augmentation, seed = Augmentation(CROP_SIZE.value or 321), 0
+    if config:
+        if CROP_SIZE.value:
+            raise ValueError("Give either --config or --crop_size; or --config.data.crop_size=N.")
+        augmentation, seed = read_augmentation(config.data), config.train.seed
     split = open_split(DATA_DIR.value, SPLIT.value)
     split.check(LIMIT.value)
     statistics = count_labels(split, LIMIT.value, cli.progress_bar)
     diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
     print(format_diagnosis(diagnosis))
-    seed = config.train.seed if config else 0
     sheet = encode_contact_sheet(split, augmentation, MEAN_RGB, seed, CROPS.value)
     write_atomically(output / "contact_sheet.png", sheet)
     write_atomically(output / "doctor.json", (json.dumps(diagnosis, indent=2) + "\n").encode())

@@ -30,6 +30,7 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
 
 def main():
     from deeplab_tf.data import open_split
+    from deeplab_tf.data.doctor import quick_look
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.loop import Trainer
@@ -43,6 +44,8 @@ def main():
     if config.data.check:
         for split in splits:
             split.check()
+    quick_look(splits[0], config.data.train_split, config.data.crop_size)
+    quick_look(splits[1], config.data.eval_split)
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
     def score(model):

@@ -29,8 +29,8 @@ def encode_contact_sheet(
 ) -> bytes:
     """Draws the first crops of a training run as `training_dataset` delivers them.
 
-    Every crop stands beside itself under its labels, in the data set's palette; void, padding
-    too, is hatched and not painted. A legend names the colours, a caption the example.
+    Beside every crop it stands again in grey under its labels, in the data set's palette; void,
+    padding too, is hatched and not painted. A legend names the colours, a caption the example.
 
     Args:
         split: where examples come from.
@@ -86,13 +86,16 @@ def _captioned_crops(
             )
             pair = [Image.fromarray(part) for part in (image, _painted(image, labels, split.spec))]
             index = int(example_at(tf.constant(position, tf.int64), len(split), seed))
-            caption = _text(split.names[index], sum(part.width for part in pair))
-            yield _grid([caption, _grid(pair, columns=2)], columns=1)
+            pair = _grid(pair, columns=2, gap=2)
+            yield _grid([_text(split.names[index], pair.width), pair], columns=1, gap=0)
 
 
 def _painted(image: np.ndarray, labels: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     void = labels == spec.ignore_label
-    painted = np.where(void[..., None], image, overlay_labels(image, labels, palette_bytes(spec)))
+    # Over grey, because the picture's own colours would pass for those of classes.
+    grey = image.mean(-1, keepdims=True)
+    painted = overlay_labels(grey, labels, palette_bytes(spec), opacity=0.6)
+    painted = np.where(void[..., None], image, painted)
     stripes = np.add.outer(*map(np.arange, labels.shape)) // 2 % 4
     painted[void & (stripes == 0)], painted[void & (stripes == 1)] = 255, 0
     return painted
@@ -104,12 +107,12 @@ def _legend_entries(spec: DatasetSpec) -> list[Image.Image]:
     names.append(f"{spec.ignore_label} void and padding")
     width = max(math.ceil(_font().getlength(name)) for name in names)
     ids = [*range(spec.num_classes), spec.ignore_label]
-    palette = np.frombuffer(palette_bytes(spec), np.uint8).reshape(256, 3)
+    grey = np.full([_LINE - 4, _SWATCH, 3], 128, np.uint8)
     entries = []
     for index, name in zip(ids, names, strict=True):
-        labels = np.full([_LINE - 4, _SWATCH], index)
+        swatch = _painted(grey, np.full(grey.shape[:2], index), spec)
         entry = Image.new("RGB", (_SWATCH + _GAP + width, _LINE), "white")
-        entry.paste(Image.fromarray(_painted(palette[labels], labels, spec)), (0, 2))
+        entry.paste(Image.fromarray(swatch), (0, 2))
         entry.paste(_text(name, width), (_SWATCH + _GAP, 0))
         entries.append(entry)
     return entries
@@ -129,12 +132,12 @@ def _font() -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(_FONT)
 
 
-def _grid(tiles: list[Image.Image], columns: int) -> Image.Image:
+def _grid(tiles: list[Image.Image], columns: int, gap: int = _GAP) -> Image.Image:
     """Tiles in rows from left to right, in columns as wide as the widest."""
     rows = [tiles[start : start + columns] for start in range(0, len(tiles), columns)]
-    width = max(tile.width for tile in tiles) + _GAP
-    heights = [max(tile.height for tile in row) + _GAP for row in rows]
-    sheet = Image.new("RGB", (len(rows[0]) * width - _GAP, sum(heights) - _GAP), "white")
+    width = max(tile.width for tile in tiles) + gap
+    heights = [max(tile.height for tile in row) + gap for row in rows]
+    sheet = Image.new("RGB", (len(rows[0]) * width - gap, sum(heights) - gap), "white")
     for row, top in zip(rows, itertools.accumulate(heights, initial=0), strict=False):
         for column, tile in enumerate(row):
             sheet.paste(tile, (column * width, top))

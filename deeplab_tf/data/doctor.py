@@ -88,7 +88,7 @@ def quick_look(
     Example:
         >>> from deeplab_tf.data import SyntheticSplit
         >>> quick_look(SyntheticSplit("val"), "val")
-        val: 60 of 60 images looked at, void 7.93 %, best constant answer (background): 13.75 mIoU
+        val: 60 of 60 images looked at, void 7.03 %, best constant answer (background): 13.75 mIoU
     """
     diagnosis = diagnose(count_labels(split, _SAMPLE), crop_size)
     say(

@@ -57,8 +57,9 @@ class LabelStatistics:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Pixels of a class by all pixels of the images where it occurs; NaN for one that never
-        does.
+        """Pixels of a class by all pixels of the images where it occurs.
+
+        NaN for a class that never occurs.
         """
         in_its_images = ((self.pixels > 0) * self.sizes.prod(1)[:, None]).sum(0)
         return np.where(in_its_images > 0, self.class_pixels / np.maximum(in_its_images, 1), np.nan)
