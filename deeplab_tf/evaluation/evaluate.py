@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from deeplab_tf.data.constant_answer import (
+    best_constant_answer,
+    format_constant,
+    or_none,
+    percent,
+)
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
@@ -34,7 +39,8 @@ def evaluate(
     Returns:
         The content of `metrics.json`: `images`, `miou`, `pixel_accuracy` and `per_class_iou`
         (None for a class that occurs neither in labels nor in predictions), the same under
-        `crf` where the predictor has one, and `seconds`. A split without labels has no scores.
+        `crf` where the predictor has one, the `best_constant` answer to the same pixels, and
+        `seconds`. A split without labels has no scores.
 
     Raises:
         ValueError: model and data set have another number of classes.
@@ -65,30 +71,28 @@ def evaluate(
         results.update(summarize(matrices[0], spec.class_names))
         if predictor.crf is not None:
             results["crf"] = summarize(matrices[1], spec.class_names)
+        label_pixels = matrices[0].matrix.sum(1)
+        results["best_constant"] = best_constant_answer(label_pixels, spec.class_names)
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 
 def summarize(matrix: ConfusionMatrix, class_names: Iterable[str]) -> dict:
     """Turns a confusion matrix into the entries of `metrics.json`."""
-    ious = [_or_none(iou) for iou in matrix.per_class_iou()]
+    ious = [or_none(iou) for iou in matrix.per_class_iou()]
     return {
-        "miou": _or_none(matrix.mean_iou()),
-        "pixel_accuracy": _or_none(matrix.pixel_accuracy()),
+        "miou": or_none(matrix.mean_iou()),
+        "pixel_accuracy": or_none(matrix.pixel_accuracy()),
         "per_class_iou": dict(zip(class_names, ious, strict=True)),
     }
 
 
-def _or_none(score: float) -> float | None:
-    """JSON has no NaN."""
-    return None if math.isnan(score) else float(score)
-
-
 def one_line(results: dict) -> str:
     """Formats the mean scores for a log."""
-    line = f"mIoU {_percent(results['miou'])}  pixel accuracy {_percent(results['pixel_accuracy'])}"
+    line = f"mIoU {percent(results['miou'])}  pixel accuracy {percent(results['pixel_accuracy'])}"
     if "crf" in results:
         crf = results["crf"]
-        line += f"  after CRF {_percent(crf['miou'])} {_percent(crf['pixel_accuracy'])}"
+        line += f"  after CRF {percent(crf['miou'])} {percent(crf['pixel_accuracy'])}"
+    line += f"  {format_constant(results['best_constant'])}"
     return f"{line}  ({results['images']} images, {results['seconds']:.0f} s)"
 
 
@@ -101,14 +105,9 @@ def format_table(results: dict) -> str:
     )
     rows = [["class", *columns]]
     for name in results["per_class_iou"]:
-        rows.append([name, *(_percent(c["per_class_iou"][name]) for c in columns.values())])
-    rows.append(["mIoU", *(_percent(c["miou"]) for c in columns.values())])
-    rows.append(["pixel accuracy", *(_percent(c["pixel_accuracy"]) for c in columns.values())])
+        rows.append([name, *(percent(c["per_class_iou"][name]) for c in columns.values())])
+    rows.append(["mIoU", *(percent(c["miou"]) for c in columns.values())])
+    rows.append(["pixel accuracy", *(percent(c["pixel_accuracy"]) for c in columns.values())])
     width = max(len(row[0]) for row in rows)
-    return "\n".join(
-        row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows
-    )
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
+    lines = [row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows]
+    return "\n".join([*lines, format_constant(results["best_constant"])])

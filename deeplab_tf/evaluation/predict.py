@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
+from deeplab_tf.data.overlay import overlay_labels
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predictor import Predictor
@@ -113,19 +113,7 @@ def predict_files(
 
 
 def encode_overlay(image, labels, palette: bytes, opacity: float = 0.5) -> bytes:
-    """Paints labels over a picture.
-
-    Args:
-        image: uint8 RGB [H, W, 3].
-        labels: uint8 [H, W].
-        palette: 768 bytes, from `palette_bytes`.
-        opacity: 0 shows the picture only, 1 the colours only.
-
-    Returns:
-        The bytes of an RGB PNG.
-    """
-    colors = np.frombuffer(palette, np.uint8).reshape(256, 3)[labels]
-    mixed = (1 - opacity) * image + opacity * colors
+    """Encodes a picture under its labels as an RGB PNG; see `overlay_labels`."""
     buffer = io.BytesIO()
-    Image.fromarray(np.round(mixed).astype(np.uint8)).save(buffer, format="PNG")
+    Image.fromarray(overlay_labels(image, labels, palette, opacity)).save(buffer, format="PNG")
     return buffer.getvalue()

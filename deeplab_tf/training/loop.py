@@ -185,6 +185,11 @@ def build_augmentation(config, model: DeepLab) -> Augmentation:
             f"data.crop_size must be a multiple of {multiple} plus 1, such as {below} or "
             f"{below + multiple}. Received: {data.crop_size}"
         )
+    return read_augmentation(data)
+
+
+def read_augmentation(data) -> Augmentation:
+    """Reads the augmentation of a configuration's section `data`, for any model."""
     return Augmentation(data.crop_size, data.scales, tuple(data.scale_range) or None, data.mirror)
 
 

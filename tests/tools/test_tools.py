@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT, run
 
 SMALL = [
@@ -28,10 +29,15 @@ def train(workdir, *arguments, **options):
 
 
 @pytest.fixture(scope="module")
-def workdir(tmp_path_factory):
+def trained(tmp_path_factory):
+    """The work directory of a short run, and what the run printed."""
     folder = tmp_path_factory.mktemp("run") / "work"
-    train(folder)
-    return folder
+    return folder, train(folder)[0].splitlines()
+
+
+@pytest.fixture(scope="module")
+def workdir(trained):
+    return trained[0]
 
 
 @pytest.mark.slow
@@ -44,6 +50,20 @@ def test_train_leaves_a_complete_workdir(workdir):
     assert [line["step"] for line in scores] == [3, 6]
     assert all({"split", "per_class_iou"} <= line.keys() for line in scores)
     assert {"step", "loss", "learning_rate"} <= lines[-2].keys()
+
+
+@pytest.mark.slow
+def test_train_says_what_a_constant_answer_scores(trained):
+    workdir, lines = trained
+    for number, (split, examples) in enumerate([("train", 240), ("val", 60)]):
+        assert lines[number].startswith(f"{split}: {min(examples, 100)} of {examples} images")
+        assert "best constant answer (background): 1" in lines[number]
+    shown = [line for line in lines if line.startswith("mIoU")]
+    logged = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    constants = [line["best_constant"] for line in logged if "miou" in line]
+    assert len(shown) == len(constants) == 2
+    for line, constant in zip(shown, constants, strict=True):
+        assert f"({constant['class']}): {100 * constant['miou']:.2f} mIoU" in line
 
 
 @pytest.mark.slow
@@ -61,9 +81,10 @@ def test_evaluate_predict_export(workdir, tmp_path):
     )
     assert "after CRF" in out
     metrics = json.loads((workdir / "eval-val" / "metrics.json").read_text())
-    assert {"split", "images", "miou", "pixel_accuracy", "per_class_iou", "crf", "seconds"} == (
-        metrics.keys()
-    )
+    assert metrics.keys() == {
+        "split", "images", "miou", "pixel_accuracy", "per_class_iou", "crf", "best_constant",
+        "seconds",
+    }  # fmt: skip
     assert metrics["images"] == 3
 
     photos = tmp_path / "photos"
@@ -84,6 +105,31 @@ def test_evaluate_predict_export(workdir, tmp_path):
 
 
 @pytest.mark.slow
+def test_doctor_shows_the_crops_of_a_config(tmp_path):
+    config = f"--config={ROOT / 'zoo/quickstart.py'}"
+    out, _ = run(
+        "doctor.py", "--data_dir=synthetic", config, "--config.data.crop_size=33", "--crops=2",
+        "--limit=5", f"--output={tmp_path}",
+    )  # fmt: skip
+    assert "5 of 240 images looked at" in out and "crop(33)" in out
+    diagnosis = json.loads((tmp_path / "doctor.json").read_text())
+    assert (diagnosis["split"], diagnosis["images"], diagnosis["crop_size"]) == ("train", 5, 33)
+    with Image.open(tmp_path / "contact_sheet.png") as sheet:
+        assert min(sheet.size) > 2 * 33
+    assert {p.name for p in tmp_path.iterdir()} == {"doctor.json", "contact_sheet.png"}
+
+
+@pytest.mark.slow
+def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
+    data = make_voc_folder(tmp_path / "data")
+    (data / "JPEGImages/pic_1.jpg").unlink()
+    Image.new("RGB", (31, 25)).save(data / "SegmentationClass/pic_3.png")
+    _, error = run("doctor.py", f"--data_dir={data}", f"--output={tmp_path / 'out'}", status=1)
+    assert "pic_1.jpg" in error and "pic_3.png" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
@@ -91,6 +137,12 @@ def test_evaluate_predict_export(workdir, tmp_path):
         ("evaluate.py", ["--data_dir=synthetic"], "either --workdir or --model"),
         ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
         ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
+        ("doctor.py", ["--data_dir=synthetic", "--split=test", "--output=o"], "no split 'test'"),
+        (
+            "doctor.py",
+            ["--data_dir=synthetic", "--config=zoo/quickstart.py", "--crop_size=3", "--output=o"],
+            "either --config or --crop_size",
+        ),
         (
             "train.py",
             ["--config=zoo/quickstart.py", "--data_dir=nowhere", "--workdir=w"],
