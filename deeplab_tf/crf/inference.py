@@ -180,15 +180,18 @@ class MeanField:
         ]
 
 
-def _repeat(count: int, step, marginals, factor):
+def _repeat(count: int, step, *state):
     """Runs `step` so many times in a loop of the graph."""
-    _, *state = tf.while_loop(
-        lambda i, *state: i < count,
-        lambda i, *state: (i + 1, *step(*state)),
-        (tf.constant(0), marginals, factor),
-        parallel_iterations=1,
-    )
-    return state
+
+    def body(i, *state):
+        following = step(*state)
+        for old, new in zip(state, following, strict=True):
+            new.set_shape(old.shape)  # the graph knows less of what is put together from shards
+        return i + 1, *following
+
+    return tf.while_loop(
+        lambda i, *_: i < count, body, (tf.constant(0), *state), parallel_iterations=1
+    )[1:]
 
 
 @functools.lru_cache(maxsize=16)

@@ -158,6 +158,19 @@ def test_learning_from_wrong_weights_improves_other_images():
     assert float(loss(*held_out)) < 0.8 * before
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 6), (5, 7), (16, 16)])
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_a_graph_of_known_small_size(size, mode):
+    image, logits = scene(*size, 0)
+    parameters = CrfParameters(mode=mode)
+    shapes = [tf.TensorSpec([1, *size, n]) for n in (5, 3)]
+    compiled = batch_function.__wrapped__(parameters).get_concrete_function(*shapes)
+    refined = compiled(tf.constant(logits[None]), tf.constant(image[None], tf.float32))[0].numpy()
+    reference = mean_field(logits=logits, image=image, implementation="pydensecrf")
+    assert total_variation(refined, reference) < 0.02
+    np.testing.assert_allclose(refined.sum(axis=-1), 1, atol=1e-5)
+
+
 def test_an_empty_image_stays_empty():
     assert mean_field(logits=np.zeros([0, 5, 3]), image=np.zeros([0, 5, 3])).shape == (0, 5, 3)
 
