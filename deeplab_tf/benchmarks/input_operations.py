@@ -11,7 +11,7 @@ import tensorflow as tf
 from deeplab_tf.data.augment import Augmentation, augment, draw_view
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
-from deeplab_tf.data.image import decode_window
+from deeplab_tf.data.image import decode_window, image_size
 from deeplab_tf.data.split import EncodedSplit
 
 _EXAMPLES = 100
@@ -28,7 +28,7 @@ _COMMON = (
     ("scale and crop", "unmirrored", "window"),
     ("mirror", "mirrored", "unmirrored"),
     ("pad", "padded", "mirrored"),
-    ("gather a batch", "batch", "nothing"),
+    ("gather a batch", "batch", "ready"),
 )
 _ITSELF = "tf.data itself"
 
@@ -52,9 +52,7 @@ def operation_costs(
     """
     functions = _functions(split, augmentation, pad_color)
     times = {name: _milliseconds(function) for name, function in functions.items()}
-    crop = functions["padded"](tf.constant(0, tf.int64))
-    times["batch"] = _milliseconds(lambda index: crop, batch) - _milliseconds(lambda index: crop)
-    times["batch"] += times["nothing"]
+    times["batch"] = _milliseconds(functions["ready"], batch)
 
     def costs(rows) -> dict[str, float]:
         # A difference of two measurements that are alike may come out below zero.
@@ -67,15 +65,16 @@ def operation_costs(
 def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
     """Functions of an example's number that go through parts of the pipeline."""
     kept, unmirrored = CachedSplit(split), dataclasses.replace(augmentation, mirror=False)
-    examples = [split.read(tf.constant(index, tf.int64)) for index in range(_EXAMPLES)]
+    count = min(_EXAMPLES, len(split))
+    examples = [split.read(tf.constant(index, tf.int64)) for index in range(count)]
     encoded = {key: tf.stack([example[key] for example in examples]) for key in examples[0]}
-    size = tf.shape(kept.load(tf.constant(0))["label"])
+    sizes = tf.stack([image_size(example["image"]) for example in examples])
 
     def seed(index):
         return tf.stack([index, index])
 
     def view(index):
-        drawn = draw_view(size, seed(index), augmentation)
+        drawn = draw_view(sizes[index], seed(index), augmentation)
         return drawn, drawn.window()
 
     def window(index, changed=augmentation):
@@ -93,17 +92,19 @@ def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
         example = kept.load(index)
         return augment(example["image"], example["label"], seed(index), augmentation, pad_color)
 
-    windows = tf.stack([view(tf.constant(index, tf.int64))[1] for index in range(_EXAMPLES)])
+    windows = tf.stack([view(tf.constant(index, tf.int64))[1] for index in range(count)])
+    crop = padded(tf.constant(0, tf.int64))
 
     def stored(index):
-        return {key: values[index] for key, values in encoded.items()}, windows[index]
+        return {key: values[index] for key, values in encoded.items()}
 
-    return {
+    functions = {
         "nothing": lambda index: index,
+        "ready": lambda index: crop,
         "files": split.read,
         "bytes": stored,
-        "label": lambda index: decode_lazily(stored(index)[0], split.spec)[1],
-        "pixels": lambda index: decode_window(encoded["image"][index], windows[index]),
+        "label": lambda index: decode_lazily(stored(index), split.spec)[1],
+        "pixels": lambda index: decode_window(stored(index)["image"], windows[index]),
         "kept": kept.load,
         "view": view,
         "window": window,
@@ -111,11 +112,19 @@ def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
         "mirrored": shown,
         "padded": padded,
     }
+    return {key: _wrapped(function, count) for key, function in functions.items()}
+
+
+def _wrapped(function: Callable, count: int) -> Callable:
+    def of_any_number(index):
+        return function(index % count)
+
+    return tf.autograph.experimental.do_not_convert(of_any_number)
 
 
 def _milliseconds(function: Callable, batch: int | None = None) -> float:
     """Time of one call inside a data set that has one core, the best of a few rounds."""
-    dataset = tf.data.Dataset.range(3 * _EXAMPLES).map(lambda index: function(index % _EXAMPLES))
+    dataset = tf.data.Dataset.range(3 * _EXAMPLES).map(function)
     dataset = dataset.batch(batch, drop_remainder=True) if batch else dataset
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -5,7 +5,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from deeplab_tf.data.image import apply_orientation, decode_image, read_image, read_upright
+from deeplab_tf.data.image import (
+    apply_orientation,
+    decode_image,
+    decode_window,
+    image_size,
+    read_image,
+    read_upright,
+)
 from deeplab_tf.data.spec import DataError
 from tests.data.fakes import png_bytes, smooth_image
 
@@ -53,6 +60,80 @@ def test_pixels_are_those_of_pillow(case):
         image = decode(tf.constant(contents))
         assert image.dtype == tf.uint8
         np.testing.assert_array_equal(image, expected)
+
+
+# === Windows ===
+
+
+def resampled(contents, old, new):
+    """Says in a JPEG's header that its colours are coarser in another direction.
+
+    Where both ways have as many blocks the file stays whole, only the picture is jumbled. Pillow
+    itself writes neither 4:4:0 nor 4:1:1.
+    """
+    at = contents.index(b"\xff\xc0") + 11
+    assert contents[at] == old
+    return contents[:at] + bytes([new]) + contents[at + 1 :]
+
+
+WINDOW_CASES = {
+    **CASES,
+    "jpeg 4:4:0": lambda: resampled(encoded(picture(size=(64, 64)), "JPEG", subsampling=1), 33, 18),
+    "jpeg 4:1:1": lambda: resampled(encoded(picture(size=(64, 64)), "JPEG", subsampling=2), 34, 65),
+    "jpeg 4:2:0 progressive": lambda: encoded(
+        picture(), "JPEG", subsampling=2, progressive=True, quality=95
+    ),
+    "jpeg 4:2:0 restarts": lambda: encoded(
+        picture(), "JPEG", subsampling=2, restart_marker_blocks=1
+    ),
+}
+window_in_graph = tf.function(decode_window, reduce_retracing=True)
+
+
+def random_windows(height, width, count=60):
+    rng = np.random.default_rng(height)
+    yield 0, 0, height, width
+    for _ in range(count):
+        top, left = rng.integers(height), rng.integers(width)
+        yield top, left, rng.integers(1, height - top + 1), rng.integers(1, width - left + 1)
+
+
+@pytest.mark.parametrize("case", WINDOW_CASES)
+def test_a_decoded_window_is_a_part_of_the_decoded_picture(case):
+    contents = tf.constant(WINDOW_CASES[case]())
+    whole = decode_image(contents).numpy()
+    np.testing.assert_array_equal(image_size(contents), whole.shape[:2])
+    for top, left, height, width in random_windows(*whole.shape[:2]):
+        window = window_in_graph(contents, tf.constant([top, left, height, width], tf.int32))
+        assert window.dtype == tf.uint8
+        np.testing.assert_array_equal(
+            window, whole[top : top + height, left : left + width], err_msg=f"{top} {left}"
+        )
+
+
+@pytest.mark.parametrize("case", ["jpeg 4:2:2", "jpeg 4:2:0"])
+def test_the_window_has_to_be_wider_than_what_is_asked_for(case):
+    contents = tf.constant(CASES[case]())
+    whole = decode_image(contents).numpy()
+    differ = 0
+    for top, left, height, width in random_windows(*whole.shape[:2]):
+        window = tf.image.decode_and_crop_jpeg(
+            contents, [top, left, height, width], channels=3, dct_method="INTEGER_ACCURATE"
+        )
+        differ += np.any(window != whole[top : top + height, left : left + width])
+    assert differ > 5
+
+
+def test_windows_of_other_files_are_refused():
+    for contents in (b"", b"GIF89a" + bytes(50), b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decode_window(tf.constant(contents), tf.constant([0, 0, 1, 1]))
+        if not contents.startswith((b"\xff", b"\x89")):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="x: neither"):
+                image_size(tf.constant(contents), "x")
+
+
+# === Other kinds ===
 
 
 def test_cmyk_with_mixed_black_is_within_rounding():

@@ -5,7 +5,10 @@ import tensorflow as tf
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import evaluation_dataset, example_at, training_dataset
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.split import EncodedSplit
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.data.voc_layout import VocSplit
+from tests.data.fakes import make_voc_folder
 
 AUGMENTATION = Augmentation(5, scales=(0.5, 1.0), mirror=True)
 MEAN = (1.0, 2.0, 3.0)
@@ -15,7 +18,7 @@ class NumberedSplit:
     """Example i is a picture of the number i."""
 
     def __init__(self, count):
-        self.spec = DatasetSpec("numbers", ("a", "b"))
+        self.spec, self.split, self.labelled = DatasetSpec("numbers", ("a", "b")), "all", True
         self.names = [str(i) for i in range(count)]
 
     def __len__(self):
@@ -68,9 +71,9 @@ def test_shapes_are_static():
     assert spec["labels"].shape == (2, 3, 5, 5)
 
 
-@pytest.mark.parametrize("iter_size", [1, 3])
-def test_starting_at_a_step_equals_running_through_to_it(iter_size):
-    options = {"iter_size": iter_size, "seed": 5}
+@pytest.mark.parametrize(("iter_size", "cache"), [(1, False), (3, False), (1, True)])
+def test_starting_at_a_step_equals_running_through_to_it(iter_size, cache):
+    options = {"iter_size": iter_size, "seed": 5, "cache": cache}
     through = batches(NumberedSplit(11), 2, steps=9, **options)
     for start in (1, 4, 8):
         resumed = batches(NumberedSplit(11), 2, start_step=start, steps=9 - start, **options)
@@ -145,6 +148,27 @@ def test_repeated_examples_get_new_crops_and_seeds():
     seeds = {tuple(e["seeds"].ravel()) for e in elements}
     assert len(seeds) == 200
     assert len({e["images"].tobytes() for e in elements}) > 1
+
+
+class Whole:
+    """A split without its `read`, so that its pictures are decoded whole."""
+
+    def __init__(self, split):
+        self.spec, self.names, self.load = split.spec, split.names, split.load
+
+    def __len__(self):
+        return len(self.names)
+
+
+@pytest.mark.parametrize("scales", [(0.5, 1.0), (1.25, 2.0)])
+def test_decoding_windows_equals_decoding_whole_pictures(tmp_path, scales):
+    # Pillow's standard: JPEG with 4:2:0, where the edges of windows are a trap.
+    split = VocSplit(make_voc_folder(tmp_path / "data", sizes=((50, 61), (33, 47))), "train")
+    assert isinstance(split, EncodedSplit) and not isinstance(Whole(split), EncodedSplit)
+    augmentation = Augmentation(21, scales=scales)
+    windows = batches(split, 2, augmentation, steps=15)
+    assert_same(windows, batches(Whole(split), 2, augmentation, steps=15))
+    assert len({e["images"].tobytes() for e in windows}) == 15
 
 
 def test_training_goes_on_for_ever_by_default():

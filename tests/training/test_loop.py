@@ -140,6 +140,27 @@ def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
     assert found == {3, 6, 8}
 
 
+def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses):
+    said, config = [], small_config(steps=1)
+    config.data.scales = (0.5, 1.0)
+    trainer(tmp_path, config, said).run()
+    place = said.index("augmentation: scale(0.5|1) pad crop(17) mirror")
+    assert [line.startswith("step ") for line in said[place + 1 :]] == [True]
+    stored = json.loads((tmp_path / "config.json").read_text())["data"]
+    assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
+
+
+def test_the_cache_changes_no_batch(tmp_path):
+    found = []
+    for cache in (False, True):
+        config = small_config()
+        config.data.cache = cache
+        run = trainer(tmp_path / str(cache), config)
+        dataset = run._dataset(tf.distribute.InputContext())
+        found.append([e["images"].numpy() for e in dataset.take(6)])
+    np.testing.assert_array_equal(*found)
+
+
 def test_finished_run_says_so_and_trains_no_more(tmp_path, losses):
     trainer(tmp_path).run()
     said = []

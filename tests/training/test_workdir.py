@@ -69,6 +69,16 @@ def test_other_crop_or_split_is_refused(tmp_path):
     assert "data.crop_size: 321 -> 65" in refusal(tmp_path, other)
 
 
+def test_what_changes_no_number_may_change(tmp_path):
+    before = config()
+    del before["data"]["cache"]  # a run of a version that had no cache
+    Workdir(tmp_path, before, SPEC).describe()
+    other = config()
+    other["data"].update(cache=True, check=False)
+    Workdir(tmp_path, other, SPEC).describe()
+    assert json.loads((tmp_path / "config.json").read_text())["data"]["cache"] is True
+
+
 # === Checkpoints ===
 
 
