@@ -17,14 +17,16 @@ from deeplab_tf.data.split import Split, open_split
 
 AUGMENTATION = Augmentation(321, scales=(0.5, 0.75, 1.0, 1.25, 1.5))
 PAD_COLOR = (122.675, 116.669, 104.008)
-BATCH, WORKERS, EPOCHS = 10, 2, 20
+BATCH, WORKERS = 10, 2
+# When to look at the memory: with full buffers and caches, then later on.
+EPOCHS = (1, 5, 20)
 # Batches at the start of a round that are not timed: they fill the buffers.
 _LEAD = 4
 ROW = "{:<44}{:>12}{:>10}{:>12}"
 
 
 def run(data_dir: str, shards: str | None, repeats: int) -> dict:
-    """Times all pipelines in turn, then the operations, then looks at the memory.
+    """Looks at the memory, times all pipelines in turn, then the operations.
 
     Args:
         data_dir: data set in PASCAL VOC layout.
@@ -36,15 +38,16 @@ def run(data_dir: str, shards: str | None, repeats: int) -> dict:
     """
     folders = {"folder": data_dir, **({"TFRecords": shards} if shards else {})}
     splits = {name: open_split(folder, "train") for name, folder in folders.items()}
-    rates = _measure_rates(splits, repeats)
-    costs = operation_costs(splits["folder"], AUGMENTATION, PAD_COLOR, BATCH)
-    shares = _report_rates(rates, costs)
     memory = {
         cache: _resident_megabytes(splits["folder"], cache == "with cache")
         for cache in ("without cache", "with cache")
     }
-    for cache, (start, end) in memory.items():
-        print(f"resident memory {cache}: {start:.0f} MB after epoch 1, {end:.0f} MB after {EPOCHS}")
+    rates = _measure_rates(splits, repeats)
+    costs = operation_costs(splits["folder"], AUGMENTATION, PAD_COLOR, BATCH)
+    shares = _report_rates(rates, costs)
+    for cache, marks in memory.items():
+        sizes = ", ".join(f"{size:.0f} MB after {epoch}" for epoch, size in marks.items())
+        print(f"resident memory {cache}, by epochs: {sizes}")
     return {
         "images_per_second": rates, "milliseconds": costs, "share_of_possible": shares,
         "resident_megabytes": memory,
@@ -108,16 +111,16 @@ def _report_rates(rates: dict[str, float | None], costs: dict[str, dict]) -> dic
     return shares
 
 
-def _resident_megabytes(split: Split, cache: bool) -> tuple[float, float]:
-    """Returns the process's memory after the first and after the last epoch."""
-    batches = len(split) // BATCH
-    iterator = iter(_pipeline(split, EPOCHS * batches, cache))
-    marks = []
-    for number in range(EPOCHS * batches):
-        next(iterator)
-        if number + 1 in (batches, EPOCHS * batches):
-            marks.append(_resident())
-    return marks[0], marks[1]
+def _resident_megabytes(split: Split, cache: bool) -> dict[int, float]:
+    """Returns the process's memory after some numbers of epochs."""
+    batches, sizes = len(split) // BATCH, {}
+    iterator = iter(_pipeline(split, max(EPOCHS) * batches, cache))
+    for epoch in range(1, max(EPOCHS) + 1):
+        for _ in range(batches):
+            next(iterator)
+        if epoch in EPOCHS:
+            sizes[epoch] = _resident()
+    return sizes
 
 
 def _resident() -> float:
