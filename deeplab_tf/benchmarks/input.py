@@ -14,6 +14,7 @@ from deeplab_tf.benchmarks.input_torch import torch_loader
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, open_split
+from deeplab_tf.data.voc_layout import VocSplit
 
 AUGMENTATION = Augmentation(321, scales=(0.5, 0.75, 1.0, 1.25, 1.5))
 PAD_COLOR = (122.675, 116.669, 104.008)
@@ -35,9 +36,11 @@ def run(data_dir: str, shards: str | None, repeats: int) -> dict:
 
     Returns:
         Images a second of every pipeline, milliseconds of every operation, megabytes.
+
+    Raises:
+        ValueError: the data cannot serve as an example.
     """
-    folders = {"folder": data_dir, **({"TFRecords": shards} if shards else {})}
-    splits = {name: open_split(folder, "train") for name, folder in folders.items()}
+    splits = _open_splits(data_dir, shards)
     memory = {
         cache: _resident_megabytes(splits["folder"], cache == "with cache")
         for cache in ("without cache", "with cache")
@@ -54,9 +57,24 @@ def run(data_dir: str, shards: str | None, repeats: int) -> dict:
     }  # fmt: skip
 
 
+def _open_splits(data_dir: str, shards: str | None) -> dict[str, Split]:
+    folder = open_split(data_dir, "train")
+    if not isinstance(folder, VocSplit) or len(folder) <= _LEAD * BATCH:
+        raise ValueError(
+            f"{data_dir}: the peer reads a folder in PASCAL VOC layout with more than "
+            f"{_LEAD * BATCH} training pictures; give one with --data_dir."
+        )
+    if shards is None:
+        return {"folder": folder}
+    records = open_split(shards, "train")
+    if records.names != folder.names:
+        raise ValueError(f"{shards}: other pictures than in {data_dir}; convert that folder.")
+    return {"folder": folder, "TFRecords": records}
+
+
 def _measure_rates(splits: dict[str, Split], repeats: int) -> dict[str, float | None]:
     """Returns the median images a second of every pipeline, all measured in every round."""
-    batches = len(next(iter(splits.values()))) // BATCH
+    batches = len(splits["folder"]) // BATCH
     sources: dict[str, Iterable | None] = {}
     for name, split in splits.items():
         for cache in (False, True):
