@@ -14,17 +14,20 @@ from deeplab_tf.benchmarks.input_torch import torch_loader
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, open_split
+from deeplab_tf.data.voc_layout import VocSplit
 
 AUGMENTATION = Augmentation(321, scales=(0.5, 0.75, 1.0, 1.25, 1.5))
 PAD_COLOR = (122.675, 116.669, 104.008)
-BATCH, WORKERS, EPOCHS = 10, 2, 20
+BATCH, WORKERS = 10, 2
+# When to look at the memory: with full buffers and caches, then later on.
+EPOCHS = (1, 5, 20)
 # Batches at the start of a round that are not timed: they fill the buffers.
 _LEAD = 4
 ROW = "{:<44}{:>12}{:>10}{:>12}"
 
 
 def run(data_dir: str, shards: str | None, repeats: int) -> dict:
-    """Times all pipelines in turn, then the operations, then looks at the memory.
+    """Looks at the memory, times all pipelines in turn, then the operations.
 
     Args:
         data_dir: data set in PASCAL VOC layout.
@@ -33,27 +36,45 @@ def run(data_dir: str, shards: str | None, repeats: int) -> dict:
 
     Returns:
         Images a second of every pipeline, milliseconds of every operation, megabytes.
+
+    Raises:
+        ValueError: the data cannot serve as an example.
     """
-    folders = {"folder": data_dir, **({"TFRecords": shards} if shards else {})}
-    splits = {name: open_split(folder, "train") for name, folder in folders.items()}
-    rates = _measure_rates(splits, repeats)
-    costs = operation_costs(splits["folder"], AUGMENTATION, PAD_COLOR, BATCH)
-    shares = _report_rates(rates, costs)
+    splits = _open_splits(data_dir, shards)
     memory = {
         cache: _resident_megabytes(splits["folder"], cache == "with cache")
         for cache in ("without cache", "with cache")
     }
-    for cache, (start, end) in memory.items():
-        print(f"resident memory {cache}: {start:.0f} MB after epoch 1, {end:.0f} MB after {EPOCHS}")
+    rates = _measure_rates(splits, repeats)
+    costs = operation_costs(splits["folder"], AUGMENTATION, PAD_COLOR, BATCH)
+    shares = _report_rates(rates, costs)
+    for cache, marks in memory.items():
+        sizes = ", ".join(f"{size:.0f} MB after {epoch}" for epoch, size in marks.items())
+        print(f"resident memory {cache}, by epochs: {sizes}")
     return {
         "images_per_second": rates, "milliseconds": costs, "share_of_possible": shares,
         "resident_megabytes": memory,
     }  # fmt: skip
 
 
+def _open_splits(data_dir: str, shards: str | None) -> dict[str, Split]:
+    folder = open_split(data_dir, "train")
+    if not isinstance(folder, VocSplit) or len(folder) <= _LEAD * BATCH:
+        raise ValueError(
+            f"{data_dir}: the peer reads a folder in PASCAL VOC layout with more than "
+            f"{_LEAD * BATCH} training pictures; give one with --data_dir."
+        )
+    if shards is None:
+        return {"folder": folder}
+    records = open_split(shards, "train")
+    if records.names != folder.names:
+        raise ValueError(f"{shards}: other pictures than in {data_dir}; convert that folder.")
+    return {"folder": folder, "TFRecords": records}
+
+
 def _measure_rates(splits: dict[str, Split], repeats: int) -> dict[str, float | None]:
     """Returns the median images a second of every pipeline, all measured in every round."""
-    batches = len(next(iter(splits.values()))) // BATCH
+    batches = len(splits["folder"]) // BATCH
     sources: dict[str, Iterable | None] = {}
     for name, split in splits.items():
         for cache in (False, True):
@@ -108,16 +129,16 @@ def _report_rates(rates: dict[str, float | None], costs: dict[str, dict]) -> dic
     return shares
 
 
-def _resident_megabytes(split: Split, cache: bool) -> tuple[float, float]:
-    """Returns the process's memory after the first and after the last epoch."""
-    batches = len(split) // BATCH
-    iterator = iter(_pipeline(split, EPOCHS * batches, cache))
-    marks = []
-    for number in range(EPOCHS * batches):
-        next(iterator)
-        if number + 1 in (batches, EPOCHS * batches):
-            marks.append(_resident())
-    return marks[0], marks[1]
+def _resident_megabytes(split: Split, cache: bool) -> dict[int, float]:
+    """Returns the process's memory after some numbers of epochs."""
+    batches, sizes = len(split) // BATCH, {}
+    iterator = iter(_pipeline(split, max(EPOCHS) * batches, cache))
+    for epoch in range(1, max(EPOCHS) + 1):
+        for _ in range(batches):
+            next(iterator)
+        if epoch in EPOCHS:
+            sizes[epoch] = _resident()
+    return sizes
 
 
 def _resident() -> float:

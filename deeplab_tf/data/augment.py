@@ -104,11 +104,11 @@ def augment_windowed(
     Args:
         read_window: gives the pixels ``[height, width, 3]`` of an int32 ``[4]``: top, left,
             height, width.
-        label: as for ``augment``, and so are the others.
-        seed: see there.
-        augmentation: see there.
-        pad_color: see there.
-        ignore_label: see there.
+        label: ``[height, width]`` integers, all of the picture.
+        seed: int32 or int64 ``[2]``.
+        augmentation: what to do.
+        pad_color: RGB of padding.
+        ignore_label: id of padding.
 
     Returns:
         The same as ``augment``.

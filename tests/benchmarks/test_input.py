@@ -30,8 +30,22 @@ def test_every_figure_is_there(split, monkeypatch, capsys):
     for name, costs in results["milliseconds"].items():
         assert {"scale and crop", "mirror", "pad", "gather a batch"} < set(costs), name
         assert min(costs.values()) >= 0 and costs["scale and crop"] > 0
-    assert all(0 < start < 1e5 for start, _ in results["resident_megabytes"].values())
+    for marks in results["resident_megabytes"].values():
+        assert list(marks) == [1, 5, 20] and all(10 < size < 1e5 for size in marks.values())
     assert "torch is missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_data_that_cannot_serve_is_refused(split, few):
+    with pytest.raises(ValueError, match="layout with more than 40 training pictures"):
+        input_benchmark.run(str(split.folder) if few else "synthetic", None, repeats=1)
+
+
+def test_shards_of_other_pictures_are_refused(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(input_benchmark, "BATCH", 2)
+    other = make_voc_folder(tmp_path / "other", examples=11)
+    with pytest.raises(ValueError, match="other: other pictures than in"):
+        input_benchmark.run(str(split.folder), str(other), repeats=1)
 
 
 def test_the_peer_does_the_same_operations(split):
