@@ -14,8 +14,7 @@ from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.image import decode_window, image_size
 from deeplab_tf.data.split import EncodedSplit
 
-_EXAMPLES = 100
-_REPEATS = 7
+_EXAMPLES, _CALLS, _REPEATS = 100, 300, 9
 # Operation, the function that does it, and the one that only makes its inputs.
 _UNCACHED = (
     ("read the files", "files", "nothing"),
@@ -51,8 +50,9 @@ def operation_costs(
         Milliseconds an example by operation, for the pipeline without and with the cache.
     """
     functions = _functions(split, augmentation, pad_color)
-    times = {name: _milliseconds(function) for name, function in functions.items()}
-    times["batch"] = _milliseconds(functions["ready"], batch)
+    datasets = {name: _on_one_core(function) for name, function in functions.items()}
+    datasets["batch"] = _on_one_core(functions["ready"], batch)
+    times = _milliseconds(datasets)
 
     def costs(rows) -> dict[str, float]:
         # A difference of two measurements that are alike may come out below zero.
@@ -122,18 +122,22 @@ def _wrapped(function: Callable, count: int) -> Callable:
     return tf.autograph.experimental.do_not_convert(of_any_number)
 
 
-def _milliseconds(function: Callable, batch: int | None = None) -> float:
-    """Time of one call inside a data set that has one core, the best of a few rounds."""
-    dataset = tf.data.Dataset.range(3 * _EXAMPLES).map(function)
+def _on_one_core(function: Callable, batch: int | None = None) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.range(_CALLS).map(function)
     dataset = dataset.batch(batch, drop_remainder=True) if batch else dataset
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
     options.threading.max_intra_op_parallelism = 1
-    dataset = dataset.with_options(options)
-    seconds = []
+    return dataset.with_options(options)
+
+
+def _milliseconds(datasets: dict[str, tf.data.Dataset]) -> dict[str, float]:
+    """Returns the time of one call in each data set, the best of rounds through all of them."""
+    seconds = dict.fromkeys(datasets, float("inf"))
     for _ in range(_REPEATS):
-        start = time.perf_counter()
-        dataset.reduce(tf.constant(0), lambda count, *_: count + 1)
-        seconds.append(time.perf_counter() - start)
-    return 1000 * min(seconds) / (3 * _EXAMPLES)
+        for name, dataset in datasets.items():
+            start = time.perf_counter()
+            dataset.reduce(tf.constant(0), lambda count, *_: count + 1)
+            seconds[name] = min(seconds[name], time.perf_counter() - start)
+    return {name: 1000 * value / _CALLS for name, value in seconds.items()}
