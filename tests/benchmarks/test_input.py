@@ -29,7 +29,8 @@ def test_every_figure_is_there(split, monkeypatch, capsys):
     assert list(results["share_of_possible"]) == ["folder", "folder, decoded cache"]
     for name, costs in results["milliseconds"].items():
         assert {"scale and crop", "mirror", "pad", "gather a batch"} < set(costs), name
-        assert min(costs.values()) >= 0 and costs["scale and crop"] > 0
+        # From differences: any single one can vanish in the noise.
+        assert min(costs.values()) >= 0 and sum(costs.values()) > 0
     for marks in results["resident_megabytes"].values():
         assert list(marks) == [1, 5, 20] and all(10 < size < 1e5 for size in marks.values())
     assert "torch is missing" in capsys.readouterr().out

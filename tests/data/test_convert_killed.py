@@ -45,7 +45,11 @@ def start_half(folder, processes):
         [sys.executable, "run.py"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    wait_for((folder / "output/.finished/train-00005-of-00010.tfrecord.json").exists)
+    finished = folder / "output/.finished"
+    # All before the one that waits: of several workers, one may lag behind.
+    wait_for(
+        lambda: all((finished / f"train-0000{i}-of-00010.tfrecord.json").exists() for i in range(6))
+    )
     wait_for(lambda: list((folder / "output").glob(".train-00006*.part")))
     return child
 
