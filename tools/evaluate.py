@@ -49,14 +49,16 @@ def main():
     split.check(LIMIT.value)
     model = load_model(model_file)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    save = SubmissionWriter(SUBMISSION.value, split.spec, output) if SUBMISSION.value else None
-    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar, save)
+    listeners = []
+    if SUBMISSION.value:
+        listeners.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar, listeners)
     if split.labelled:
         print(format_table(results))
     text = json.dumps({"split": SPLIT.value, **results}, indent=2) + "\n"
     write_atomically(output / "metrics.json", text.encode())
-    if save:
-        print(f"submission: {save.folder}")
+    if SUBMISSION.value:
+        print(f"submission: {listeners[0].folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
 
 
