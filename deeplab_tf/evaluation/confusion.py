@@ -101,9 +101,8 @@ class ConfusionMatrix:
     def mean_accuracy(self) -> float:
         """Returns the mean, over the labelled classes, of the share of a class that is right."""
         labelled = self.matrix.sum(1)
-        return float(
-            mean_over_classes(_ratio(np.diag(self.matrix), labelled), labelled > 0, "exclude")
-        )
+        accuracies = _ratio(np.diag(self.matrix), labelled)
+        return float(mean_over_classes(accuracies, labelled > 0))
 
     def frequency_weighted_iou(self) -> float:
         """Returns the sum of IoUs, each times its class's share of the labelled pixels."""
@@ -115,17 +114,15 @@ class ConfusionMatrix:
 def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
     """Averages the scores of classes by a rule for classes that do not occur.
 
-    =====================  ===========================================  =========================
-    rule                   a class in neither labels nor predictions    who scores so
-    =====================  ===========================================  =========================
-    ``exclude``            is left out                                  here, Keras, mmseg
-    ``exclude_unlabelled`` is left out, and so is one that is only      kazuto1011
-                           predicted
-    ``zero``               counts as 0                                  TensorFlow official
-    ``one``                counts as 1                                  PaddleSeg
-    ``nan``                makes the mean NaN                           torchvision's references,
-                                                                        DeepLab's trimap script
-    =====================  ===========================================  =========================
+    A class in neither labels nor predictions
+
+    - `exclude`: is left out. So score Keras and mmsegmentation.
+    - `exclude_unlabelled`: is left out, and so is a class that is predicted but never labelled.
+      So scores kazuto1011/deeplab-pytorch.
+    - `zero`: counts as 0. So score TensorFlow's official models (`MeanIoUV2`) and PaddleSeg.
+    - `one`: counts as 1. So scores segmentation_models.pytorch.
+    - `nan`: makes the mean NaN. So score torchvision's reference scripts and the trimap script of
+      DeepLab's authors.
 
     Args:
         scores: float [..., C]; NaN for a class that does not occur.

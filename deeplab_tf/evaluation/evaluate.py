@@ -18,6 +18,15 @@ from deeplab_tf.evaluation.scorer import Scorer
 
 # Pictures that may wait to be scored and written while the next ones are labelled.
 _WAITING = 4
+_MEANS = {
+    "mIoU": "miou",
+    "pixel accuracy": "pixel_accuracy",
+    "mean accuracy": "mean_accuracy",
+    "frequency-weighted IoU": "frequency_weighted_iou",
+    "boundary IoU": "boundary_iou",
+}
+# The rows of the table; metrics.json has all widths.
+_TRIMAP_WIDTHS = (1, 5, 10, 20, 40)
 
 
 class Scored(NamedTuple):
@@ -138,8 +147,22 @@ def format_table(results: dict) -> str:
     rows = [["class", *columns]]
     for name in results["per_class_iou"]:
         rows.append([name, *(percent(c["per_class_iou"][name]) for c in columns.values())])
-    rows.append(["mIoU", *(percent(c["miou"]) for c in columns.values())])
-    rows.append(["pixel accuracy", *(percent(c["pixel_accuracy"]) for c in columns.values())])
+    for title, key in _MEANS.items():
+        if key in results:
+            rows.append([title, *(percent(c[key]) for c in columns.values())])
+    if "trimap" in results:
+        rows += _trimap_rows([c["trimap"] for c in columns.values()])
     width = max(len(row[0]) for row in rows)
     lines = [row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows]
+    if results["absent"] != "exclude":
+        lines.append(f"means over classes by the rule {results['absent']!r} for absent ones")
     return "\n".join([*lines, format_constant(results["best_constant"])])
+
+
+def _trimap_rows(trimaps: list[dict]) -> list[list[str]]:
+    rows = []
+    for title, key in (("mIoU", "miou"), ("pixel accuracy", "pixel_accuracy")):
+        for width in _TRIMAP_WIDTHS:
+            name = f"{title} within {width} px of {trimaps[0]['from']}"
+            rows.append([name, *(percent(t[key][t["widths"].index(width)]) for t in trimaps)])
+    return rows
