@@ -48,6 +48,8 @@ START = flags.DEFINE_string(
 
 
 def main():
+    import tensorflow as tf
+
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
     from deeplab_tf.evaluation.crf_search import search_folder
@@ -56,6 +58,9 @@ def main():
     from deeplab_tf.evaluation.tuning_report import format_tuning
     from deeplab_tf.models.loading import load_model
 
+    # Pictures are computed side by side, see CandidateScorer.
+    threads = max(1, os.cpu_count() // WORKERS.value)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     output = Path(OUTPUT.value)
     if output.suffix != ".json":
         raise ValueError(f"--output={output}: the file's name must end in .json.")
@@ -67,7 +72,7 @@ def main():
     start = CrfParameters.load(given) if given else CrfParameters.from_dict(model.crf or {})
     folder = search_folder(output, MODEL.value, DATA_DIR.value, splits[0], chosen[0], start)
     tuning, held_out = (
-        KeptScores(model, split, indices, folder, cli.progress_bar)
+        KeptScores(model, split, indices, folder, cli.progress_bar, WORKERS.value)
         for split, indices in zip(splits, chosen, strict=True)
     )
     report = tune(

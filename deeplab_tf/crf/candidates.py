@@ -45,9 +45,9 @@ class Measure(Protocol):
 class CandidateScorer:
     """Scores candidates with the fast mode of the CRF.
 
-    Pictures are refined side by side, one a core: two at a time, each on one core, take less time
-    than one after the other on both. On a picture, candidates that differ in w1 alone share the
-    lattice. The graph is traced once for all candidates.
+    Pictures are refined side by side: two at a time, each on one core, take less time than one
+    after the other on both, if TensorFlow's operations keep to one thread. On a picture,
+    candidates that differ in w1 alone share the lattice. The graph is traced once for all.
 
     Args:
         examples: the pictures; an item is read when it is needed, by several threads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,17 @@ class KeptScores(Sequence):
         split: where the pictures come from.
         indices: which pictures.
         folder: for the files, of this model and data set only.
-        progress: wraps the indices, such as `tqdm`.
+        progress: makes a progress bar, such as `cli.progress_bar`.
+        workers: pictures scored at a time.
 
     Raises:
         ValueError: model and data set have another number of classes.
         DataError: a file is broken, or the split has no labels.
     """
 
-    def __init__(self, model, split: Split, indices: Sequence[int], folder: Path, progress=iter):
+    def __init__(
+        self, model, split: Split, indices: Sequence[int], folder: Path, progress, workers: int = 1
+    ):
         if model.num_classes != split.spec.num_classes:
             raise ValueError(
                 f"The model tells {model.num_classes} classes apart, the data set "
@@ -45,12 +49,16 @@ class KeptScores(Sequence):
         self._zoom = tf.function(lambda x, h, w: model.zoom(x[None], h, w)[0], [grid, side, side])
         image = tf.TensorSpec([None, None, 3], tf.uint8)
         score = tf.function(lambda x: model.score_maps(x[None])[0][0], [image])
-        with naming_broken_files(split):
-            for index in progress(self.indices):
-                if not self._file(index).exists():
-                    scores = score(self._load(index)["image"])
-                    with whole_file(self._file(index)) as path, open(path, "wb") as file:
-                        np.save(file, scores.numpy())
+
+        def keep(index: int):
+            scores = score(self._load(index)["image"])
+            with whole_file(self._file(index)) as path, open(path, "wb") as file:
+                np.save(file, scores.numpy())
+
+        missing = [index for index in self.indices if not self._file(index).exists()]
+        with naming_broken_files(split), ThreadPoolExecutor(workers) as threads:
+            for _ in progress(threads.map(keep, missing), total=len(missing)):
+                pass
 
     def __len__(self) -> int:
         return len(self.indices)

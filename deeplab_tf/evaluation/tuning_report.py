@@ -48,9 +48,10 @@ def _findings(report: dict) -> list[str]:
             f"{percent(tuned)} {where}."
         )
     if part == "tuning" or images < _FEW:
-        count = images if part == "held_out" else "No"
+        few = "No images were held out"
+        if part == "held_out":
+            few = f"{images} held-out images are too few"
         found.append(
-            f"{count} held-out images are too few to say what other images get: hold out more "
-            "with --held_out=N or --held_out_split=NAME."
+            f"{few} to tell what other images get; see --held_out=N and --held_out_split=NAME."
         )
     return found
