@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -52,18 +54,20 @@ _FINEST = 1 / 8
 def coarse_candidates(grid: Sequence[Range], limit: int) -> list[Candidate]:
     """Returns the whole grid, or at most so many candidates spread over it.
 
-    Values are left out of one of the sigmas as long as one has more than two, then of w1: several
-    w1 share the work on a picture, see `CandidateScorer`.
+    Every range keeps as large a share of its values as possible, then as many candidates as
+    possible are made, rather of many w1, which share work, see `CandidateScorer`.
 
     Example:
         >>> coarse = coarse_candidates(GRIDS["v2"], 32)
         >>> [sorted(set(values)) for values in zip(*coarse)]
         [[3.0, 4.0, 5.0, 6.0], [30.0, 50.0, 80.0, 100.0], [3.0, 6.0]]
     """
-    counts = [axis.count for axis in grid]
-    while np.prod(counts) > max(limit, 1):
-        axis = max((1, 2), key=lambda i: (counts[i], i))
-        counts[axis if counts[axis] > 2 else int(np.argmax(counts))] -= 1
+    full = [axis.count for axis in grid]
+    possible = itertools.product(*(range(1, count + 1) for count in full))
+    counts = max(
+        (counts for counts in possible if math.prod(counts) <= max(limit, 1)),
+        key=lambda counts: (min(np.divide(counts, full)), math.prod(counts), counts),
+    )
     w1, xy, rgb = (axis.values(count) for axis, count in zip(grid, counts, strict=True))
     return [Candidate(w, x, r) for x in xy for r in rgb for w in w1]
 
@@ -109,7 +113,7 @@ def coarse_to_fine(
         >>> def score(candidates):
         ...     return [-abs(candidate.bilateral_sigma_xy - 73) for candidate in candidates]
         >>> best_of(coarse_to_fine(score, Candidate(4, 67, 3))).bilateral_sigma_xy
-        72.5
+        73.25
     """
     if budget < 1:
         raise ValueError(f"The search needs at least one candidate. Received: {budget}.")
