@@ -4,7 +4,8 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
-a folder in PASCAL VOC layout, and with --shards also the same as TFRecords.
+a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
+takes the validation split of --data_dir and the network of --model.
 """
 
 import itertools
@@ -15,7 +16,9 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SUITE = flags.DEFINE_enum("suite", None, ["crf", "input"], "What to time.", required=True)
+SUITE = flags.DEFINE_enum(
+    "suite", None, ["crf", "input", "evaluate"], "What to time.", required=True
+)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
@@ -60,7 +63,18 @@ def time_input() -> dict:
     return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
 
 
-SUITES = {"crf": time_crf, "input": time_input}
+def time_evaluate() -> dict:
+    from deeplab_tf.benchmarks import evaluation
+    from deeplab_tf.data import open_split
+    from deeplab_tf.models.loading import load_model
+
+    if not MODEL.value or not DATA_DIR.value:
+        raise ValueError("--suite=evaluate needs --model and --data_dir.")
+    split = open_split(DATA_DIR.value, "val")
+    return evaluation.run(load_model(MODEL.value), split, REPEATS.value)
+
+
+SUITES = {"crf": time_crf, "input": time_input, "evaluate": time_evaluate}
 
 if __name__ == "__main__":
     cli.run(main)

@@ -12,6 +12,8 @@ from pathlib import Path
 from absl import flags
 
 from deeplab_tf import cli
+from deeplab_tf.evaluation.confusion import ABSENT_RULES
+from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
 MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
@@ -29,6 +31,16 @@ OUTPUT = flags.DEFINE_string(
 SUBMISSION = flags.DEFINE_enum(
     "submission", None, ["voc", "cityscapes"],
     "Also write what the benchmark's server takes, below OUTPUT/results.",
+)  # fmt: skip
+TRIMAP_FROM = flags.DEFINE_enum(
+    "trimap_from", None, TRIMAP_SOURCES,
+    "Also score the pixels within 1 to 40 pixels of void (as DeepLab's authors do on PASCAL VOC) "
+    "or of edges between labels.",
+)  # fmt: skip
+BOUNDARY = flags.DEFINE_bool("boundary", False, "Also measure the boundary IoU.")
+ABSENT = flags.DEFINE_enum(
+    "absent", "exclude", ABSENT_RULES,
+    "What a class in neither labels nor answers counts as in means; docs/evaluation.md.",
 )  # fmt: skip
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
@@ -49,14 +61,19 @@ def main():
     split.check(LIMIT.value)
     model = load_model(model_file)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    save = SubmissionWriter(SUBMISSION.value, split.spec, output) if SUBMISSION.value else None
-    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar, save)
+    listeners = []
+    if SUBMISSION.value:
+        listeners.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+    results = evaluate(
+        predictor, split, LIMIT.value, cli.progress_bar, listeners,
+        trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
+    )  # fmt: skip
     if split.labelled:
         print(format_table(results))
     text = json.dumps({"split": SPLIT.value, **results}, indent=2) + "\n"
     write_atomically(output / "metrics.json", text.encode())
-    if save:
-        print(f"submission: {save.folder}")
+    if SUBMISSION.value:
+        print(f"submission: {listeners[0].folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
 
 

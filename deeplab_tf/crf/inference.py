@@ -63,6 +63,7 @@ class MeanField:
         parameters: of the CRF.
         weights: used in place of the parameters' own.
         prune: leave out labels that a bound shows to be negligible.
+        lattices: used in place of building the image's, see `build_kernels`.
 
     Attributes:
         start: float32 [N, K], marginals of the labels that are iterated on, before any step.
@@ -71,11 +72,13 @@ class MeanField:
     code and DeepLab's.
     """
 
-    def __init__(self, scores, image, parameters: CrfParameters, weights: Weights, prune=True):
+    def __init__(
+        self, scores, image, parameters: CrfParameters, weights: Weights, prune=True, lattices=None
+    ):
         self._parameters, self._weights = parameters, weights
         self._shape = tf.shape(scores)
         image = tf.stop_gradient(image)
-        self._kernels = build_kernels(image, parameters, weights, scores.shape[2])
+        self._kernels = build_kernels(image, parameters, weights, scores.shape[2], lattices)
         scores = tf.reshape(scores, [-1, self._shape[2]])
         self._pixels = _Pixels(tf.nn.softmax(scores), scores, None)
         self._live = None
@@ -143,8 +146,9 @@ class MeanField:
 
     def _has_small_messages(self) -> bool:
         """Whether they lie between 0 and a number whose exponential is one too."""
-        weights = self._weights
-        return bool(self._live and self._has_unit_rows()) and sum(weights[:2]) < 60
+        weights = self._weights[:2]
+        is_known = self._live and self._has_unit_rows() and not any(map(tf.is_tensor, weights))
+        return bool(is_known) and sum(weights) < 60
 
     # === All steps ===
 

@@ -77,14 +77,18 @@ def test_evaluate_predict_export(workdir, tmp_path):
     crf = tmp_path / "crf.json"
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
     out, _ = run(
-        "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3"
-    )
+        "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3",
+        "--trimap_from=void", "--boundary", "--absent=zero",
+    )  # fmt: skip
     assert "after CRF" in out
     metrics = json.loads((workdir / "eval-val" / "metrics.json").read_text())
-    assert metrics.keys() == {
-        "split", "images", "miou", "pixel_accuracy", "per_class_iou", "crf", "best_constant",
-        "seconds",
+    scores = {
+        "miou", "absent", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
+        "per_class_iou", "trimap", "boundary_iou", "per_class_boundary_iou",
     }  # fmt: skip
+    assert metrics.keys() == {"split", "images", *scores, "crf", "best_constant", "seconds"}
+    assert metrics["crf"].keys() == scores
+    assert metrics["absent"] == "zero" and metrics["trimap"]["from"] == "void"
     assert metrics["images"] == 3
 
     photos = tmp_path / "photos"
@@ -134,6 +138,7 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
     ("tool", "arguments", "message"),
     [
         ("evaluate.py", ["--model=none.keras", "--data_dir=synthetic"], "none.keras: no such file"),
+        ("evaluate.py", ["--data_dir=synthetic", "--absent=skip"], "exclude_unlabelled"),
         ("evaluate.py", ["--data_dir=synthetic"], "either --workdir or --model"),
         ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
         ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
