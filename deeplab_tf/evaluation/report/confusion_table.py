@@ -24,18 +24,18 @@ def confusion(matrices: Mapping[str, ConfusionMatrix], spec: DatasetSpec) -> Ele
         matrices: by the name of their stage; the last stands open, others are folded.
         spec: names the classes.
     """
-    *folded_ones, (stage, counts) = ((stage, m.matrix) for stage, m in matrices.items())
+    *others, (stage, counts) = ((stage, m.matrix) for stage, m in matrices.items())
     note = (
         "Rows are labels, columns answers, both in the order of the classes; a cell is its share "
         "of the row's pixels in %. The colour grows with the share's square root: blue is right, "
         "orange wrong."
     )
+    parts = _matrix(stage, counts, spec), _frequent(stage, counts, spec)
     return section(
         "Confusion matrix",
         element("p", note, class_="note"),
-        _matrix(stage, counts, spec),
-        _frequent(stage, counts, spec),
-        *(folded(f"Matrix {stage}", _matrix(stage, counts, spec)) for stage, counts in folded_ones),
+        element("div", *parts, class_="beside"),
+        *(folded(f"Matrix {other}", _matrix(other, counts, spec)) for other, counts in others),
     )
 
 
@@ -50,7 +50,7 @@ def _matrix(stage: str, counts: np.ndarray, spec: DatasetSpec) -> Element:
         [name, *(_cell(shares, row, column, names) for column in range(len(names)))]
         for row, name in enumerate(names)
     ]
-    head = ["label", *(element("span", name) for name in names)]
+    head = ["label \\ answer", *(element("span", name) for name in names)]
     return table(head, rows, title, class_="matrix")
 
 
@@ -58,11 +58,11 @@ def _cell(shares: np.ndarray, row: int, column: int, names: tuple[str, ...]) -> 
     share = shares[row, column]
     if np.isnan(share):
         return element("td", shown(share))
-    classes = "right" if row == column else "wrong"
-    if strength(share) > _LIGHT_TEXT:
-        classes += " strong"
+    figure = shown(share, 0)
+    kind = "right" if row == column else "wrong"
+    text = "none" if figure == "0" else "strong" if strength(share) > _LIGHT_TEXT else ""
     return element(
-        "td", shown(share, 0), class_=classes, style=f"--strength:{strength(share):.2f}",
+        "td", figure, class_=f"{kind} {text}".strip(), style=f"--strength:{strength(share):.2f}",
         title=f"{names[row]} → {names[column]}: {shown(share)} %",
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _frequent(stage: str, counts: np.ndarray, spec: DatasetSpec) -> Element:
         count = int(wrong[row, column])
         if count:
             shares = shown(count / counts[row].sum()), shown(count / wrong.sum())
-            names = spec.class_names[row], spec.class_names[column]
-            rows.append([*names, f"{count:,}", *shares])
-    head = ["label", "answered as", "pixels", "% of the label", "% of all wrong pixels"]
+            names = f"{spec.class_names[row]} → {spec.class_names[column]}"
+            rows.append([names, f"{count:,}", *shares])
+    head = ["label → answer", "pixels", "% of the label", "% of all wrong pixels"]
     return table(head, rows, f"Most frequent confusions, {stage}", class_="numbers")

@@ -24,7 +24,7 @@ from deeplab_tf.evaluation.report.markup import (
     table,
     to_html,
 )
-from deeplab_tf.evaluation.report.score_tables import per_class, summary, trimaps
+from deeplab_tf.evaluation.report.score_tables import headline, per_class, summary, trimaps
 from deeplab_tf.evaluation.report.style import STYLE
 
 # Even a class name that got past the escaping could load or run nothing.
@@ -52,6 +52,7 @@ def write_page(
     """
     pixels = next(iter(matrices.values())).matrix.sum(1)
     sections = [
+        headline(series[0].results),
         summary(series),
         per_class("IoU", "per_class_iou", series, spec, pixels),
         per_class("Boundary IoU", "per_class_boundary_iou", series, spec, pixels),
@@ -77,7 +78,7 @@ def write_page(
 def _examples(examples: Mapping[str, Sequence[Example]], spec: DatasetSpec, stages: int) -> Element:
     note = (
         "Chosen by pixel accuracy, the share of a picture's labelled pixels that the last answer "
-        "has right. The rows are also PNG files beside this page."
+        "has right. Beside this page the rows are report-best-1.png and so on."
     )
     parts = []
     for heading, rows in examples.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,27 @@ from deeplab_tf.evaluation.report.markup import (
     table,
 )
 
+_HEADLINE = ("mIoU", "pixel accuracy", "boundary IoU")
 _CURVES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy"}
+
+
+def headline(results: Mapping[str, Any]) -> Element:
+    """Shows the final mean scores in large figures, those before the CRF below."""
+    last = results.get("crf", results)
+    tiles = []
+    for title in _HEADLINE:
+        key = MEANS[title]
+        if key in last:
+            below = f"{shown(results[key])} before CRF" if "crf" in results else ""
+            tiles.append(_tile(title, shown(last[key]), "%", below))
+    split = f"split {results['split']}" if "split" in results else ""
+    tiles.append(_tile("images", str(results["images"]), "", split))
+    return element("div", *tiles, class_="tiles")
+
+
+def _tile(title: str, figure: str, unit: str, below: str) -> Element:
+    large = element("strong", figure, element("small", unit))
+    return element("div", element("div", title), large, element("small", below))
 
 
 def summary(series: Sequence[Series]) -> Element:
@@ -31,12 +52,14 @@ def summary(series: Sequence[Series]) -> Element:
         if any(key in one.scores for one in series)
     ]
     rows.append(["best constant answer", *map(_constant, series)])
-    rows.append(["absent classes", *(one.scores.get("absent", "–") for one in series)])
+    rows.append(["rule for absent classes", *(one.scores.get("absent", "–") for one in series)])
     for key in ("split", "images", "seconds"):
         rows.append([key, *(str(one.results.get(key, "–")) for one in series)])
     caption = "Scores in %, best in bold"
     if len(series) > 1:
         caption += "; small: difference to the first column"
+    if len({(one.results.get("split"), one.results.get("images")) for one in series}) > 1:
+        caption += "; not all columns are of the same pictures"
     return section("Summary", table(["", *_headings(series)], rows, caption, class_="numbers"))
 
 
@@ -118,7 +141,7 @@ def trimaps(series: Sequence[Series]) -> Element | None:
     names = [_heading(index, name) for index, name, _ in measured]
     return section(
         "Trimap",
-        element("p", f"Contours: {contours}. ", *names, class_="legend"),
+        element("p", f"Contours: {contours}", *names, class_="legend"),
         element("div", *charts, class_="charts"),
         folded("All figures", table(head, rows, "Scores in %", class_="numbers")),
     )

@@ -18,9 +18,16 @@ h4 { font-size: .95rem; margin: 1em 0 .35em; overflow-wrap: anywhere; }
 h4 small { margin-left: .8em; font-weight: normal; }
 small, .note, caption, figcaption { color: var(--quiet); }
 small { font-size: .82em; }
-.note, .lead { max-width: 75ch; margin: .4em 0 .8em; }
+.note { max-width: 75ch; margin: .4em 0 .8em; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin-top: 1em; }
+.tiles > div { display: flex; flex-direction: column; min-width: 10em; padding: .7em 1em;
+  border: 1px solid var(--line); border-radius: 6px; background: var(--shade); }
+.tiles strong { font-size: 1.9rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.tiles strong small { margin-left: .2em; font-size: .5em; }
 
-.scroll { overflow-x: auto; margin-bottom: 1em; }
+.scroll { overflow: auto; max-height: 92vh; margin-bottom: 1em; }
+.scroll thead th { position: sticky; top: 0; background: var(--page); }
+@media print { .scroll { max-height: none; } }
 table { border-collapse: collapse; }
 caption { text-align: left; padding-bottom: .5em; font-size: .87em; }
 th, td { padding: .28em .7em; text-align: left; vertical-align: middle; }
@@ -30,9 +37,10 @@ tbody th { font-weight: normal; }
 td { overflow-wrap: anywhere; }
 .numbers td, .numbers thead th { text-align: right; font-variant-numeric: tabular-nums; }
 .numbers tbody th { white-space: nowrap; }
+.numbers thead th:first-child { text-align: left; }
 .numbers tbody tr:hover { background: var(--shade); }
 .numbers td { white-space: nowrap; }
-.numbers thead th { max-width: 12em; overflow-wrap: anywhere; }
+.numbers thead th { max-width: 12em; overflow-wrap: break-word; }
 td small { display: inline-block; min-width: 3.6em; margin-left: .4em; }
 th small { margin-left: .5em; }
 .swatch { display: inline-block; width: .85em; height: .85em; margin-right: .45em;
@@ -73,7 +81,11 @@ figcaption { font-size: .87em; }
 .matrix thead th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
 .matrix .right { background: rgb(var(--right) / var(--strength)); }
 .matrix .wrong { background: rgb(var(--wrong) / var(--strength)); }
+.matrix .none { color: var(--quiet); }
 .matrix .strong { color: var(--on-strong); }
+.beside { display: flex; flex-wrap: wrap; gap: 1em 4em; align-items: flex-start; }
+.beside > * { max-width: 100%; }
+.beside > figure { flex: 1 1 700px; }
 .heat { width: 100%; max-width: 1000px; margin-bottom: 1em; }
 .heat .frame { fill: var(--shade); stroke: var(--line); }
 .heat .right { fill: rgb(var(--right)); }
@@ -81,5 +93,4 @@ figcaption { font-size: .87em; }
 
 .pictures { display: grid; gap: 8px; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
 .pictures img { display: block; width: 100%; border-radius: 3px; }
-.pictures img[src^="data:image/png"] { image-rendering: pixelated; }
 """
