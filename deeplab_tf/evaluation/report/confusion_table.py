@@ -13,7 +13,6 @@ from deeplab_tf.evaluation.report.markup import Element, element, folded, sectio
 
 # A matrix of more classes is drawn without figures.
 _MOST_WITH_FIGURES = 34
-_LIGHT_TEXT = 0.85  # cells coloured more strongly carry light text
 _LISTED = 12
 
 
@@ -60,9 +59,9 @@ def _cell(shares: np.ndarray, row: int, column: int, names: tuple[str, ...]) -> 
         return element("td", shown(share))
     figure = shown(share, 0)
     kind = "right" if row == column else "wrong"
-    text = "none" if figure == "0" else "strong" if strength(share) > _LIGHT_TEXT else ""
     return element(
-        "td", figure, class_=f"{kind} {text}".strip(), style=f"--strength:{strength(share):.2f}",
+        "td", figure, class_=f"{kind} none" if figure == "0" else kind,
+        style=f"--strength:{strength(share):.2f}",
         title=f"{names[row]} → {names[column]}: {shown(share)} %",
     )  # fmt: skip
 

@@ -143,5 +143,5 @@ def trimaps(series: Sequence[Series]) -> Element | None:
         "Trimap",
         element("p", f"Contours: {contours}", *names, class_="legend"),
         element("div", *charts, class_="charts"),
-        folded("All figures", table(head, rows, "Scores in %", class_="numbers")),
+        folded("All figures", table(head, rows, "Trimap scores in %", class_="numbers")),
     )

@@ -1,11 +1,12 @@
 """How a report looks."""
 
-# Colours of series and cells are of middle lightness: 3:1 and more against both backgrounds.
+# Series are of middle lightness, to stand out on both backgrounds; cells leave text readable.
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --text: #1c2026; --quiet: #5a626d;
-  --line: #dde1e6; --shade: #f4f6f8; --right: 31 95 191; --wrong: 190 70 20; --on-strong: #fff; }
+  --line: #dde1e6; --shade: #f4f6f8; --right: 68 141 222; --wrong: 222 110 50; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #14171b; --text: #e8eaed; --quiet: #a3abb5; --line: #343a42; --shade: #1c2026; } }
+  :root { --page: #14171b; --text: #e8eaed; --quiet: #a3abb5; --line: #343a42; --shade: #1c2026;
+    --right: 31 95 191; --wrong: 180 65 18; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);
   font: 15px/1.45 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
@@ -55,7 +56,7 @@ summary { cursor: pointer; color: var(--quiet); }
 .numbers .scale { max-width: none; font-weight: normal; color: var(--quiet); }
 .scale span:last-child { float: right; }
 .scale span:first-child { float: left; }
-.series0 { fill: #8a8f98; stroke: #8a8f98; background: #8a8f98; }
+.series0 { fill: #868b94; stroke: #868b94; background: #868b94; }
 .series1 { fill: #2f7fd1; stroke: #2f7fd1; background: #2f7fd1; }
 .series2 { fill: #d9702b; stroke: #d9702b; background: #d9702b; }
 .series3 { fill: #2b9a66; stroke: #2b9a66; background: #2b9a66; }
@@ -82,7 +83,6 @@ figcaption { font-size: .87em; }
 .matrix .right { background: rgb(var(--right) / var(--strength)); }
 .matrix .wrong { background: rgb(var(--wrong) / var(--strength)); }
 .matrix .none { color: var(--quiet); }
-.matrix .strong { color: var(--on-strong); }
 .beside { display: flex; flex-wrap: wrap; gap: 1em 4em; align-items: flex-start; }
 .beside > * { max-width: 100%; }
 .beside > figure { flex: 1 1 700px; }
