@@ -78,19 +78,21 @@ def _load(file: str, spec: DatasetSpec) -> dict:
 def _holds_scores(scores: Any) -> bool:
     """Whether everything that a report takes from a stage is there and of its kind."""
     try:
-        values = [scores.get(key) for key in MEANS.values()]
-        values += scores["per_class_iou"].values()
-        values += scores.get("per_class_boundary_iou", {}).values()
+        shares = [scores.get(key) for key in MEANS.values()]
+        shares += scores["per_class_iou"].values()
+        shares += scores.get("per_class_boundary_iou", {}).values()
         if "trimap" in scores:
             trimap = scores["trimap"]
-            curves = [trimap["widths"], trimap["miou"], trimap["pixel_accuracy"]]
-            values += sum(zip(*curves, strict=True), ())
-            values += [width + 0 for width in trimap["widths"]] + 0 * [trimap["from"]]
+            curves = trimap["miou"], trimap["pixel_accuracy"]
+            for width, *of_width in zip(trimap["widths"], *curves, strict=True):
+                shares += [*of_width, None if isinstance(width, int) else width]
+            if "from" not in trimap or not trimap["widths"]:
+                return False
         if "best_constant" in scores:
-            values.append(scores["best_constant"]["miou"])
+            shares.append(scores["best_constant"]["miou"])
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
-    return all(value is None or isinstance(value, (int, float)) for value in values)
+    return all(s is None or (isinstance(s, (int, float)) and 0 <= s <= 1) for s in shares)
 
 
 def _check_classes(per_class: Mapping[str, Any], file: str, spec: DatasetSpec) -> None:

@@ -59,7 +59,7 @@ def write_page(
         confusion(matrices, spec),
         trimaps(series),
         _examples(examples, spec, len(matrices)),
-        section("Settings and versions", table([], settings.items(), "What was run with what")),
+        _settings(settings),
     ]
     body = [element("h1", title), *(part for part in sections if part is not None)]
     head = [
@@ -73,6 +73,11 @@ def write_page(
         "html", element("head", *head), element("body", element("main", *body)), lang="en"
     )
     return f"<!DOCTYPE html>\n{to_html(page)}\n"
+
+
+def _settings(settings: Mapping[str, str]) -> Element:
+    rows = table(["setting", "value"], settings.items(), "What was run with what")
+    return section("Settings and versions", rows)
 
 
 def _examples(examples: Mapping[str, Sequence[Example]], spec: DatasetSpec, stages: int) -> Element:
@@ -111,4 +116,4 @@ def _example(example: Example) -> Element:
 def _inlined(picture: Picture, name: str) -> Element:
     data = base64.b64encode(picture.data).decode("ascii")
     source = f"data:{picture.kind};base64,{data}"
-    return element("img", src=source, alt=f"{picture.caption} of {name}", loading="lazy")
+    return element("img", src=source, alt=f"{picture.caption} of {name}")

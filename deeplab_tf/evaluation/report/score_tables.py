@@ -22,6 +22,12 @@ from deeplab_tf.evaluation.report.markup import (
 )
 
 _HEADLINE = ("mIoU", "pixel accuracy", "boundary IoU")
+_FACTS = {
+    "rule for absent classes": "absent",
+    "split": "split",
+    "images": "images",
+    "seconds": "seconds",
+}
 _CURVES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy"}
 
 
@@ -52,9 +58,8 @@ def summary(series: Sequence[Series]) -> Element:
         if any(key in one.scores for one in series)
     ]
     rows.append(["best constant answer", *map(_constant, series)])
-    rows.append(["rule for absent classes", *(one.scores.get("absent", "–") for one in series)])
-    for key in ("split", "images", "seconds"):
-        rows.append([key, *(str(one.results.get(key, "–")) for one in series)])
+    for title, key in _FACTS.items():
+        rows.append([title, *(str(one.results.get(key, "–")) for one in series)])
     caption = "Scores in %, best in bold"
     if len(series) > 1:
         caption += "; small: difference to the first column"
@@ -85,7 +90,7 @@ def _with_differences(scores: Scores) -> list[Element]:
 
 def _constant(series: Series) -> str:
     answer = series.results.get("best_constant")
-    return "–" if answer is None else f"{shown(answer['miou'])} ({answer['class']})"
+    return "–" if answer is None else f"{shown(answer['miou'])} ({answer.get('class')})"
 
 
 def per_class(

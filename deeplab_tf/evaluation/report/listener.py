@@ -9,9 +9,9 @@ from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import Scored
+from deeplab_tf.evaluation.report.best_and_worst import BestAndWorst
 from deeplab_tf.evaluation.report.compare import load_comparisons, split_stages
 from deeplab_tf.evaluation.report.examples import (
-    BestAndWorst,
     draw_example,
     encode_strip,
     stage_names,
