@@ -73,7 +73,7 @@ def test_names_that_would_be_equal_are_whole_paths(tmp_path):
             "not a metrics.json",
         ),
         ('{"per_class_iou": {"cat": 46.2, "dog": 0, "fox": 0}}', "not a metrics.json"),
-        ('{"per_class_iou": {}, "best_constant": {"miou": 0.1}}', "not a metrics.json"),
+        ('{"per_class_iou": {}, "best_constant": 3}', "not a metrics.json"),
         (
             '{"per_class_iou": {}, "trimap": {"from": "void", "widths": ["1"], "miou": [0.5], '
             '"pixel_accuracy": [0.5]}}',
