@@ -93,8 +93,12 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
     count = len(split) if limit is None else min(limit, len(split))
     indices = [i * len(split) // count for i in range(count)]
     dataset = tf.data.Dataset.from_tensor_slices(tf.constant(indices, tf.int64))
-    dataset = dataset.map(split.load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _finish(dataset, prefetch=4)
+    dataset = dataset.map(split.load, num_parallel_calls=2, deterministic=True)
+    # The tuner of tf.data sleeps for up to a minute at a time, and the end of the data set does
+    # not always wake it: an evaluation then waits for it (TensorFlow 2.21; one run in three).
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return _finish(dataset, prefetch=4).with_options(options)
 
 
 def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
