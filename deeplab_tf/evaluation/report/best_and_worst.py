@@ -39,7 +39,7 @@ class BestAndWorst:
         wanted = [
             (heap, (key, order))
             for heap, key in ((self._highest, score), (self._lowest, -score))
-            if len(heap) < self._count or (key, order) > heap[0][:2]
+            if len(heap) < self._count or (heap and (key, order) > heap[0][:2])
         ]
         example = make() if wanted else None
         for heap, key in wanted:

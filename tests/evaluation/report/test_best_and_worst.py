@@ -14,16 +14,17 @@ class Made:
         self.index = index
 
 
+@pytest.mark.parametrize("count", [0, 4])
 @pytest.mark.parametrize("offered", [0, 1, 2, 5, 7, 8, 100])
-def test_best_and_worst_equal_a_sort(offered):
+def test_best_and_worst_equal_a_sort(offered, count):
     scores = np.random.default_rng(offered).integers(0, 20, offered) / 20  # with many equals
-    kept = BestAndWorst(count=4)
+    kept = BestAndWorst(count)
     for index, score in enumerate(scores):
         kept.offer(score, lambda index=index: index)
     ascending = np.argsort(scores, kind="stable").tolist()
     descending = np.argsort(-scores, kind="stable").tolist()
-    assert kept.worst() == ascending[: min(4, offered // 2)]
-    assert kept.best() == descending[: min(4, offered - offered // 2)]
+    assert kept.worst() == ascending[: min(count, offered // 2)]
+    assert kept.best() == descending[: min(count, offered - offered // 2)]
 
 
 def test_memory_is_that_of_the_kept_examples():
