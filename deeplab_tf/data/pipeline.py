@@ -92,8 +92,12 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
     """
     indices = tf.constant(spread_evenly(len(split), limit), tf.int64)
     dataset = tf.data.Dataset.from_tensor_slices(indices)
-    dataset = dataset.map(split.load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _finish(dataset, prefetch=4)
+    dataset = dataset.map(split.load, num_parallel_calls=2, deterministic=True)
+    # The tuner of tf.data sleeps for up to a minute at a time, and the end of the data set does
+    # not always wake it: an evaluation then waits for it (TensorFlow 2.21; one run in three).
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return _finish(dataset, prefetch=4).with_options(options)
 
 
 def spread_evenly(count: int, limit: int | None = None) -> list[int]:

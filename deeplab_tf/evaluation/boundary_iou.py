@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from deeplab_tf.evaluation.confusion import mean_over_classes, pair_ids
+from deeplab_tf.evaluation.confusion import check_pair, mean_over_classes
 
 
 class BoundaryIoU:
@@ -48,17 +48,17 @@ class BoundaryIoU:
         Raises:
             ValueError: as `ConfusionMatrix.update`; nothing is counted then.
         """
-        label = np.asarray(label)
-        pairs, counted = pair_ids(label, prediction, self._num_classes, self._ignore_label)
-        labels, predictions = np.divmod(pairs, self._num_classes)
+        label, prediction, counted = check_pair(
+            label, prediction, self._num_classes, self._ignore_label
+        )
         distance = max(1, round(self._ratio * math.hypot(*label.shape)))
-        label_rim = _rim(label, distance)[counted]
-        prediction = np.where(counted, prediction, self._ignore_label)
-        prediction_rim = _rim(prediction, distance)[counted]
-        in_both = label_rim & prediction_rim & (labels == predictions)
-        self._labelled += self._count(labels[label_rim])
-        self._predicted += self._count(predictions[prediction_rim])
-        self._both += self._count(labels[in_both])
+        prediction = np.where(counted, prediction, label)
+        label_rim = _rim(label, distance) & counted
+        prediction_rim = _rim(prediction, distance) & counted
+        in_both = label_rim & prediction_rim & (label == prediction)
+        self._labelled += self._count(label[label_rim])
+        self._predicted += self._count(prediction[prediction_rim])
+        self._both += self._count(label[in_both])
 
     def per_class_iou(self) -> np.ndarray:
         """Returns float64 [C]; NaN for a class in neither labels nor predictions."""

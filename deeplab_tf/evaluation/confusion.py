@@ -60,7 +60,11 @@ class ConfusionMatrix:
             ValueError: the shapes differ, a value is not an integer or out of range; nothing is
                 counted then.
         """
-        pairs, _ = pair_ids(labels, predictions, self.num_classes, self.ignore_label)
+        labels, predictions, counted = check_pair(
+            labels, predictions, self.num_classes, self.ignore_label
+        )
+        pairs = labels[counted].astype(np.int64) * self.num_classes
+        pairs += predictions[counted].astype(np.int64)
         counts = np.bincount(pairs, minlength=self.matrix.size)
         self.matrix += counts.reshape(self.matrix.shape)
 
@@ -160,10 +164,10 @@ def share_right(matrices: np.ndarray) -> np.ndarray:
     return _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum((-2, -1)))
 
 
-def pair_ids(
+def check_pair(
     labels, predictions, num_classes: int, ignore_label: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers the pairs of label and prediction of the pixels that count.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checks that labels and predictions fit each other and finds the pixels that count.
 
     Args:
         labels: integers of any shape, ids 0..C-1 or `ignore_label`.
@@ -172,8 +176,7 @@ def pair_ids(
         ignore_label: label of pixels that do not count, or None to count all.
 
     Returns:
-        int64 [n] of `label * C + prediction`, and bool of the labels' shape: which pixels these
-        n are.
+        Both as arrays, and bool of their shape: whether a pixel counts.
 
     Raises:
         ValueError: the shapes differ, a value is not an integer or out of range.
@@ -186,21 +189,21 @@ def pair_ids(
         )
     counted = np.ones(labels.shape, bool) if ignore_label is None else labels != ignore_label
     hint = "" if ignore_label is None else f" or {ignore_label} (ignored)"
-    rows = _checked_ids(labels[counted], num_classes, "Labels", hint)
-    columns = _checked_ids(predictions[counted], num_classes, "Predictions")
-    return rows * num_classes + columns, counted
+    _check_ids(labels, counted, num_classes, "Labels", hint)
+    _check_ids(predictions, counted, num_classes, "Predictions")
+    return labels, predictions, counted
 
 
-def _checked_ids(values: np.ndarray, num_classes: int, name: str, hint: str = "") -> np.ndarray:
+def _check_ids(values, counted, num_classes: int, name: str, hint: str = ""):
     if values.dtype.kind not in "iu":
         raise ValueError(f"{name} must be integers. Received: dtype {values.dtype}.")
-    wrong = np.unique(values[(values < 0) | (values >= num_classes)])
-    if wrong.size:
+    wrong = ((values < 0) | (values >= num_classes)) & counted
+    if wrong.any():
+        shown = np.unique(values[wrong])[:5]
         raise ValueError(
             f"{name} must be 0..{num_classes - 1}{hint}. "
-            f"Received: {', '.join(map(str, wrong[:5].tolist()))}."
+            f"Received: {', '.join(map(str, shown.tolist()))}."
         )
-    return values.astype(np.int64)
 
 
 def _ratio(part, whole) -> np.ndarray:

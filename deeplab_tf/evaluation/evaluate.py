@@ -18,7 +18,7 @@ from deeplab_tf.evaluation.scorer import Scorer
 
 # Pictures that may wait to be scored and written while the next ones are labelled.
 _WAITING = 4
-_MEANS = {
+MEANS = {
     "mIoU": "miou",
     "pixel accuracy": "pixel_accuracy",
     "mean accuracy": "mean_accuracy",
@@ -147,7 +147,7 @@ def format_table(results: dict) -> str:
     rows = [["class", *columns]]
     for name in results["per_class_iou"]:
         rows.append([name, *(percent(c["per_class_iou"][name]) for c in columns.values())])
-    for title, key in _MEANS.items():
+    for title, key in MEANS.items():
         if key in results:
             rows.append([title, *(percent(c[key]) for c in columns.values())])
     if "trimap" in results:

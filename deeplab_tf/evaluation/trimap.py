@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from deeplab_tf.evaluation.confusion import class_ious, mean_over_classes, pair_ids, share_right
+from deeplab_tf.evaluation.confusion import check_pair, class_ious, mean_over_classes, share_right
 
 TRIMAP_SOURCES = ("void", "label_edges")
 MAX_WIDTH = 40
@@ -65,11 +65,15 @@ class Trimap:
         Raises:
             ValueError: as `ConfusionMatrix.update`; nothing is counted then.
         """
-        label = np.asarray(label)
-        pairs, counted = pair_ids(label, prediction, self._num_classes, self._ignore_label)
-        narrower = self._count_bands_without(label)[counted]
-        inside = narrower < self.max_width
-        cells = narrower[inside] * np.int64(self._num_classes**2) + pairs[inside]
+        label, prediction, counted = check_pair(
+            label, prediction, self._num_classes, self._ignore_label
+        )
+        narrower = self._count_bands_without(label)
+        inside = counted & (narrower < self.max_width)
+        cells = narrower[inside].astype(np.int64)
+        for ids in (label, prediction):
+            cells *= self._num_classes
+            cells += ids[inside].astype(np.int64)
         counts = np.bincount(cells, minlength=self._added.size)
         self._added += counts.reshape(self._added.shape)
 

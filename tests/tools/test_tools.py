@@ -78,9 +78,12 @@ def test_evaluate_predict_export(workdir, tmp_path):
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
     out, _ = run(
         "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3",
-        "--trimap_from=void", "--boundary", "--absent=zero",
+        "--trimap_from=void", "--boundary", "--absent=zero", "--report",
     )  # fmt: skip
     assert "after CRF" in out
+    report = (workdir / "eval-val" / "report.html").read_text("utf-8")
+    assert "--trimap_from=void" in report and str(workdir / "model.keras") in report
+    assert len(list((workdir / "eval-val").glob("report-*.png"))) == 3
     metrics = json.loads((workdir / "eval-val" / "metrics.json").read_text())
     scores = {
         "miou", "absent", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
@@ -140,6 +143,12 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
         ("evaluate.py", ["--model=none.keras", "--data_dir=synthetic"], "none.keras: no such file"),
         ("evaluate.py", ["--data_dir=synthetic", "--absent=skip"], "exclude_unlabelled"),
         ("evaluate.py", ["--data_dir=synthetic"], "either --workdir or --model"),
+        ("evaluate.py", ["--data_dir=synthetic", "--compare=m.json"], "give --report too"),
+        (
+            "evaluate.py",
+            ["--model=none.keras", "--data_dir=synthetic", "--report", "--compare=none.json"],
+            "--compare=none.json: No such file",
+        ),
         ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
         ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
         ("doctor.py", ["--data_dir=synthetic", "--split=test", "--output=o"], "no split 'test'"),
