@@ -70,7 +70,7 @@ class BoundaryIoU:
         return float(mean_over_classes(self.per_class_iou(), self._labelled > 0, absent))
 
     def _count(self, ids: np.ndarray) -> np.ndarray:
-        return np.bincount(ids, minlength=self._num_classes)
+        return np.bincount(ids.astype(np.int64), minlength=self._num_classes)
 
 
 def _rim(regions: np.ndarray, distance: int) -> np.ndarray:

@@ -94,40 +94,22 @@ class Trimap:
     def _count_bands_without(self, label: np.ndarray) -> np.ndarray:
         """Returns for every pixel, uint16 [H, W], how many of the bands do not hold it."""
         if self.contours == "void":
-            band = _grown(label == self._ignore_label)
+            band = _over_neighbours(np.maximum, label == self._ignore_label)
         else:
-            band = _differs_from_neighbour(label)
+            band = _over_neighbours(np.minimum, label) != _over_neighbours(np.maximum, label)
         without = np.zeros(label.shape, np.uint16)
         for _ in range(self.max_width):
             without += ~band
-            band = _grown(band)
+            band = _over_neighbours(np.maximum, band)
         return without
 
 
-def _grown(mask: np.ndarray) -> np.ndarray:
-    """Dilates a bool mask [H, W] by a square of side 3."""
-    tall = mask.copy()
-    tall[1:] |= mask[:-1]
-    tall[:-1] |= mask[1:]
+def _over_neighbours(combine: np.ufunc, values: np.ndarray) -> np.ndarray:
+    """Reduces the square of side 3 around every pixel, as far as it lies in the picture."""
+    tall = values.copy()
+    combine(tall[1:], values[:-1], out=tall[1:])
+    combine(tall[:-1], values[1:], out=tall[:-1])
     wide = tall.copy()
-    wide[:, 1:] |= tall[:, :-1]
-    wide[:, :-1] |= tall[:, 1:]
+    combine(wide[:, 1:], tall[:, :-1], out=wide[:, 1:])
+    combine(wide[:, :-1], tall[:, 1:], out=wide[:, :-1])
     return wide
-
-
-def _differs_from_neighbour(label: np.ndarray) -> np.ndarray:
-    """Marks the pixels that one of their eight neighbours differs from."""
-    differs = np.zeros(label.shape, bool)
-    whole = slice(None)
-    ahead, behind = slice(1, None), slice(None, -1)
-    for rows, columns in (
-        ((ahead, behind), (whole, whole)),
-        ((whole, whole), (ahead, behind)),
-        ((ahead, behind), (ahead, behind)),
-        ((ahead, behind), (behind, ahead)),
-    ):
-        first, second = (rows[0], columns[0]), (rows[1], columns[1])
-        edge = label[first] != label[second]
-        differs[first] |= edge
-        differs[second] |= edge
-    return differs
