@@ -85,6 +85,12 @@ def define_prediction_flags() -> dict[str, flags.FlagHolder]:
     return {
         "scales": flags.DEFINE_list("scales", ["1"], "Sizes at which a photo is scored."),
         "flip": flags.DEFINE_bool("flip", False, "Score the mirrored photo too."),
+        "fusion": flags.DEFINE_enum(
+            "fusion",
+            "mean",
+            ["mean", "max"],
+            "Mean of the scales' probabilities, or max of their logits.",
+        ),
         "tile": flags.DEFINE_integer("tile", None, "Side of the tiles for large photos."),
     }
 

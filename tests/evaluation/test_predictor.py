@@ -57,9 +57,3 @@ def test_new_weights_are_used_at_once(model, image):
 def test_other_images_are_refused(model, bad):
     with pytest.raises(ValueError, match=r"uint8 RGB.*Received"):
         deeplab_tf.Predictor(model)(bad)
-
-
-@pytest.mark.parametrize("option", [{"scales": (1.0, 0.5)}, {"flip": True}, {"tile": 513}])
-def test_what_is_missing_is_named(model, option):
-    with pytest.raises(ValueError, match=next(iter(option))):
-        deeplab_tf.Predictor(model, **option)
