@@ -56,8 +56,9 @@ class Predictor:
         self.tile = tile
         self._multiple = grid_multiple(model.size_multiple, self.scales)
         self._whole_pixels = WHOLE_PIXELS / max(1.0, *self.scales) ** 2
-        side = tile or max(math.isqrt(int(self._whole_pixels)), self._multiple + 1)
-        self._grid = plan_grid(model, self.scales, self._multiple, side)
+        if tile is None:
+            tile = max(math.isqrt(int(self._whole_pixels)), self._multiple + 1)
+        self._grid = plan_grid(model, self.scales, self._multiple, tile)
         # One picture spares the CRF copies that a batch needs.
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
         score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
@@ -165,6 +166,10 @@ class Predictor:
         Returns:
             A uint8 array [H, W] for each, after the CRF if there is one.
         """
+        return [labels[-1] for labels in self.before_and_after_batch(images)]
+
+    def before_and_after_batch(self, images: Sequence) -> list[list[np.ndarray]]:
+        """Labels photos as `batch` does, each as `before_and_after` does."""
         images = [_checked(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
@@ -178,15 +183,16 @@ class Predictor:
                 labels.update(zip(chosen, self._batch([images[i] for i in chosen]), strict=True))
         return [labels[i] for i in range(len(images))]
 
-    def _batch(self, images: list[np.ndarray]) -> list[np.ndarray]:
+    def _batch(self, images: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Labels photos of the same padded size."""
         if len(images) == 1 or not self._fits(*images[0].shape[:2]):
-            return [self(image) for image in images]
+            return [self.before_and_after(image) for image in images]
         sizes = np.array([image.shape[:2] for image in images], np.int32)
         pictures = np.zeros([len(images), *sizes.max(axis=0), 3], np.uint8)
         for picture, image, (height, width) in zip(pictures, images, sizes, strict=True):
             picture[:height, :width] = image
-        labels = self._labels_of_batch(pictures, sizes)[-1].numpy()
-        return [one[:height, :width] for one, (height, width) in zip(labels, sizes, strict=True)]
+        stages = [labels.numpy() for labels in self._labels_of_batch(pictures, sizes)]
+        return [[s[i, :height, :width] for s in stages] for i, (height, width) in enumerate(sizes)]
 
     def _fits(self, height: int, width: int) -> bool:
         """Whether a picture is computed at once."""

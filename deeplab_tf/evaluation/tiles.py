@@ -61,7 +61,7 @@ class TileGrid(NamedTuple):
 
         Example:
             >>> [tuple(span) for span in TileGrid(side=33, margin=8, multiple=8).spans(50)]
-            [(0, 33, 0, 24), (16, 49, 24, 40), (24, 50, 40, 50)]
+            [(0, 33, 0, 24), (16, 49, 24, 32), (24, 50, 32, 50)]
         """
         last = size + (1 - size) % self.multiple - self.side
         if last <= 0:
