@@ -83,9 +83,21 @@ def define_crf_flag():
 def define_prediction_flags() -> dict[str, flags.FlagHolder]:
     """Defines what `Predictor` takes besides the CRF; returns the flags by argument name."""
     return {
-        "scales": flags.DEFINE_list("scales", ["1"], "Sizes at which a photo is scored."),
+        "scales": flags.DEFINE_list(
+            "scales", ["1"], "Factors on a photo's sides at which it is scored, such as 0.5,0.75,1."
+        ),
         "flip": flags.DEFINE_bool("flip", False, "Score the mirrored photo too."),
-        "tile": flags.DEFINE_integer("tile", None, "Side of the tiles for large photos."),
+        "fusion": flags.DEFINE_enum(
+            "fusion",
+            "mean",
+            ["mean", "max"],
+            "Mean of the scales' probabilities, or max of their logits.",
+        ),
+        "tile": flags.DEFINE_integer(
+            "tile",
+            None,
+            "Largest side in pixels computed at once; unset, photos above 2 megapixels are tiled.",
+        ),
     }
 
 

@@ -3,6 +3,7 @@
 python tools/predict.py --model=DIR/model.keras --input=PHOTOS --output=DIR --crf --overlay
 """
 
+import functools
 import sys
 
 from absl import flags
@@ -13,6 +14,7 @@ MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
 INPUT = flags.DEFINE_string("input", None, "A picture, a folder or a pattern.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Folder for the label PNGs.", required=True)
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
+RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
 
@@ -22,9 +24,13 @@ def main():
     from deeplab_tf.models.loading import load_model
 
     jobs = plan_jobs(INPUT.value, OUTPUT.value)
+    if RESUME.value:
+        found, jobs = len(jobs), [job for job in jobs if not job.is_finished(OVERLAY.value)]
+        print(f"{found - len(jobs)} of {found} pictures were labelled before")
     model = load_model(MODEL.value)
+    bar = functools.partial(cli.progress_bar, total=len(jobs))
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    problems = predict_files(predictor, model.spec, cli.progress_bar(jobs), OVERLAY.value)
+    problems = predict_files(predictor, model.spec, jobs, OVERLAY.value, bar)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     print(f"{len(jobs) - len(problems)} of {len(jobs)} pictures labelled: {OUTPUT.value}")

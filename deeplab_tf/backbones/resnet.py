@@ -8,6 +8,7 @@ from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.reach import chain_reach
 
 # Residual units in stages res2 to res5.
 UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -70,6 +71,11 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
             dtype=self.dtype_policy,
         )
 
+    @property
+    def reach(self) -> int:
+        """Input pixels that an output sees to each side."""
+        return self.conv.reach
+
     def call(self, inputs):
         """Returns a tensor [B, H / strides, W / strides, filters]."""
         x = self.norm(self.conv(inputs), training=False)
@@ -116,6 +122,11 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         self.reduce = conv_norm("2a", channels, strides=strides)
         self.spatial = conv_norm("2b", channels, kernel_size=3, dilation_rate=dilation_rate)
         self.expand = conv_norm("2c", outputs, relu=False)
+
+    @property
+    def reach(self) -> int:
+        """Input pixels that an output sees to each side."""
+        return chain_reach([self.reduce, self.spatial, self.expand])
 
     def call(self, inputs):
         """Returns a tensor [B, H / strides, W / strides, 4 * channels]."""
@@ -196,6 +207,11 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
             )
             for i in range(units)
         ]
+
+    @property
+    def reach(self) -> int:
+        """Input pixels that a feature sees to each side."""
+        return chain_reach([self.stem, self.pool, *self.units])
 
     def call(self, inputs):
         """Extracts features from preprocessed images [B, H, W, 3]."""

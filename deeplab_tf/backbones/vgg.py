@@ -9,6 +9,7 @@ from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.reach import chain_reach
 
 # Convolutions and channels of the five blocks; each ends in a pool of stride 2.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -66,6 +67,11 @@ class VGG16(ConfigFromArguments, keras.layers.Layer):
             )
             self.steps.append(pool)
             conv_rate = plan.next_rate
+
+    @property
+    def reach(self) -> int:
+        """Input pixels that a feature sees to each side."""
+        return chain_reach(self.steps)
 
     def call(self, inputs):
         """Extracts features from preprocessed images [B, H, W, 3]."""

@@ -1,6 +1,7 @@
 """The one image decoder: JPEG or PNG of any kind to RGB."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +170,11 @@ def read_orientation(path: str | os.PathLike) -> int:
         DataError: when the picture is so large that Pillow takes it for an attack.
     """
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings():
+            # Large pictures are meant to be read.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path)
+        with picture:
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: too large ({error}).") from None

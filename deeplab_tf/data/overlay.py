@@ -22,5 +22,8 @@ def overlay_labels(
         >>> overlay_labels(picture, labels, bytes([0, 0, 0, 200, 0, 0]) + bytes(762)).tolist()
         [[[50, 50, 50], [150, 50, 50]]]
     """
-    colors = np.frombuffer(palette, np.uint8).reshape(256, 3)[labels]
-    return np.round((1 - opacity) * image + opacity * colors).astype(np.uint8)
+    colors = np.frombuffer(palette, np.uint8).reshape(256, 3)
+    painted = np.empty([*labels.shape, 3], np.uint8)
+    for row, pixels, ids in zip(painted, image, labels, strict=True):  # few floats at a time
+        row[:] = np.round((1 - opacity) * pixels + opacity * colors[ids])
+    return painted

@@ -1,13 +1,15 @@
-"""Labels files: plans what is written where, then does it picture by picture."""
+"""Labels files: plans what is written where, then reads, labels and writes side by side."""
 
 from __future__ import annotations
 
 import glob
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.files import write_atomically
@@ -16,6 +18,7 @@ from deeplab_tf.data.overlay import overlay_labels
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -35,6 +38,10 @@ class Job(NamedTuple):
     def overlay(self) -> Path:
         """The picture with its labels over it."""
         return self.target.with_name(f"{self.target.stem}_overlay.png")
+
+    def is_finished(self, overlay: bool) -> bool:
+        """Whether all outputs are there; they appear only when they are whole."""
+        return self.target.exists() and (self.overlay.exists() or not overlay)
 
 
 def plan_jobs(source: str, output) -> list[Job]:
@@ -86,30 +93,68 @@ def predict_files(
     spec: DatasetSpec,
     jobs: Iterable[Job],
     overlay: bool = False,
+    progress=lambda finished: finished,
 ) -> list[str]:
     """Labels pictures; a broken one does not stop the others.
+
+    While some pictures are labelled, the next are read and the last are written.
 
     Args:
         predictor: what labels.
         spec: gives the palette.
-        jobs: from `plan_jobs`, wrapped in a progress bar if wanted.
+        jobs: from `plan_jobs`.
         overlay: also writes the picture with its labels over it.
+        progress: wraps an iterable with one item for every finished job, such as a progress bar.
 
     Returns:
         One line for every picture that could not be read.
     """
-    palette, problems = palette_bytes(spec), []
-    for job in jobs:
-        try:
-            image = read_upright(job.source)
-        except DataError as error:
-            problems.append(str(error))
-            continue
-        labels = predictor(image)
+
+    def write(job: Job, image: np.ndarray, labels: np.ndarray):
         write_atomically(job.target, encode_label(labels, palette))
         if overlay:
             write_atomically(job.overlay, encode_overlay(image, labels, palette))
-    return problems
+
+    def finish() -> Iterator[str | None]:
+        for batch in _one_ahead(_read(jobs), reader):
+            good = [(job, image) for job, image in batch if isinstance(image, np.ndarray)]
+            labels = predictor.batch([image for _, image in good])
+            while writing:
+                yield writing.pop(0).result()
+            for (job, image), answer in zip(good, labels, strict=True):
+                writing.append(writer.submit(write, job, image, answer))
+            yield from (str(image) for _, image in batch if isinstance(image, DataError))
+        for future in writing:
+            yield future.result()
+
+    palette, writing = palette_bytes(spec), []
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        return [problem for problem in progress(finish()) if problem is not None]
+
+
+def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:
+    """Yields lists of pictures that together have about as many pixels as are computed at once."""
+    batch, pixels = [], 0
+    for job in jobs:
+        try:
+            image = read_upright(job.source)
+            pixels += image.shape[0] * image.shape[1]
+        except DataError as error:
+            image = error
+        batch.append((job, image))
+        if pixels >= WHOLE_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    yield batch
+
+
+def _one_ahead(items: Iterator, pool: ThreadPoolExecutor) -> Iterator:
+    """Yields items while the next one is made in a thread."""
+    end = object()
+    following = pool.submit(next, items, end)
+    while (item := following.result()) is not end:
+        following = pool.submit(next, items, end)
+        yield item
 
 
 def encode_overlay(image, labels, palette: bytes, opacity: float = 0.5) -> bytes:

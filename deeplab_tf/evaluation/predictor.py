@@ -2,46 +2,105 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
+from deeplab_tf.evaluation.scales import FUSIONS, checked_scales, fused_scores
+from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.layers.dense_crf import DenseCRF
-
-_LATER = "comes with a later release"
+from deeplab_tf.models.scaling import grid_multiple, round_up
 
 
 class Predictor:
-    """Labels photos with a model and, if wanted, the CRF.
+    """Labels photos with a model: at several scales, mirrored, in tiles, then with the CRF.
+
+    Pictures of up to `WHOLE_PIXELS` are computed as a whole, larger ones in overlapping tiles of
+    about that size, so that memory depends on the picture only through its pixels and labels.
 
     Args:
         model: a DeepLab.
-        crf: a DenseCRF layer, a dict of its parameters, or None for no CRF.
-        scales: sizes at which a photo is scored; only (1.0,) so far.
-        flip: whether the mirrored photo is scored too; only False so far.
-        fusion: how scales are fused.
-        tile: side of the tiles for large photos; only None so far.
+        crf: a DenseCRF layer, a dict of its parameters, or None for no CRF. It refines pictures
+            of up to `WHOLE_PIXELS` as a whole, larger ones tile by tile.
+        scales: factors on a photo's sides at which it is scored. More than one is slower and
+            mostly scores better; time grows with the sum of their squares.
+        flip: whether the mirrored photo is scored too, in twice the time.
+        fusion: `mean` of the probabilities of all scales, or `max` of their logits.
+        tile: largest side in pixels that is computed at once, for every photo; None as above.
+            Smaller takes less memory, more time (tiles overlap by up to half of their side) and
+            more seams.
 
     Raises:
-        ValueError: an argument that is not supported.
+        ValueError: an argument that cannot be.
+
+    Source: Chen et al. 2016, section 3.2 (scales fused by the maximum); Chen et al. 2017 (arXiv
+    1706.05587), section 4.1 (mean of probabilities over scales and mirrored photos).
 
     Example:
         >>> import deeplab_tf
         >>> model = deeplab_tf.DeepLab(num_classes=3, width=0.05)
-        >>> Predictor(model)(np.zeros([20, 30, 3], np.uint8)).shape
+        >>> Predictor(model, scales=(0.5, 1.0), flip=True)(np.zeros([20, 30, 3], np.uint8)).shape
         (20, 30)
     """
 
     def __init__(self, model, crf=None, scales=(1.0,), flip=False, fusion="mean", tile=None):
-        given = {"scales": (tuple(scales), (1.0,)), "flip": (flip, False), "tile": (tile, None)}
-        for name, (value, supported) in given.items():
-            if value != supported:
-                raise ValueError(f"Predictor({name}=...) {_LATER}. Received: {name}={value!r}")
-        if fusion not in ("mean", "max"):
-            raise ValueError(f"fusion must be 'mean' or 'max'. Received: fusion={fusion!r}")
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
         self.model = model
         self.crf = DenseCRF(**crf) if isinstance(crf, dict) else crf
-        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
-        self._labels = tf.function(self._label_batch, input_signature=[images])
+        self.scales = checked_scales(scales)
+        self.flip = flip
+        self.fusion = fusion
+        self.tile = tile
+        self._multiple = grid_multiple(model.size_multiple, self.scales)
+        self._whole_pixels = WHOLE_PIXELS / max(1.0, *self.scales) ** 2
+        if tile is None:
+            tile = max(math.isqrt(int(self._whole_pixels)), self._multiple + 1)
+        self._grid = plan_grid(model, self.scales, self._multiple, tile)
+        # One picture spares the CRF copies that a batch needs.
+        image = tf.TensorSpec([1, None, None, 3], tf.uint8)
+        score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
+        batch = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2], tf.int32)]
+        self._scores_of_one = tf.function(lambda x: self.scores(x), [image])
+        self._labels_of_one = tf.function(lambda x: self._labels(self.scores(x), x), [image])
+        self._labels_of_scores = tf.function(self._labels, [score, image])
+        self._labels_of_batch = tf.function(
+            lambda x, sizes: self._labels(self.scores(x, sizes), x, sizes), batch
+        )
+
+    # === Functions of the graph ===
+
+    def scores(self, images, sizes=None):
+        """Scores pictures inside a graph; a function of the model's variables and nothing else.
+
+        Args:
+            images: uint8 RGB [B, H, W, 3].
+            sizes: int32 [B, 2], see `fused_scores`.
+
+        Returns:
+            float32 [B, H, W, C], whose softmax are probabilities.
+        """
+        return fused_scores(self.model, images, self.scales, self.flip, self.fusion, sizes)
+
+    def refine(self, scores, images, sizes=None):
+        """Refines what `scores` gives with the CRF, inside a graph.
+
+        Returns:
+            float32 probabilities [B, H, W, C].
+        """
+        if self.crf.parameters.from_probabilities:
+            scores = tf.nn.softmax(scores)
+        return self.crf((scores, images), valid=sizes)
+
+    def _labels(self, scores, images, sizes=None):
+        stages = [scores]
+        if self.crf is not None:
+            stages.append(self.refine(scores, images, sizes))
+        return [tf.cast(tf.argmax(stage, axis=-1), tf.uint8) for stage in stages]
+
+    # === Arrays ===
 
     def __call__(self, image) -> np.ndarray:
         """Labels one photo.
@@ -66,15 +125,94 @@ class Predictor:
         Returns:
             One or two uint8 arrays [H, W].
         """
-        image = np.asarray(image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-            raise ValueError(
-                "image must be uint8 RGB [height, width, 3]. "
-                f"Received: {image.dtype} of shape {image.shape}"
-            )
-        return [labels[0].numpy() for labels in self._labels(image[None])]
+        image = _checked(image)
+        height, width = image.shape[:2]
+        if self._fits(height, width):
+            return [labels[0].numpy() for labels in self._labels_of_one(image[None])]
+        if self.crf is not None and height * width <= WHOLE_PIXELS:
+            scores = self.scores_of(image)[None]
+            return [labels[0].numpy() for labels in self._labels_of_scores(scores, image[None])]
+        labels = [np.empty([height, width], np.uint8) for _ in range(1 + (self.crf is not None))]
+        for place, cores in self._tiles(image, self._labels_of_one):
+            for whole, core in zip(labels, cores, strict=True):
+                whole[place] = core
+        return labels
 
-    def _label_batch(self, images):
-        logits = self.model(images, training=False)
-        scores = [logits] if self.crf is None else [logits, self.crf((logits, images))]
-        return [tf.cast(tf.argmax(score, axis=-1), tf.uint8) for score in scores]
+    def scores_of(self, image) -> np.ndarray:
+        """Scores one photo, as the CRF takes them.
+
+        Args:
+            image: uint8 RGB [H, W, 3], any size.
+
+        Returns:
+            float32 [H, W, C], whose softmax are probabilities.
+        """
+        image = _checked(image)
+        if self._fits(*image.shape[:2]):
+            return self._scores_of_one(image[None])[0].numpy()
+        scores = np.empty([*image.shape[:2], self.model.num_classes], np.float32)
+        for place, (core,) in self._tiles(image, lambda x: [self._scores_of_one(x)]):
+            scores[place] = core
+        return scores
+
+    def batch(self, images: Sequence) -> list[np.ndarray]:
+        """Labels photos of any sizes, those of the same padded size at once.
+
+        Batches hold up to `WHOLE_PIXELS`. A photo gets the labels that it gets alone.
+
+        Args:
+            images: uint8 RGB [H, W, 3] each.
+
+        Returns:
+            A uint8 array [H, W] for each, after the CRF if there is one.
+        """
+        return [labels[-1] for labels in self.before_and_after_batch(images)]
+
+    def before_and_after_batch(self, images: Sequence) -> list[list[np.ndarray]]:
+        """Labels photos as `batch` does, each as `before_and_after` does."""
+        images = [_checked(image) for image in images]
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for i, image in enumerate(images):
+            padded = tuple(round_up(side, self._multiple) for side in image.shape[:2])
+            groups.setdefault(padded, []).append(i)
+        labels = {}
+        for (height, width), members in groups.items():
+            count = max(1, int(self._whole_pixels) // (height * width))
+            for start in range(0, len(members), count):
+                chosen = members[start : start + count]
+                labels.update(zip(chosen, self._batch([images[i] for i in chosen]), strict=True))
+        return [labels[i] for i in range(len(images))]
+
+    def _batch(self, images: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Labels photos of the same padded size."""
+        if len(images) == 1 or not self._fits(*images[0].shape[:2]):
+            return [self.before_and_after(image) for image in images]
+        sizes = np.array([image.shape[:2] for image in images], np.int32)
+        pictures = np.zeros([len(images), *sizes.max(axis=0), 3], np.uint8)
+        for picture, image, (height, width) in zip(pictures, images, sizes, strict=True):
+            picture[:height, :width] = image
+        stages = [labels.numpy() for labels in self._labels_of_batch(pictures, sizes)]
+        return [[s[i, :height, :width] for s in stages] for i, (height, width) in enumerate(sizes)]
+
+    def _fits(self, height: int, width: int) -> bool:
+        """Whether a picture is computed at once."""
+        if self.tile is None and height * width <= self._whole_pixels:
+            return True
+        return len(list(self._grid.tiles(height, width))) == 1
+
+    def _tiles(self, image, function):
+        """Yields where a tile's core lies, and what the function gives there."""
+        for rows, columns in self._grid.tiles(*image.shape[:2]):
+            results = function(image[None, rows.computed, columns.computed])
+            cores = [x[0, rows.core_in_tile, columns.core_in_tile].numpy() for x in results]
+            yield (rows.core, columns.core), cores
+
+
+def _checked(image) -> np.ndarray:
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or not image.size:
+        raise ValueError(
+            "image must be uint8 RGB [height, width, 3]. "
+            f"Received: {image.dtype} of shape {image.shape}"
+        )
+    return image

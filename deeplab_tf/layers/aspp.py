@@ -74,6 +74,11 @@ class ASPP(ConfigFromArguments, keras.layers.Layer):
             for i, rate in enumerate(self.rates, first)
         ]
 
+    @property
+    def reach(self) -> int:
+        """Features that a score sees to each side."""
+        return max(branch.reach for branch in self.branches)
+
     def call(self, inputs, training=False, seeds=None):
         """Scores features [B, H, W, C]."""
         return tf.add_n([b(inputs, training=training, seeds=seeds) for b in self.branches])

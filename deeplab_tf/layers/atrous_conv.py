@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.reach import window_reach
 
 METHODS = ("native", "interlace")
 
@@ -94,6 +95,11 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
                 name="bias", shape=(self.filters,), initializer=self.bias_initializer
             )
         self.built = True
+
+    @property
+    def reach(self) -> int:
+        """Input pixels that an output sees to its farther side."""
+        return window_reach(self.kernel_size, self.dilation_rate)
 
     def call(self, inputs):
         """Convolves [B, H, W, C]."""

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.reach import window_reach
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -41,6 +42,11 @@ class CaffePool2D(ConfigFromArguments, keras.layers.Layer):
         self.pool_size = pool_size
         self.strides = strides
         self.dilation_rate = dilation_rate
+
+    @property
+    def reach(self) -> int:
+        """Input pixels that an output sees to its farther side."""
+        return window_reach(self.pool_size, self.dilation_rate)
 
     def call(self, inputs):
         """Pools [B, H, W, C]."""

@@ -9,6 +9,7 @@ from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.dropout import ExampleDropout
+from deeplab_tf.layers.reach import chain_reach
 
 # Classifiers of the released networks start at a Gaussian of this deviation.
 CLASSIFIER_INITIALIZER = {
@@ -103,6 +104,12 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
             # Scores keep full precision when the rest of the network does not.
             dtype="float32" if classifier else self.dtype_policy,
         )
+
+    @property
+    def reach(self) -> int:
+        """Features that a score sees to each side."""
+        pools = [] if self.pool is None else [self.pool]
+        return chain_reach([*pools, *self.hidden, self.classifier])
 
     def call(self, inputs, training=False, seeds=None):
         """Scores features [B, H, W, C]."""

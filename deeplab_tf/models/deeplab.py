@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 import keras
 import tensorflow as tf
 
@@ -15,6 +12,7 @@ from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.heads import build_head
+from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -138,8 +136,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
     @property
     def size_multiple(self) -> int:
         """Sides are padded to a multiple of this plus one: 8, or 32 with the paper's scales."""
-        denominators = [Fraction(s).limit_denominator(64).denominator for s in self.scales]
-        return self.output_stride * math.lcm(*denominators)
+        return grid_multiple(self.output_stride, self.scales)
 
     @property
     def score_strides(self) -> list[int]:
@@ -148,6 +145,12 @@ class DeepLab(ConfigFromArguments, keras.Model):
             return [self.output_stride]
         own_grid = [int(1 / s) if (1 / s).is_integer() else 1 for s in self.scales]
         return [self.output_stride * factor for factor in (1, *own_grid)]
+
+    @property
+    def reach(self) -> int:
+        """Pixels that a score at scale 1 sees to each side: half of the receptive field."""
+        # The branches of the multi-scale features see less.
+        return self.trunk.reach + self.scorer.reach * self.output_stride
 
     @property
     def spec(self) -> DatasetSpec:
@@ -194,7 +197,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         inputs = self._pad(to_caffe_input(images))
         if self.scales == (1.0,):
             return [self._score(inputs, training, seeds)]
-        scores = [self._score(self._shrink(inputs, s), training, seeds) for s in self.scales]
+        scores = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
         grid = tf.unstack(tf.shape(scores[0])[1:3])
         zoomed = [scores[0]] + [resize(s, grid) for s in scores[1:]]
         fused = tf.reduce_max(tf.stack(zoomed), axis=0)
@@ -206,17 +209,10 @@ class DeepLab(ConfigFromArguments, keras.Model):
 
     def _pad(self, inputs):
         multiple = self.size_multiple
-        rows, columns = ((1 - side) % multiple for side in tf.unstack(tf.shape(inputs)[1:3]))
+        rows, columns = (round_up(n, multiple) - n for n in tf.unstack(tf.shape(inputs)[1:3]))
         padded = tf.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
-        sides = [None if n is None else n + (1 - n) % multiple for n in inputs.shape[1:3]]
+        sides = [None if n is None else round_up(n, multiple) for n in inputs.shape[1:3]]
         return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
-
-    def _shrink(self, inputs, scale: float):
-        if scale == 1.0:
-            return inputs
-        ratio = Fraction(scale).limit_denominator(64)
-        sides = tf.unstack(tf.shape(inputs)[1:3])
-        return resize(inputs, [(n - 1) * ratio.numerator // ratio.denominator + 1 for n in sides])
 
     def _score(self, inputs, training, seeds):
         features = self.trunk(inputs)

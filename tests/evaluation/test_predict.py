@@ -104,3 +104,42 @@ def test_overlay_mixes_picture_and_colours(tmp_path):
     mixed = np.asarray(Image.open(tmp_path / "o.png"))
     expected = 0.75 * 100 + 0.25 * np.array(SPEC.palette)[labels]
     np.testing.assert_array_equal(mixed, np.round(expected))
+
+
+def test_pictures_of_many_sizes_get_their_own_labels(tmp_path, predictor, monkeypatch):
+    """Several batches: what is read, labelled and written at the same time is not mixed up."""
+    monkeypatch.setattr("deeplab_tf.evaluation.predict.WHOLE_PIXELS", 2000)
+    rng = np.random.default_rng(2)
+    (tmp_path / "in").mkdir()
+    for i in range(9):
+        pixels = rng.integers(0, 256, [(20, 31), (31, 20), (45, 60)][i % 3] + (3,), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{i}.png")
+    (tmp_path / "in" / "4.png").write_bytes(b"no picture")
+    jobs = plan_jobs(str(tmp_path / "in"), tmp_path / "out")
+    shown = []
+    (problem,) = predict_files(
+        predictor, SPEC, jobs, progress=lambda items: (shown.append(x) or x for x in items)
+    )
+    assert "4.png" in problem and len(shown) == 9
+    for job in jobs:
+        if job.source.name != "4.png":
+            image = deeplab_tf.data.read_upright(job.source)
+            assert np.mean(read_label(job.target) == predictor(image)) >= 0.999
+
+
+def test_a_full_disk_is_an_error(photos, tmp_path, predictor, monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("deeplab_tf.evaluation.predict.write_atomically", full)
+    with pytest.raises(OSError, match="No space left"):
+        predict_files(predictor, SPEC, plan_jobs(str(photos), tmp_path / "out"))
+
+
+def test_finished_means_all_outputs(photos, tmp_path, predictor):
+    job = plan_jobs(str(photos / "a.jpg"), tmp_path / "out")[0]
+    assert not job.is_finished(overlay=False)
+    predict_files(predictor, SPEC, [job])
+    assert job.is_finished(overlay=False) and not job.is_finished(overlay=True)
+    predict_files(predictor, SPEC, [job], overlay=True)
+    assert job.is_finished(overlay=True)

@@ -1,8 +1,11 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import deeplab_tf
+from deeplab_tf.evaluation.scales import fused_scores
+from tests.models.narrow import assert_same_scores, narrow_model, pictures
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}
 
@@ -37,9 +40,14 @@ def test_layer_and_dict_of_parameters_are_the_same(model, image):
     np.testing.assert_array_equal(by_dict, by_layer)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (8, 8), (9, 17), (23, 2)])
-def test_every_size(model, size):
-    assert deeplab_tf.Predictor(model)(np.zeros([*size, 3], np.uint8)).shape == size
+@pytest.fixture(scope="module", params=[{}, {"scales": (0.5, 1.0), "flip": True, "tile": 17}])
+def any_size(request, model):
+    return deeplab_tf.Predictor(model, crf={"iterations": 1}, **request.param)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (8, 8), (9, 17), (23, 2), (31, 40)])
+def test_every_size(any_size, size):
+    assert any_size(np.zeros([*size, 3], np.uint8)).shape == size
 
 
 def test_new_weights_are_used_at_once(model, image):
@@ -53,13 +61,151 @@ def test_new_weights_are_used_at_once(model, image):
     assert (labels == 3).all()
 
 
-@pytest.mark.parametrize("bad", [np.zeros([4, 4, 3]), np.zeros([4, 4], np.uint8)])
+@pytest.mark.parametrize(
+    "bad", [np.zeros([4, 4, 3]), np.zeros([4, 4], np.uint8), np.zeros([0, 4, 3], np.uint8)]
+)
 def test_other_images_are_refused(model, bad):
     with pytest.raises(ValueError, match=r"uint8 RGB.*Received"):
         deeplab_tf.Predictor(model)(bad)
 
 
-@pytest.mark.parametrize("option", [{"scales": (1.0, 0.5)}, {"flip": True}, {"tile": 513}])
-def test_what_is_missing_is_named(model, option):
-    with pytest.raises(ValueError, match=next(iter(option))):
-        deeplab_tf.Predictor(model, **option)
+# === Scales, mirror, tiles and CRF together ===
+
+NARROW_SCALES = (1.0, 0.5)
+
+
+def patches():
+    """Returns a picture of coloured squares with noise, uint8 [1, 101, 90, 3]."""
+    squares = np.kron(pictures(6, 5) // 2, np.ones([1, 20, 20, 1], np.uint8))[:, :101, :90]
+    return squares + pictures(101, 90) // 8
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    """A network that finds all classes, with scores so small that the CRF changes labels."""
+    keras.utils.set_random_seed(0)
+    model = narrow_model(width=0.05)
+    kernel, bias = (model.variables_by_name()[f"fc8/{name}"] for name in ("kernel", "bias"))
+    kernel.assign(0.05 * tf.convert_to_tensor(kernel))
+    bias.assign(tf.zeros_like(bias))
+    bias.assign(-tf.reduce_mean(model(patches()), axis=(0, 1, 2)))
+    return model
+
+
+@pytest.fixture(scope="module", params=[{}, {"scales": NARROW_SCALES, "flip": True}], ids=str)
+def options(request):
+    return request.param
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """A picture that is taken for too large to be computed as a whole."""
+    monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 65 * 65)
+    return patches()[0]
+
+
+def refined(scores, image):
+    return deeplab_tf.crf.mean_field(logits=scores, image=image, **CRF).argmax(axis=-1)
+
+
+def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
+    image = patches()[0]
+    for tile in (None, 65):
+        predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=tile, **options)
+        scores = predictor.scores_of(image)
+        before, after = predictor.before_and_after(image)
+        assert before.dtype == after.dtype == np.uint8
+        np.testing.assert_array_equal(before, scores.argmax(axis=-1))
+        assert np.mean(after == refined(scores, image)) >= 0.9999
+        assert (before != after).sum() > 100
+    whole = fused_scores(narrow, image[None], **options)[0]
+    assert_same_scores(deeplab_tf.Predictor(narrow, **options).scores_of(image), whole)
+
+
+def test_tiles_are_pictures_of_their_own(narrow, options, large):
+    """Both stages of a large picture, put together by hand."""
+    predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
+    stages = predictor.before_and_after(large)
+    assert predictor._grid.side == 65
+    tiles = list(predictor._grid.tiles(101, 90))
+    assert len(tiles) > 3
+    for rows, columns in tiles:
+        part = large[rows.computed, columns.computed]
+        scores = predictor.scores_of(part)
+        core = rows.core_in_tile, columns.core_in_tile
+        for labels, answer in zip(stages, (scores.argmax(-1), refined(scores, part)), strict=True):
+            assert np.mean(labels[rows.core, columns.core] == answer[core]) >= 0.999
+
+
+def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
+    seen = []
+
+    def spy(images):
+        seen.append(images.shape[1:3].as_list())
+        return narrow_scores(images)
+
+    narrow_scores = narrow.score_maps
+    monkeypatch.setattr(narrow, "score_maps", spy)
+    tf.config.run_functions_eagerly(True)
+    try:
+        deeplab_tf.Predictor(narrow, crf=CRF, scales=NARROW_SCALES)(large)
+        assert len(seen) > 6 and max(seen) == [65, 65]
+        seen.clear()
+        deeplab_tf.Predictor(narrow, tile=40, flip=True).scores_of(large)
+        assert len(seen) > 18 and max(seen) == [33, 33]
+        seen.clear()
+        deeplab_tf.Predictor(narrow, scales=(2.0,))(large)
+        assert np.max(seen) <= 65
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+# === Batches ===
+
+
+def test_labels_do_not_depend_on_the_batch(narrow, options):
+    sizes = [(50, 60), (60, 50), (55, 61), (1, 1), (64, 49), (50, 60), (7, 200)]
+    images = [pictures(*size, seed=i)[0] for i, size in enumerate(sizes)]
+    predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
+    together = predictor.before_and_after_batch(images)
+    for image, stages in zip(images, together, strict=True):
+        for found, alone in zip(stages, predictor.before_and_after(image), strict=True):
+            assert found.shape == image.shape[:2]
+            assert np.mean(found == alone) >= 0.9999
+    for found, stages in zip(predictor.batch(images), together, strict=True):
+        np.testing.assert_array_equal(found, stages[-1])
+
+
+def test_batches_hold_pictures_of_one_padded_size(narrow, monkeypatch):
+    seen = []
+    narrow_scores = narrow.score_maps
+    monkeypatch.setattr(narrow, "score_maps", lambda x: seen.append(x.shape) or narrow_scores(x))
+    monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 3 * 33 * 41)
+    sizes = [(33, 41), (30, 40), (41, 33), (26, 34), (33, 33), (32, 40), (90, 90)]
+    tf.config.run_functions_eagerly(True)
+    try:
+        deeplab_tf.Predictor(narrow).batch([pictures(*size)[0] for size in sizes])
+    finally:
+        tf.config.run_functions_eagerly(False)
+    wanted = [(3, 33, 41), (1, 33, 41), (1, 41, 33), (1, 33, 33)]
+    assert [tuple(shape[:3]) for shape in seen[:4]] == wanted
+    assert all(shape[1] * shape[2] <= 3 * 33 * 41 for shape in seen[4:])
+
+
+def test_probabilities_are_what_such_a_crf_gets(narrow):
+    image = pictures(40, 50)[0]
+    given = {**CRF, "from_probabilities": True}
+    predictor = deeplab_tf.Predictor(narrow, crf=given, flip=True)
+    probabilities = tf.nn.softmax(predictor.scores_of(image)).numpy()
+    wanted = deeplab_tf.crf.mean_field(probabilities=probabilities, image=image, **given)
+    assert np.mean(predictor(image) == wanted.argmax(-1)) >= 0.999
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [({"fusion": "sum"}, "fusion='sum'"), ({"scales": ()}, "scales="), ({"tile": 0}, "tile=0"),
+     ({"tile": 16, "scales": (1.0, 0.5)}, "at least 17")],
+)  # fmt: skip
+def test_wrong_options_are_refused(narrow, option, message):
+    with pytest.raises(ValueError, match=message):
+        deeplab_tf.Predictor(narrow, **option)

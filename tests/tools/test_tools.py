@@ -107,6 +107,18 @@ def test_evaluate_predict_export(workdir, tmp_path):
     assert "bad.jpg" in error
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.png", "good_overlay.png"}
 
+    (photos / "bad.jpg").unlink()
+    Image.fromarray(np.zeros([50, 20, 3], np.uint8)).save(photos / "new.png")
+    before = (tmp_path / "out" / "good.png").stat().st_mtime_ns
+    out, _ = run(
+        "predict.py", model, f"--input={photos}", f"--output={tmp_path / 'out'}", "--resume",
+        "--scales=0.5,1", "--flip", "--fusion=max", "--tile=33",
+    )  # fmt: skip
+    assert "1 of 2 pictures were labelled before" in out and "1 of 1 pictures labelled" in out
+    assert (tmp_path / "out" / "good.png").stat().st_mtime_ns == before
+    with Image.open(tmp_path / "out" / "new.png") as label:
+        assert label.size == (20, 50)
+
     run("export.py", model, f"--output={tmp_path / 'served' / '1'}")
     assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
 
@@ -150,6 +162,11 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
             "--compare=none.json: No such file",
         ),
         ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
+        (
+            "predict.py",
+            ["--model=m.keras", "--input=docs/images", "--output=o", "--fusion=sum"],
+            "fusion",
+        ),
         ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
         ("doctor.py", ["--data_dir=synthetic", "--split=test", "--output=o"], "no split 'test'"),
         (

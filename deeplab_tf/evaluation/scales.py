@@ -1,0 +1,92 @@
+"""Scores of a picture at several scales and mirrored, fused: a pure function of the graph."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from deeplab_tf.layers.resize import resize
+from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
+
+FUSIONS = ("mean", "max")
+
+# The logarithm of what rounds to zero; nothing that small comes back in an argmax or the CRF.
+LEAST_PROBABILITY = 1e-37
+# Finer fractions would have pictures padded by hundreds of pixels.
+LARGEST_DENOMINATOR = 64
+
+
+def checked_scales(scales) -> tuple[float, ...]:
+    """Returns scales as a tuple of floats.
+
+    Raises:
+        ValueError: there are none, or one is not positive, or they are no simple fractions.
+    """
+    scales = tuple(float(scale) for scale in scales)
+    positive = scales and all(0 < scale < math.inf for scale in scales)
+    if not positive or grid_multiple(1, scales) > LARGEST_DENOMINATOR:
+        raise ValueError(
+            "scales must be positive simple fractions, such as (0.5, 0.75, 1.0, 1.25). "
+            f"Received: scales={scales}"
+        )
+    return scales
+
+
+def fused_scores(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
+    """Scores pictures at every scale, each also mirrored if wanted, and fuses the scores.
+
+    A picture is padded below and to the right with the mean colour until the grids of all scales
+    fit, resized between aligned corners, mirrored as a whole and scored; the scores are mirrored
+    back, zoomed by the exact factor and cropped. One pass after the other is computed, so that
+    memory does not grow with their number.
+
+    Args:
+        model: a DeepLab.
+        images: uint8 or float RGB 0..255 [B, H, W, 3].
+        scales: factors on the pictures' sides; a model with scales of its own applies those on
+            top.
+        flip: also scores the mirrored pictures.
+        fusion: `mean` of the probabilities, given as their logarithm, or `max` of the logits.
+        sizes: int32 [B, 2], height and width of the part of each picture that counts; the rest is
+            taken as padding. None for all of it.
+
+    Returns:
+        float32 [B, H, W, C]; their softmax are probabilities. With one scale and no mirroring
+        these are the model's logits.
+    """
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    pictures = _padded(images, grid_multiple(model.size_multiple, scales), model.mean_rgb, sizes)
+    padded_size = tf.unstack(tf.shape(pictures)[1:3])
+    passes = [(s, mirrored) for s in scales for mirrored in ((False, True) if flip else (False,))]
+
+    def score(scale, mirrored):
+        resized = rescale(pictures, scale)
+        grid = model.score_maps(resized[:, :, ::-1] if mirrored else resized)[0]
+        logits = resize(grid[:, :, ::-1] if mirrored else grid, padded_size)
+        return tf.ensure_shape(logits[:, :height, :width], [*images.shape[:3], model.num_classes])
+
+    fused = score(*passes[0])
+    if len(passes) == 1:
+        return fused
+    if fusion == "max":
+        for one in passes[1:]:
+            with tf.control_dependencies([fused]):
+                fused = tf.maximum(fused, score(*one))
+        return fused
+    fused = tf.nn.softmax(fused)
+    for one in passes[1:]:
+        with tf.control_dependencies([fused]):
+            fused += tf.nn.softmax(score(*one))
+    return tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
+
+
+def _padded(images, multiple: int, color, sizes):
+    """Pads to the next sides `k * multiple + 1` with a colour, also over what does not count."""
+    batch, height, width = tf.unstack(tf.shape(images)[:3])
+    rows, columns = (tf.range(round_up(side, multiple)) for side in (height, width))
+    if sizes is None:
+        sizes = tf.tile([[height, width]], [batch, 1])
+    inside = (rows < sizes[:, :1])[:, :, None] & (columns < sizes[:, 1:])[:, None]
+    padding = [[0, 0], [0, tf.size(rows) - height], [0, tf.size(columns) - width], [0, 0]]
+    return tf.where(inside[..., None], tf.pad(tf.cast(images, tf.float32), padding), color)

@@ -1,0 +1,111 @@
+"""How a large picture is cut into overlapping tiles that the network cannot tell from the whole."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Pictures up to so many pixels, such as 1920x1080, are computed as a whole.
+WHOLE_PIXELS = 2**21
+
+
+class Span(NamedTuple):
+    """A tile along one axis, in pixels of the picture.
+
+    Attributes:
+        start: first pixel that is computed.
+        stop: the one behind the last.
+        core_start: first pixel that is kept.
+        core_stop: the one behind the last.
+    """
+
+    start: int
+    stop: int
+    core_start: int
+    core_stop: int
+
+    @property
+    def computed(self) -> slice:
+        """What of the picture is computed."""
+        return slice(self.start, self.stop)
+
+    @property
+    def core(self) -> slice:
+        """What of the picture is kept."""
+        return slice(self.core_start, self.core_stop)
+
+    @property
+    def core_in_tile(self) -> slice:
+        """Where the core lies in what is computed."""
+        return slice(self.core_start - self.start, self.core_stop - self.start)
+
+
+class TileGrid(NamedTuple):
+    """Sizes of the tiles.
+
+    Attributes:
+        side: of a tile, k * multiple + 1.
+        margin: pixels between the edge of a tile and its core, a multiple of `multiple`.
+        multiple: of which origins are multiples, so that a tile's score grids are parts of the
+            whole picture's.
+    """
+
+    side: int
+    margin: int
+    multiple: int
+
+    def spans(self, size: int) -> list[Span]:
+        """Cuts one side of a picture; the cores follow each other without gaps.
+
+        Example:
+            >>> [tuple(span) for span in TileGrid(side=33, margin=8, multiple=8).spans(50)]
+            [(0, 33, 0, 24), (16, 49, 24, 32), (24, 50, 32, 50)]
+        """
+        last = size + (1 - size) % self.multiple - self.side
+        if last <= 0:
+            return [Span(0, size, 0, size)]
+        starts = [*range(0, last, self.side - 1 - 2 * self.margin), last]
+        cuts = [0, *(start + self.margin for start in starts[1:]), size]
+        return [
+            Span(start, min(start + self.side, size), *core)
+            for start, core in zip(starts, itertools.pairwise(cuts), strict=True)
+        ]
+
+    def tiles(self, height: int, width: int) -> Iterator[tuple[Span, Span]]:
+        """Yields rows and columns of every tile."""
+        return ((rows, columns) for rows in self.spans(height) for columns in self.spans(width))
+
+
+def exact_margin(model, scales) -> int:
+    """Returns how far from a tile's edge its scores are those of the whole picture, in pixels.
+
+    That is half of the receptive field at the smallest scale, and what zooming adds: 226 pixels
+    for VGG-16 with LargeFOV at scale 1, 451 at scale 0.5.
+
+    Args:
+        model: a DeepLab.
+        scales: at which pictures are scored.
+    """
+    zoom = model.output_stride * (1 if model.scales == (1.0,) else 2)
+    return math.ceil((model.reach + zoom) / (min(scales) * min(model.scales))) + 1
+
+
+def plan_grid(model, scales, multiple: int, side: int) -> TileGrid:
+    """Chooses the margin: as much as makes tiles exact, but at most a quarter of the side.
+
+    Args:
+        model: a DeepLab.
+        scales: at which pictures are scored.
+        multiple: of which origins shall be multiples.
+        side: largest side of a tile in pixels; rounded down to the next k * multiple + 1.
+
+    Raises:
+        ValueError: the side is smaller than the smallest tile.
+    """
+    if side < multiple + 1:
+        raise ValueError(f"tile must be at least {multiple + 1} here. Received: tile={side}")
+    steps = (side - 1) // multiple
+    margin = min(math.ceil(exact_margin(model, scales) / multiple), steps // 4)
+    return TileGrid(steps * multiple + 1, margin * multiple, multiple)

@@ -1,0 +1,43 @@
+"""Sizes of images that are scored at several scales: grids of all scales fit exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import tensorflow as tf
+
+from deeplab_tf.layers.resize import resize
+
+
+def grid_multiple(stride: int, scales: Sequence[float]) -> int:
+    """Returns m so that an image of sides `k * m + 1` has sides `j * stride + 1` at every scale.
+
+    Args:
+        stride: input pixels between two scores at scale 1.
+        scales: factors on the image's sides.
+
+    Example:
+        >>> grid_multiple(8, (1.0, 0.75, 0.5))
+        32
+    """
+    return stride * math.lcm(*(_ratio(scale).denominator for scale in scales))
+
+
+def round_up(size, multiple: int):
+    """Returns the next side `k * multiple + 1`, of a number or a tensor."""
+    return size + (1 - size) % multiple
+
+
+def rescale(images, scale: float):
+    """Resizes images [B, H, W, C], sides `k * m + 1` with m of `grid_multiple`, by a scale."""
+    if scale == 1.0:
+        return images
+    ratio = _ratio(scale)
+    sides = tf.unstack(tf.shape(images)[1:3])
+    return resize(images, [(n - 1) * ratio.numerator // ratio.denominator + 1 for n in sides])
+
+
+def _ratio(scale: float) -> Fraction:
+    return Fraction(scale).limit_denominator(64)

@@ -1,0 +1,118 @@
+"""Fused scores against a literal reading in NumPy."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.evaluation.scales import checked_scales, fused_scores
+from tests.layers.interp import interp
+from tests.models.narrow import (
+    assert_same_scores,
+    narrow_model,
+    pictures,
+    with_mean_below_and_right,
+)
+
+SCALES = (0.75, 1.0, 1.25)
+HEIGHT, WIDTH = 50, 70
+# The next 32k + 1, and its sides at the three scales.
+PADDED = (65, 97)
+SIZES = {0.75: (49, 73), 1.0: PADDED, 1.25: (81, 121)}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return narrow_model()
+
+
+@pytest.fixture(scope="module")
+def passes(model):
+    """Logits of every scale, as taken and mirrored, at the picture's size."""
+    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), *PADDED)
+    logits = {}
+    for scale, mirrored in itertools.product(SCALES, (False, True)):
+        seen = interp(padded, *SIZES[scale]).astype(np.float32)
+        if mirrored:
+            seen = np.ascontiguousarray(np.flip(seen, axis=2))
+        scores = model(seen).numpy()
+        if mirrored:
+            scores = np.flip(scores, axis=2)
+        logits[scale, mirrored] = interp(scores, *PADDED)[:, :HEIGHT, :WIDTH]
+    return logits
+
+
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize(("scales", "flip"), [(SCALES, True), (SCALES, False), ((0.75,), True)])
+def test_mean_of_probabilities(model, passes, scales, flip):
+    chosen = [softmax(passes[s, m]) for s in scales for m in (False, True)[: 1 + flip]]
+    scores = fused_scores(model, pictures(HEIGHT, WIDTH), scales, flip, "mean")
+    assert scores.dtype == tf.float32
+    np.testing.assert_allclose(np.exp(scores), np.mean(chosen, axis=0), atol=1e-4)
+    # None can be left out unnoticed.
+    assert min(np.abs(p - np.mean(chosen, axis=0)).max() for p in chosen) > 1e-2
+
+
+@pytest.mark.parametrize(("scales", "flip"), [(SCALES, True), (SCALES, False), ((0.75,), True)])
+def test_maximum_of_logits(model, passes, scales, flip):
+    chosen = np.stack([passes[s, m] for s in scales for m in (False, True)[: 1 + flip]])
+    scores = fused_scores(model, pictures(HEIGHT, WIDTH), scales, flip, "max")
+    assert_same_scores(scores, chosen.max(axis=0))
+    assert set(chosen.argmax(axis=0).ravel()) == set(range(len(chosen)))
+
+
+@pytest.mark.parametrize("fusion", ["mean", "max"])
+def test_one_pass_gives_the_logits(model, passes, fusion):
+    images = pictures(HEIGHT, WIDTH)
+    assert_same_scores(fused_scores(model, images, (0.75,), fusion=fusion), passes[0.75, False])
+    np.testing.assert_array_equal(fused_scores(model, images, fusion=fusion), model(images))
+
+
+def test_scales_of_the_model_come_on_top():
+    """Three scales inside and a half of that outside: sides are 64k + 1."""
+    model = narrow_model(scales=(1.0, 0.75, 0.5), width=0.05)
+    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), 65, 129)
+    half = model(interp(padded, 33, 65).astype(np.float32))
+    half = interp(half.numpy(), 65, 129)[:, :HEIGHT, :WIDTH]
+    whole = model(padded).numpy()[:, :HEIGHT, :WIDTH]
+    scores = fused_scores(model, pictures(HEIGHT, WIDTH), (1.0, 0.5), fusion="max")
+    assert_same_scores(scores, np.maximum(whole, half))
+
+
+def test_what_lies_outside_a_size_is_padding(model):
+    whole = pictures(64, 90)
+    whole[:, :HEIGHT, :WIDTH] = pictures(HEIGHT, WIDTH)
+    scores = fused_scores(model, whole, SCALES, True, sizes=tf.constant([[HEIGHT, WIDTH]]))
+    alone = fused_scores(model, pictures(HEIGHT, WIDTH), SCALES, True)
+    assert_same_scores(scores[:, :HEIGHT, :WIDTH], alone)
+
+
+def test_certain_labels_have_finite_scores(model):
+    bias = model.variables_by_name()["fc8/bias"]
+    old = tf.convert_to_tensor(bias)
+    bias.assign([0.0, 0.0, 1e5])
+    scores = fused_scores(model, pictures(9, 9), (1.0, 0.5), True).numpy()
+    bias.assign(old)
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(np.argmax(scores, -1), 2)
+
+
+def test_the_graph_knows_its_shapes_and_holds_no_python(model):
+    @tf.function(input_signature=[tf.TensorSpec([2, None, 70, 3], tf.uint8)])
+    def scores(images):
+        return fused_scores(model, images, (1.0, 0.5), True)
+
+    function = scores.get_concrete_function()
+    assert function.output_shapes.as_list() == [2, None, 70, 3]
+    assert "PyFunc" not in str(function.graph.as_graph_def())
+
+
+@pytest.mark.parametrize("scales", [(), (0.0, 1.0), (-1.0,), (float("nan"),), (0.33, 0.7)])
+def test_other_scales_are_refused(scales):
+    with pytest.raises(ValueError, match=r"simple fractions.*Received: scales"):
+        checked_scales(scales)

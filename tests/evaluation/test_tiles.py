@@ -1,0 +1,95 @@
+import itertools
+
+import numpy as np
+import pytest
+
+import deeplab_tf
+from deeplab_tf.evaluation.tiles import TileGrid, exact_margin, plan_grid
+from tests.models.narrow import assert_same_scores, narrow_model, pictures
+
+# === Where tiles lie ===
+
+
+def grids():
+    for multiple, steps, margins in itertools.product((1, 8, 32), (1, 2, 5, 8), (0, 1, 2)):
+        if steps > 2 * margins:
+            yield TileGrid(steps * multiple + 1, margins * multiple, multiple)
+
+
+@pytest.mark.parametrize("grid", list(grids()), ids=str)
+def test_cores_cover_every_pixel_once_and_keep_their_distance(grid):
+    for size in (*range(1, 80), 257, 500):
+        spans = grid.spans(size)
+        kept = [np.arange(size)[span.core] for span in spans]
+        np.testing.assert_array_equal(np.concatenate(kept), np.arange(size))
+        for span in spans:
+            assert span.start % grid.multiple == 0
+            assert span.stop - span.start <= grid.side
+            assert span.start == 0 or span.core_start - span.start >= grid.margin
+            assert span.stop == size or span.stop - span.core_stop >= grid.margin
+            np.testing.assert_array_equal(
+                np.arange(size)[span.computed][span.core_in_tile], np.arange(size)[span.core]
+            )
+
+
+def test_a_picture_that_fits_is_one_tile():
+    grid = TileGrid(side=65, margin=16, multiple=8)
+    assert len(grid.spans(65)) == len(grid.spans(60)) == 1
+    assert len(grid.spans(66)) == 2
+
+
+@pytest.fixture(scope="module")
+def large_fov():
+    return narrow_model(width=0.03)
+
+
+def test_margins_are_half_receptive_fields_and_the_zoom(large_fov):
+    assert exact_margin(large_fov, (1.0,)) == 435 // 2 + 8 + 1
+    assert exact_margin(large_fov, (0.5, 1.0)) == 2 * (435 // 2 + 8) + 1
+    assert exact_margin(narrow_model(head="aspp_l", width=0.03), (1.0,)) == 611 // 2 + 8 + 1
+
+
+def test_the_margin_is_at_most_a_quarter(large_fov):
+    assert plan_grid(large_fov, (1.0,), 8, 2000) == (1993, 232, 8)
+    assert plan_grid(large_fov, (1.0,), 8, 520) == (513, 128, 8)
+    with pytest.raises(ValueError, match=r"at least 33.*tile=32"):
+        plan_grid(large_fov, (1.0,), 32, 32)
+
+
+# === What they give ===
+
+
+@pytest.mark.parametrize(
+    ("scales", "own_scales", "flip", "tile", "tolerance"),
+    [((1.0,), (1.0,), False, 545, 1e-4), ((1.0, 0.5), (1.0,), True, 1025, 1e-4),
+     ((1.0,), (1.0, 0.5), False, 1100, 1e-4),
+     # Places between pixels are rounded to float32, in a wider picture more.
+     ((1.25, 0.75), (1.0,), False, 800, 3e-3)],
+)  # fmt: skip
+def test_tiles_with_the_exact_margin_are_the_whole(scales, own_scales, flip, tile, tolerance):
+    """The network of the smallest receptive field, so that pictures stay small."""
+    model = narrow_model(head="fc", scales=own_scales, width=0.05)
+    whole = deeplab_tf.Predictor(model, scales=scales, flip=flip)
+    tiled = deeplab_tf.Predictor(model, scales=scales, flip=flip, tile=tile)
+    assert tiled._grid.margin >= exact_margin(model, scales)
+    for image in (pictures(41, 1500)[0], pictures(1501, 23)[0]):
+        assert len(list(tiled._grid.tiles(*image.shape[:2]))) > 1
+        assert_same_scores(tiled.scores_of(image), whole.scores_of(image), tolerance)
+        assert np.mean(tiled(image) == whole(image)) >= 0.9999
+
+
+def test_seams_of_smaller_tiles_are_no_wider_than_the_exact_margin():
+    model = narrow_model(head="fc", width=0.05)
+    image = pictures(41, 1500)[0]
+    whole = deeplab_tf.Predictor(model).scores_of(image)
+    tiled = deeplab_tf.Predictor(model, tile=289)
+    difference = np.abs(tiled.scores_of(image) - whole).max(axis=(0, 2)) / whole.std()
+    distance = np.full(1500, 10000)
+    for span in tiled._grid.spans(1500):
+        edges = [edge for edge in (span.start, span.stop - 1) if edge not in (0, 1499)]
+        for x in range(*span.core.indices(1500)):
+            distance[x] = min(abs(x - edge) for edge in edges)
+    near = distance < exact_margin(model, (1.0,))
+    assert difference[near].max() > 1e-2
+    assert (~near).sum() > 100
+    assert difference[~near].max() < 1e-4
