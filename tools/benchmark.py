@@ -4,7 +4,8 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
-a folder in PASCAL VOC layout, and with --shards also the same as TFRecords.
+a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=predict takes a
+photo of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF.
 """
 
 import itertools
@@ -15,9 +16,11 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SUITE = flags.DEFINE_enum("suite", None, ["crf", "input"], "What to time.", required=True)
+SUITE = flags.DEFINE_enum(
+    "suite", None, ["crf", "input", "predict"], "What to time.", required=True
+)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
-THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
+THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -60,7 +63,13 @@ def time_input() -> dict:
     return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
 
 
-SUITES = {"crf": time_crf, "input": time_input}
+def time_predict() -> dict:
+    from deeplab_tf.benchmarks import predict
+
+    return predict.run(REPEATS.value, THREADS.value)
+
+
+SUITES = {"crf": time_crf, "input": time_input, "predict": time_predict}
 
 if __name__ == "__main__":
     cli.run(main)

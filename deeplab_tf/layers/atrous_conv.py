@@ -97,15 +97,19 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
 
     def call(self, inputs):
         """Convolves [B, H, W, C]."""
-        kernel = tf.convert_to_tensor(self.kernel)
+        return self.convolve(inputs, self.kernel, self.bias if self.use_bias else None)
+
+    def convolve(self, inputs, kernel, bias=None):
+        """Convolves [B, H, W, C] with another kernel and bias than the layer's own."""
+        kernel = tf.convert_to_tensor(kernel)
         if self.dilation_rate == 1 or self.kernel_size == 1:
             outputs = _dense_conv(inputs, kernel, self.strides)
         elif self.method == "native":
             outputs = native_atrous_conv(inputs, kernel, self.dilation_rate)
         else:
             outputs = interlaced_atrous_conv(inputs, kernel, self.dilation_rate)
-        if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
+        if bias is not None:
+            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(bias))
         return keras.activations.get(self.activation)(outputs)
 
     def compute_output_shape(self, input_shape):
