@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.benchmarks.crf_cases import CLASSES, load_photo, rough_logits
-from deeplab_tf.benchmarks.predict_torch import TorchRoute
+from deeplab_tf.benchmarks.predict_torch import TorchRoute, build_network
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
@@ -60,10 +60,11 @@ def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dic
         import torch
 
         torch.set_num_threads(threads)
-        for name, last in {"PyTorch": False, "PyTorch, channels_last": True}.items():
-            routes[name] = TorchRoute(logits, crf, palette, channels_last=last, width=width)
-    scene_crf = _SceneCRF(logits, **crf.to_dict())
-    predictor = Predictor(model, crf=scene_crf)
+        for name, layout in (("PyTorch", False), ("PyTorch, channels_last", True)):
+            network = build_network(CLASSES, width, layout)
+            routes[name] = TorchRoute(network, logits, crf, palette)
+    predictor = Predictor(model, crf=_SceneCRF(logits, **crf.to_dict()))
+    operand = tf.random.normal([_MATRIX, _MATRIX])
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "photo.jpg", Path(folder) / "labels.png"
         Image.fromarray(photo).save(source, quality=95)
@@ -76,7 +77,7 @@ def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dic
             for name, route in routes.items():
                 rounds[name].append(time_stages(route, source, target))
             whole.append(_seconds(predict))
-            products.append(_seconds(_multiply))
+            products.append(_seconds(lambda: _multiply(operand)))
             if number == 0:  # compiles, and fills the caches
                 rounds, whole, products = {name: [] for name in routes}, [], []
     seconds = {
@@ -188,18 +189,19 @@ def multiply_adds(model, side: int) -> int:
         side: of a square image.
     """
     traced = tf.function(lambda x: model.score_maps(x)[0])
-    graph = traced.get_concrete_function(tf.TensorSpec([1, side, side, 3])).graph
+    # Two: one alone is convolved in halves, of which one may be a row too large.
+    graph = traced.get_concrete_function(tf.TensorSpec([2, side, side, 3])).graph
     convolutions = [node for node in graph.get_operations() if node.type == "Conv2D"]
     shapes = ((node.inputs[1].shape, node.outputs[0].shape) for node in convolutions)
     return sum(kernel.num_elements() * out[1] * out[2] for kernel, out in shapes)
 
 
 @tf.function
-def _multiply():
-    matrix = tf.ones([_MATRIX, _MATRIX])
+def _multiply(operand):
+    product = operand
     for _ in range(_PRODUCTS):
-        matrix = tf.matmul(matrix, matrix)
-    return matrix
+        product = tf.matmul(product, operand) / _MATRIX
+    return product
 
 
 def _seconds(call) -> float:

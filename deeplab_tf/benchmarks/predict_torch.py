@@ -18,21 +18,17 @@ class TorchRoute:
     """The steps that `predict.LibraryRoute` has, from the same packages that people combine.
 
     Args:
+        network: from `build_network`.
         logits: float32 [H, W, C] that the CRF gets instead of the random network's.
         crf: parameters of the CRF.
         palette: 768 bytes of the label file.
-        channels_last: gives PyTorch the memory layout that is faster on most CPUs.
-        width: factor on the channels.
     """
 
-    def __init__(self, logits, crf: CrfParameters, palette: bytes, channels_last=False, width=1.0):
-        import torch
-
-        self._layout = torch.channels_last if channels_last else torch.contiguous_format
+    def __init__(self, network, logits, crf: CrfParameters, palette: bytes):
+        self._network = network
         self._energy = -np.ascontiguousarray(logits.transpose(2, 0, 1))
         self._crf = crf
         self._palette = palette
-        self.network = build_network(logits.shape[2], width).to(memory_format=self._layout)
 
     def read(self, path) -> np.ndarray:
         """Returns uint8 RGB [H, W, 3]."""
@@ -43,9 +39,8 @@ class TorchRoute:
         import torch
 
         inputs = image[..., ::-1].astype(np.float32) - np.array(MEAN_BGR, np.float32)
-        inputs = torch.from_numpy(inputs.transpose(2, 0, 1)[None].copy())
         with torch.inference_mode():
-            return self.network(inputs.to(memory_format=self._layout))
+            return self._network(torch.from_numpy(inputs.transpose(2, 0, 1)[None].copy()))
 
     def zoom(self, scores, image):
         """Returns logits [1, C, H, W]."""
@@ -86,16 +81,18 @@ class TorchRoute:
         picture.save(path)
 
 
-def build_network(num_classes: int, width: float = 1.0):
+def build_network(num_classes: int, width: float = 1.0, channels_last: bool = False):
     """Returns ResNet-101 with the four branches of ASPP-L at an output stride of 8.
 
     Args:
         num_classes: channels of the scores.
         width: factor on the channels.
+        channels_last: lays memory out as TensorFlow does, which PyTorch does not by itself.
 
     Returns:
         A `torch.nn.Module` with random weights, ready for inference.
     """
+    import torch
     from torch import nn
 
     def conv_norm(inputs, outputs, size=1, stride=1, rate=1, relu=True):
@@ -138,4 +135,6 @@ def build_network(num_classes: int, width: float = 1.0):
         for i in range(units):
             layers.append(Unit(reached, channels, 1 if i else stride, rate, project=i == 0))
             reached = 4 * channels
-    return nn.Sequential(*layers, ASPP(reached)).eval()
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    # Features take over the layout of the kernels.
+    return nn.Sequential(*layers, ASPP(reached)).eval().to(memory_format=layout)
