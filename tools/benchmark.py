@@ -5,7 +5,8 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
 a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
-takes the validation split of --data_dir and the network of --model.
+takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
+of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF.
 """
 
 import itertools
@@ -17,10 +18,10 @@ from absl import flags
 from deeplab_tf import cli
 
 SUITE = flags.DEFINE_enum(
-    "suite", None, ["crf", "input", "evaluate"], "What to time.", required=True
+    "suite", None, ["crf", "input", "evaluate", "predict"], "What to time.", required=True
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
-THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
+THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -74,7 +75,18 @@ def time_evaluate() -> dict:
     return evaluation.run(load_model(MODEL.value), split, REPEATS.value)
 
 
-SUITES = {"crf": time_crf, "input": time_input, "evaluate": time_evaluate}
+def time_predict() -> dict:
+    from deeplab_tf.benchmarks import predict
+
+    return predict.run(REPEATS.value, THREADS.value)
+
+
+SUITES = {
+    "crf": time_crf,
+    "input": time_input,
+    "evaluate": time_evaluate,
+    "predict": time_predict,
+}
 
 if __name__ == "__main__":
     cli.run(main)
