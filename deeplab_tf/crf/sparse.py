@@ -39,8 +39,10 @@ def rows_matrix(columns, values, size) -> SparseMatrix:
         size: int32 scalar, number of columns.
     """
     count = tf.size(columns[0])
-    indices = unpack_pairs(tf.transpose(pack_pairs(tf.range(count), tf.stack(columns))))
-    # Faster than tf.stack on axis 1.
+    pairs = pack_pairs(tf.range(count), tf.stack(columns))
+    # Transposing is faster than tf.stack on axis 1; of integers oneDNN would print that it cannot.
+    pairs = tf.transpose(tf.bitcast(pairs, tf.float64))
+    indices = unpack_pairs(tf.bitcast(pairs, tf.int64))
     values = tf.transpose(tf.stack(values))
     return sparse_matrix(tf.reshape(indices, [-1, 2]), tf.reshape(values, [-1]), count, size)
 
