@@ -4,7 +4,8 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
-a folder in PASCAL VOC layout, and with --shards also the same as TFRecords.
+a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=tiles compares
+tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
 """
 
 import itertools
@@ -15,7 +16,7 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SUITE = flags.DEFINE_enum("suite", None, ["crf", "input"], "What to time.", required=True)
+SUITE = flags.DEFINE_enum("suite", None, ["crf", "input", "tiles"], "What to time.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
@@ -60,7 +61,15 @@ def time_input() -> dict:
     return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
 
 
-SUITES = {"crf": time_crf, "input": time_input}
+def compare_tiles() -> dict:
+    from deeplab_tf.benchmarks import tiles
+
+    if MODEL.value is None or DATA_DIR.value is None:
+        raise ValueError("--suite=tiles needs --model and --data_dir.")
+    return tiles.run(MODEL.value, DATA_DIR.value)
+
+
+SUITES = {"crf": time_crf, "input": time_input, "tiles": compare_tiles}
 
 if __name__ == "__main__":
     cli.run(main)
