@@ -6,7 +6,8 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
 a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
 takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
-of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF.
+of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
+tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
 """
 
 import itertools
@@ -18,7 +19,11 @@ from absl import flags
 from deeplab_tf import cli
 
 SUITE = flags.DEFINE_enum(
-    "suite", None, ["crf", "input", "evaluate", "predict"], "What to time.", required=True
+    "suite",
+    None,
+    ["crf", "input", "evaluate", "predict", "tiles"],
+    "What to time.",
+    required=True,
 )
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
@@ -81,11 +86,20 @@ def time_predict() -> dict:
     return predict.run(REPEATS.value, THREADS.value)
 
 
+def compare_tiles() -> dict:
+    from deeplab_tf.benchmarks import tiles
+
+    if MODEL.value is None or DATA_DIR.value is None:
+        raise ValueError("--suite=tiles needs --model and --data_dir.")
+    return tiles.run(MODEL.value, DATA_DIR.value)
+
+
 SUITES = {
     "crf": time_crf,
     "input": time_input,
     "evaluate": time_evaluate,
     "predict": time_predict,
+    "tiles": compare_tiles,
 }
 
 if __name__ == "__main__":

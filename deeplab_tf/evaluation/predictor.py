@@ -32,6 +32,9 @@ class Predictor:
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
             more seams.
 
+    Attributes:
+        grid: TileGrid, where tiles of large photos lie.
+
     Raises:
         ValueError: an argument that cannot be.
 
@@ -54,11 +57,11 @@ class Predictor:
         self.flip = flip
         self.fusion = fusion
         self.tile = tile
-        self._multiple = grid_multiple(model.size_multiple, self.scales)
+        multiple = grid_multiple(model.size_multiple, self.scales)
         self._whole_pixels = WHOLE_PIXELS / max(1.0, *self.scales) ** 2
         if tile is None:
-            tile = max(math.isqrt(int(self._whole_pixels)), self._multiple + 1)
-        self._grid = plan_grid(model, self.scales, self._multiple, tile)
+            tile = max(math.isqrt(int(self._whole_pixels)), multiple + 1)
+        self.grid = plan_grid(model, self.scales, multiple, tile)
         # Known to be one: spares the CRF copies, and see `compat.one_image_is_slow`.
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
         score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
@@ -173,7 +176,7 @@ class Predictor:
         images = [_checked(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
-            padded = tuple(round_up(side, self._multiple) for side in image.shape[:2])
+            padded = tuple(round_up(side, self.grid.multiple) for side in image.shape[:2])
             groups.setdefault(padded, []).append(i)
         labels = {}
         for (height, width), members in groups.items():
@@ -198,11 +201,11 @@ class Predictor:
         """Whether a picture is computed at once."""
         if self.tile is None and height * width <= self._whole_pixels:
             return True
-        return len(list(self._grid.tiles(height, width))) == 1
+        return len(list(self.grid.tiles(height, width))) == 1
 
     def _tiles(self, image, function):
         """Yields where a tile's core lies, and what the function gives there."""
-        for rows, columns in self._grid.tiles(*image.shape[:2]):
+        for rows, columns in self.grid.tiles(*image.shape[:2]):
             results = function(image[None, rows.computed, columns.computed])
             cores = [x[0, rows.core_in_tile, columns.core_in_tile].numpy() for x in results]
             yield (rows.core, columns.core), cores

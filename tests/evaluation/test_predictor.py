@@ -126,8 +126,8 @@ def test_tiles_are_pictures_of_their_own(narrow, options, large):
     """Both stages of a large picture, put together by hand."""
     predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
     stages = predictor.before_and_after(large)
-    assert predictor._grid.side == 65
-    tiles = list(predictor._grid.tiles(101, 90))
+    assert predictor.grid.side == 65
+    tiles = list(predictor.grid.tiles(101, 90))
     assert len(tiles) > 3
     for rows, columns in tiles:
         part = large[rows.computed, columns.computed]

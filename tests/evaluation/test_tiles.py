@@ -71,9 +71,9 @@ def test_tiles_with_the_exact_margin_are_the_whole(scales, own_scales, flip, til
     model = narrow_model(head="fc", scales=own_scales, width=0.05)
     whole = deeplab_tf.Predictor(model, scales=scales, flip=flip)
     tiled = deeplab_tf.Predictor(model, scales=scales, flip=flip, tile=tile)
-    assert tiled._grid.margin >= exact_margin(model, scales)
+    assert tiled.grid.margin >= exact_margin(model, scales)
     for image in (pictures(41, 1500)[0], pictures(1501, 23)[0]):
-        assert len(list(tiled._grid.tiles(*image.shape[:2]))) > 1
+        assert len(list(tiled.grid.tiles(*image.shape[:2]))) > 1
         assert_same_scores(tiled.scores_of(image), whole.scores_of(image), tolerance)
         assert np.mean(tiled(image) == whole(image)) >= 0.9999
 
@@ -85,7 +85,7 @@ def test_seams_of_smaller_tiles_are_no_wider_than_the_exact_margin():
     tiled = deeplab_tf.Predictor(model, tile=289)
     difference = np.abs(tiled.scores_of(image) - whole).max(axis=(0, 2)) / whole.std()
     distance = np.full(1500, 10000)
-    for span in tiled._grid.spans(1500):
+    for span in tiled.grid.spans(1500):
         edges = [edge for edge in (span.start, span.stop - 1) if edge not in (0, 1499)]
         for x in range(*span.core.indices(1500)):
             distance[x] = min(abs(x - edge) for edge in edges)
