@@ -17,6 +17,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import Predictor
 
 _NETWORK = ("backbone", "head", "output_stride", "width", "scales")
+_PREDICTOR = ("scales", "flip", "fusion", "tile")
 
 
 def describe_run(
@@ -45,6 +46,7 @@ def describe_run(
         "model": str(model_file),
         "SHA-256 of the model": file_hash(model_file),
         "network": _listed({key: network[key] for key in _NETWORK}),
+        "prediction": _listed({key: getattr(predictor, key) for key in _PREDICTOR}),
         "data set": f"{spec.name}, {spec.num_classes} classes, {data_dir}",
         "CRF": "none" if crf is None else _listed(crf.parameters.to_dict()),
         "TensorFlow": tf.__version__,

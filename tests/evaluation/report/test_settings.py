@@ -21,6 +21,7 @@ def test_a_run_is_described_by_what_it_was_made_with(tmp_path):
     assert settings["model"] == str(file)
     assert settings["SHA-256 of the model"] == hashlib.sha256(b"a model").hexdigest()
     assert "backbone vgg16" in settings["network"] and "output stride 16" in settings["network"]
+    assert "flip False" in settings["prediction"]
     assert settings["data set"] == "<i>pets</i>, 4 classes, folder"
     assert "iterations 3" in settings["CRF"]
     assert [settings[name] for name in ("TensorFlow", "Keras", "NumPy")] == [
