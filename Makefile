@@ -60,7 +60,7 @@ quickstart: setup
 	$(BIN)/python tools/write_synthetic.py --train=0 --val=4 --output=$(RUN)/data
 	$(BIN)/python tools/predict.py --model=$(RUN)/model.keras --input=$(RUN)/data/JPEGImages \
 	  --output=$(RUN)/predictions --crf --overlay
-	$(BIN)/python tools/export.py --model=$(RUN)/model.keras --output=$(RUN)/saved_model/1
+	$(BIN)/python tools/export.py --model=$(RUN)/model.keras --output=$(RUN)/saved_model/1 --crf
 	$(BIN)/python tools/quickstart_summary.py --workdir=$(RUN)
 
 clean:

@@ -80,9 +80,16 @@ def define_crf_flag():
     return flags.DEFINE_flag(flag)
 
 
-def define_prediction_flags() -> dict[str, flags.FlagHolder]:
-    """Defines what `Predictor` takes besides the CRF; returns the flags by argument name."""
-    return {
+def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
+    """Defines what `Predictor` takes besides the CRF.
+
+    Args:
+        tiles: whether --tile is one of them.
+
+    Returns:
+        The flags by argument name.
+    """
+    defined = {
         "scales": flags.DEFINE_list(
             "scales", ["1"], "Factors on a photo's sides at which it is scored, such as 0.5,0.75,1."
         ),
@@ -93,12 +100,14 @@ def define_prediction_flags() -> dict[str, flags.FlagHolder]:
             ["mean", "max"],
             "Mean of the scales' probabilities, or max of their logits.",
         ),
-        "tile": flags.DEFINE_integer(
+    }
+    if tiles:
+        defined["tile"] = flags.DEFINE_integer(
             "tile",
             None,
             "Largest side in pixels computed at once; unset, photos above 2 megapixels are tiled.",
-        ),
-    }
+        )
+    return defined
 
 
 def build_predictor(model, crf: bool | str, prediction: dict[str, flags.FlagHolder]):

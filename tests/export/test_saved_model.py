@@ -28,7 +28,20 @@ def model():
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
-    return export_saved_model(model, tmp_path_factory.mktemp("export") / "1")
+    predictor = deeplab_tf.Predictor(model)
+    return export_saved_model(predictor, tmp_path_factory.mktemp("export") / "1")
+
+
+@pytest.fixture(scope="module")
+def refining(model):
+    """Everything that changes an answer at once."""
+    crf = {"iterations": 3, "bilateral_sigma_rgb": 30.0}
+    return deeplab_tf.Predictor(model, crf, scales=(0.5, 1.0), flip=True)
+
+
+@pytest.fixture(scope="module")
+def refining_folder(refining, tmp_path_factory):
+    return export_saved_model(refining, tmp_path_factory.mktemp("refining") / "1")
 
 
 def random_image(height, width, seed=0):
@@ -78,11 +91,46 @@ def test_a_broken_image_gets_its_own_error(folder):
     assert pngs[1] == pngs[4] != b""
 
 
-def test_graph_holds_no_python_function(folder):
+@pytest.mark.parametrize("size", [(33, 47), (20, 9)])
+def test_crf_scales_and_mirror_are_the_predictors(refining, refining_folder, size):
+    images = np.stack([random_image(*size, seed=i) for i in range(2)])
+    loaded = tf.saved_model.load(str(refining_folder))
+    found = loaded.signatures["predict_tensor"](images=tf.constant(images))
+    refined = refining.refine(refining.scores(images), images)
+    variation = 0.5 * np.abs(found["probabilities"] - refined).sum(-1).mean()
+    assert variation < 1e-5
+    before, after = (np.stack(x) for x in zip(*map(refining.before_and_after, images), strict=True))
+    np.testing.assert_array_equal(found["labels"], after)
+    assert not np.array_equal(before, after)
+
+
+def test_crf_refines_each_image_at_its_own_size(refining, refining_folder):
+    images = [random_image(33, 47), random_image(20, 9), random_image(1, 1)]
+    contents = [*map(encoded, images), b"nothing"]
+    loaded = tf.saved_model.load(str(refining_folder))
+    found = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
+    assert found["error"].numpy().tolist() == [b"", b"", b"", BROKEN_IMAGE.encode()]
+    for image, png in zip(images, found["label_png_bytes"].numpy(), strict=False):
+        labels = np.asarray(Image.open(io.BytesIO(png)))
+        np.testing.assert_array_equal(labels, refining(image))
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [({"crf": {"implementation": "pydensecrf"}}, "stock operations"), ({"tile": 65}, "no tiles")],
+)
+def test_what_cannot_be_exported(model, tmp_path, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        export_saved_model(deeplab_tf.Predictor(model, **options), tmp_path / "1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["folder", "refining_folder"])
+def test_graph_holds_no_python_function(request, name):
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
-    proto.ParseFromString((folder / "saved_model.pb").read_bytes())
+    proto.ParseFromString((request.getfixturevalue(name) / "saved_model.pb").read_bytes())
     graph = proto.meta_graphs[0].graph_def
     bodies = [graph.node, *(function.node_def for function in graph.library.function)]
     operations = {node.op for body in bodies for node in body}
@@ -101,8 +149,8 @@ print("shape", out["labels"].shape)
 
 
 @pytest.mark.slow
-def test_loads_where_the_package_is_not_installed(folder):
-    command = [sys.executable, "-c", LOAD_WITHOUT_PACKAGE, str(folder)]
+def test_loads_where_the_package_is_not_installed(refining_folder):
+    command = [sys.executable, "-c", LOAD_WITHOUT_PACKAGE, str(refining_folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "shape (1, 9, 11)" in result.stdout, result.stderr
 
@@ -113,5 +161,5 @@ def test_data_set_travels_along(folder):
 
 def test_an_existing_folder_is_never_overwritten(model, folder):
     with pytest.raises(ValueError, match=r"exists\. Give a new version, such as .*2"):
-        export_saved_model(model, folder)
+        export_saved_model(deeplab_tf.Predictor(model), folder)
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
