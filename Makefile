@@ -4,7 +4,7 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
-EXTRAS := benchmark,crf,datasets,report,test
+EXTRAS := benchmark,crf,datasets,test
 RUN := runs/quickstart
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2

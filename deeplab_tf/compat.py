@@ -8,11 +8,21 @@ import keras
 import tensorflow as tf
 
 KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
+TENSORFLOW = tuple(int(part) for part in tf.__version__.split(".")[:2])
 
 
 def tf_variable(variable) -> tf.Variable:
     """Returns the `tf.Variable` behind a Keras variable (the variable itself on Keras 2)."""
     return variable.value if KERAS_3 else variable
+
+
+def one_image_is_slow() -> bool:
+    """Returns whether wide convolutions take longer for one image alone than for each of two.
+
+    Since 2.16 TensorFlow hands oneDNN the kernel as it lies in memory where the batch is one
+    (its pull request 62646), which saves sorting it and costs more than that where it is large.
+    """
+    return TENSORFLOW >= (2, 16) and not tf.config.list_physical_devices("GPU")
 
 
 def weight_name(variable) -> str:

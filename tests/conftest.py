@@ -1,5 +1,6 @@
 """What every test session needs: two threads, the stack's name, and no skip that is not listed."""
 
+import importlib.util
 import os
 import sys
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.stack_skips import STACK_SKIPS
+from tests.stack_skips import NEEDED_PACKAGES, STACK_SKIPS
 
 STACK = "legacy" if keras.__version__.startswith("2.") else "current"
 _unlisted_skips = set()
@@ -29,9 +30,17 @@ def pytest_report_header():
     )
 
 
+def _listed_reason(test_id: str) -> str | None:
+    test = test_id.split("[")[0]
+    package = NEEDED_PACKAGES.get(test)
+    if package and importlib.util.find_spec(package) is None:
+        return f"{package} is not installed"
+    return STACK_SKIPS[STACK].get(test)
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
-        reason = STACK_SKIPS[STACK].get(item.nodeid.split("[")[0])
+        reason = _listed_reason(item.nodeid)
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -42,7 +51,7 @@ def pytest_collectreport(report):
 
 
 def pytest_runtest_logreport(report):
-    if report.skipped and report.nodeid.split("[")[0] not in STACK_SKIPS[STACK]:
+    if report.skipped and not _listed_reason(report.nodeid):
         _unlisted_skips.add(report.nodeid)
 
 

@@ -1,4 +1,4 @@
-"""The tests that one of the two stacks cannot run; any other skip fails the session.
+"""The tests that a stack, or both, cannot run; any other skip fails the session.
 
 Test ids are pytest's, without the part in brackets for all cases of a test.
 """
@@ -7,4 +7,9 @@ Test ids are pytest's, without the part in brackets for all cases of a test.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
     "legacy": {},
+}
+
+# Test id -> package that neither stack brings; where it is installed the test runs.
+NEEDED_PACKAGES = {
+    "tests/benchmarks/test_predict.py::test_both_networks_give_the_same_scores": "torch",
 }

@@ -4,7 +4,9 @@ python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
-a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=tiles compares
+a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
+takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
+of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
 tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
 """
 
@@ -16,9 +18,15 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SUITE = flags.DEFINE_enum("suite", None, ["crf", "input", "tiles"], "What to time.", required=True)
+SUITE = flags.DEFINE_enum(
+    "suite",
+    None,
+    ["crf", "input", "evaluate", "predict", "tiles"],
+    "What to time.",
+    required=True,
+)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
-THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow.", lower_bound=1)
+THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
 MODEL = flags.DEFINE_string("model", None, "A .keras file.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
@@ -61,6 +69,23 @@ def time_input() -> dict:
     return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
 
 
+def time_evaluate() -> dict:
+    from deeplab_tf.benchmarks import evaluation
+    from deeplab_tf.data import open_split
+    from deeplab_tf.models.loading import load_model
+
+    if not MODEL.value or not DATA_DIR.value:
+        raise ValueError("--suite=evaluate needs --model and --data_dir.")
+    split = open_split(DATA_DIR.value, "val")
+    return evaluation.run(load_model(MODEL.value), split, REPEATS.value)
+
+
+def time_predict() -> dict:
+    from deeplab_tf.benchmarks import predict
+
+    return predict.run(REPEATS.value, THREADS.value)
+
+
 def compare_tiles() -> dict:
     from deeplab_tf.benchmarks import tiles
 
@@ -69,7 +94,13 @@ def compare_tiles() -> dict:
     return tiles.run(MODEL.value, DATA_DIR.value)
 
 
-SUITES = {"crf": time_crf, "input": time_input, "tiles": compare_tiles}
+SUITES = {
+    "crf": time_crf,
+    "input": time_input,
+    "evaluate": time_evaluate,
+    "predict": time_predict,
+    "tiles": compare_tiles,
+}
 
 if __name__ == "__main__":
     cli.run(main)

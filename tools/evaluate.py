@@ -2,16 +2,19 @@
 
     python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
 
-With --submission, also writes the labels as a benchmark's server takes them; a split without
-labels is then labelled and not scored.
+With --report, also writes a page for people. With --submission, also writes the labels as a
+benchmark's server takes them; a split without labels is then labelled and not scored.
 """
 
 import json
+import sys
 from pathlib import Path
 
 from absl import flags
 
 from deeplab_tf import cli
+from deeplab_tf.evaluation.confusion import ABSENT_RULES
+from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
 MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
@@ -30,6 +33,22 @@ SUBMISSION = flags.DEFINE_enum(
     "submission", None, ["voc", "cityscapes"],
     "Also write what the benchmark's server takes, below OUTPUT/results.",
 )  # fmt: skip
+TRIMAP_FROM = flags.DEFINE_enum(
+    "trimap_from", None, TRIMAP_SOURCES,
+    "Also score the pixels within 1 to 40 pixels of void (as DeepLab's authors do on PASCAL VOC) "
+    "or of edges between labels.",
+)  # fmt: skip
+BOUNDARY = flags.DEFINE_bool("boundary", False, "Also measure the boundary IoU.")
+ABSENT = flags.DEFINE_enum(
+    "absent", "exclude", ABSENT_RULES,
+    "What a class in neither labels nor answers counts as in means; docs/evaluation.md.",
+)  # fmt: skip
+REPORT = flags.DEFINE_bool(
+    "report", False, "Also write OUTPUT/report.html: scores, charts, best and worst pictures."
+)
+COMPARE = flags.DEFINE_multi_string(
+    "compare", [], "A metrics.json to show beside this one in the report; may be repeated."
+)
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
 
@@ -38,25 +57,41 @@ def main():
     from deeplab_tf.data import open_split
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.evaluation.evaluate import evaluate, format_table
+    from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.loading import load_model
 
+    if COMPARE.value and not REPORT.value:
+        raise ValueError("--compare adds to the report; give --report too.")
     if (WORKDIR.value is None) == (MODEL.value is None):
         raise ValueError("Give either --workdir or --model.")
     model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
     output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
     split = open_split(DATA_DIR.value, SPLIT.value)
     split.check(LIMIT.value)
+    report = Report(split, compare=COMPARE.value) if REPORT.value else None
     model = load_model(model_file)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    save = SubmissionWriter(SUBMISSION.value, split.spec, output) if SUBMISSION.value else None
-    results = evaluate(predictor, split, LIMIT.value, cli.progress_bar, save)
+    listeners = []
+    if SUBMISSION.value:
+        listeners.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+    if report:
+        listeners.append(report)
+    results = evaluate(
+        predictor, split, LIMIT.value, cli.progress_bar, listeners,
+        trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
+    )  # fmt: skip
+    results = {"split": SPLIT.value, **results}
     if split.labelled:
         print(format_table(results))
-    text = json.dumps({"split": SPLIT.value, **results}, indent=2) + "\n"
+    text = json.dumps(results, indent=2) + "\n"
     write_atomically(output / "metrics.json", text.encode())
-    if save:
-        print(f"submission: {save.folder}")
+    if report:
+        settings = describe_run(sys.argv, model_file, predictor, split.spec, DATA_DIR.value)
+        page = report.write(results, settings, output)
+        print(f"report: {page}")
+    if SUBMISSION.value:
+        print(f"submission: {listeners[0].folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 
 from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
@@ -21,7 +22,8 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
     """A convolution without bias, frozen batch normalisation and, if wanted, a ReLU.
 
     The statistics are never updated and the affine part is not trained, as in the released
-    networks, whose batches of one crop are too small to estimate them.
+    networks, whose batches of one crop are too small to estimate them. So the normalisation is a
+    factor and a shift a channel, which kernel and bias take up: the features are passed over once.
 
     Args:
         filters: number of output channels.
@@ -59,6 +61,7 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
             dilation_rate=dilation_rate,
             method=method,
             strides=strides,
+            activation="relu" if relu else None,
             use_bias=False,
             name=self.name,
             dtype=self.dtype_policy,
@@ -76,10 +79,26 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
         """Input pixels that an output sees to each side."""
         return self.conv.reach
 
+    def build(self, input_shape):
+        """Creates the weights of both layers."""
+        self.conv.build(input_shape)
+        self.norm.build((None, None, None, self.filters))
+        self.built = True
+
     def call(self, inputs):
         """Returns a tensor [B, H / strides, W / strides, filters]."""
-        x = self.norm(self.conv(inputs), training=False)
-        return keras.activations.relu(x) if self.relu else x
+        norm = self.norm
+        gamma, beta, mean, variance, kernel = (
+            tf.cast(tf.convert_to_tensor(variable), tf.float32)
+            for variable in (
+                norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, self.conv.kernel
+            )
+        )  # fmt: skip
+        factor = gamma * tf.math.rsqrt(variance + norm.epsilon)
+        kernel, bias = kernel * factor, beta - mean * factor
+        return self.conv.convolve(
+            inputs, tf.cast(kernel, inputs.dtype), tf.cast(bias, inputs.dtype)
+        )
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

@@ -74,8 +74,8 @@ def _arguments(sigma_xy: float, sigma_rgb: float, weight: float) -> dict:
     }
 
 
-def load_photo(name: str) -> np.ndarray:
-    """Returns a photo of scikit-image as uint8 RGB [HEIGHT, WIDTH, 3]."""
+def load_photo(name: str, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """Returns a photo of scikit-image as uint8 RGB [height, width, 3]."""
     try:
         data = importlib.import_module("skimage.data")
     except ImportError as error:
@@ -83,7 +83,7 @@ def load_photo(name: str) -> np.ndarray:
             "The photos come with scikit-image: pip install 'deeplab_tf[benchmark]'."
         ) from error
     photo = Image.fromarray(getattr(data, name)()).convert("RGB")
-    return np.asarray(photo.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+    return np.asarray(photo.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def rough_logits(image, live: int, seed: int = 0) -> np.ndarray:

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deeplab_tf.crf.kernels import build_kernels
-from deeplab_tf.crf.live_labels import LiveLabels
+from deeplab_tf.crf.live_labels import LiveLabels, keep_labels
 from deeplab_tf.crf.parameters import CrfParameters
-from deeplab_tf.crf.shards import SHARDS, cut
 
 # mode="fast": pixels this sure after so many steps keep their marginals.
-FREEZE_PROBABILITY = 0.999
-FREEZE_AFTER = 2
+FREEZE_PROBABILITY = 0.99
+FREEZE_AFTER = 1
+# Labels that no pixel gives more after so many steps get no messages any more.
+DROP_PROBABILITY = 0.1
 
 
 class Weights(NamedTuple):
@@ -48,11 +49,6 @@ class _Pixels(NamedTuple):
         """Keeps some of the pixels."""
         return _Pixels(*(None if x is None else tf.gather(x, points) for x in self))
 
-    def shards(self) -> list[_Pixels]:
-        """Cuts into shards."""
-        rest = [None] * SHARDS if self.rest is None else cut(self.rest)
-        return list(map(_Pixels, cut(self.start), cut(self.scores), rest))
-
 
 class MeanField:
     """The iteration on one image.
@@ -63,6 +59,7 @@ class MeanField:
         parameters: of the CRF.
         weights: used in place of the parameters' own.
         prune: leave out labels that a bound shows to be negligible.
+        lattices: used in place of building the image's, see `build_kernels`.
 
     Attributes:
         start: float32 [N, K], marginals of the labels that are iterated on, before any step.
@@ -71,11 +68,13 @@ class MeanField:
     code and DeepLab's.
     """
 
-    def __init__(self, scores, image, parameters: CrfParameters, weights: Weights, prune=True):
+    def __init__(
+        self, scores, image, parameters: CrfParameters, weights: Weights, prune=True, lattices=None
+    ):
         self._parameters, self._weights = parameters, weights
         self._shape = tf.shape(scores)
         image = tf.stop_gradient(image)
-        self._kernels = build_kernels(image, parameters, weights, scores.shape[2])
+        self._kernels = build_kernels(image, parameters, weights, scores.shape[2], lattices)
         scores = tf.reshape(scores, [-1, self._shape[2]])
         self._pixels = _Pixels(tf.nn.softmax(scores), scores, None)
         self._live = None
@@ -85,7 +84,6 @@ class MeanField:
             # No message lifts what is smaller than this.
             scores = tf.math.log(tf.maximum(start, 1e-37))
             self._pixels = _Pixels(start, scores, self._live.rest)
-        self._shards = self._pixels.shards()
         self.start = self._pixels.start
 
     def _can_prune(self) -> bool:
@@ -98,7 +96,7 @@ class MeanField:
         if self._has_unit_rows():
             return self._weights.bilateral + self._weights.gaussian
         sums = self.messages(tf.ones_like(self._pixels.start[:, :1]))
-        return tf.reduce_max([tf.reduce_max(shard) for shard in sums])
+        return tf.reduce_max(sums)
 
     def _has_unit_rows(self) -> bool:
         return self._parameters.normalization == "after"
@@ -106,7 +104,7 @@ class MeanField:
     # === One step ===
 
     def messages(self, marginals, kernels=None):
-        """What all pixels say to each pixel about each label: [n, K] a shard.
+        """What all pixels say to each pixel about each label: [N, K].
 
         Args:
             marginals: [N, K].
@@ -114,22 +112,18 @@ class MeanField:
         """
         kernels = self._kernels if kernels is None else kernels
         if not kernels:
-            return cut(tf.zeros_like(marginals))
-        totals = [tf.add_n(parts) for parts in zip(*(k(marginals) for k in kernels), strict=True)]
+            return tf.zeros_like(marginals)
+        total = tf.add_n([kernel(marginals) for kernel in kernels])
         penalties = self._weights.penalties
         if penalties is None:
-            return totals
+            return total
         if len(penalties.shape) == 1:
-            return [total * penalties for total in totals]
-        return [-total @ (penalties + tf.transpose(penalties)) / 2 for total in totals]
+            return total * penalties
+        return -total @ (penalties + tf.transpose(penalties)) / 2
 
-    def update(self, messages, shards: list[_Pixels] | None = None):
+    def update(self, messages, pixels: _Pixels | None = None):
         """Returns the marginals [N, K] that answer the messages, and the rest's factor [N, 1]."""
-        shards = self._shards if shards is None else shards
-        answers = [self._answer(*pair) for pair in zip(shards, messages, strict=True)]
-        return [tf.concat(parts, axis=0) for parts in zip(*answers, strict=True)]
-
-    def _answer(self, pixels: _Pixels, messages):
+        pixels = self._pixels if pixels is None else pixels
         if self._has_small_messages():
             exponentials, unit = pixels.start * tf.exp(messages), 1.0
         else:
@@ -139,12 +133,14 @@ class MeanField:
         total = tf.reduce_sum(exponentials, axis=1, keepdims=True)
         if pixels.rest is not None:
             total += pixels.rest * unit
-        return exponentials / total, unit / total
+        share = 1 / total
+        return exponentials * share, unit * share
 
     def _has_small_messages(self) -> bool:
         """Whether they lie between 0 and a number whose exponential is one too."""
-        weights = self._weights
-        return bool(self._live and self._has_unit_rows()) and sum(weights[:2]) < 60
+        weights = self._weights[:2]
+        is_known = self._live and self._has_unit_rows() and not any(map(tf.is_tensor, weights))
+        return bool(is_known) and sum(weights) < 60
 
     # === All steps ===
 
@@ -164,20 +160,35 @@ class MeanField:
         return self.update(self.messages(marginals))
 
     def _refine_doubtful(self, iterations: int, *state):
-        """Goes on with the pixels that are not sure yet; the others keep their marginals."""
-        doubtful = tf.reduce_max(state[0], axis=1) <= FREEZE_PROBABILITY
+        """Goes on with the pixels and labels that are not decided yet; the others keep theirs."""
+        by_label = tf.transpose(state[0])  # quicker to look through
+        doubtful = tf.reduce_max(by_label, axis=0) <= FREEZE_PROBABILITY
         points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
-        kernels = [kernel.restrict(points, state[0]) for kernel in self._kernels]
-        shards = self._pixels.take(points).shards()
+        pixels = self._pixels.take(points)
+        if self._live is not None:
+            is_kept = tf.reduce_max(by_label, axis=1) >= DROP_PROBABILITY
+            self._live = self._live.narrow(is_kept)
+            rest = self._live.rest
+            state = _narrowed(by_label, is_kept, rest)
+            start, scores = (keep_labels(tf.transpose(x), is_kept) for x in pixels[:2])
+            pixels = _Pixels(start, scores, tf.gather(rest, points))
+        kernels = [kernel.restrict(points, doubtful, state[0]) for kernel in self._kernels]
 
         def step(changed, _):
-            return self.update(self.messages(changed, kernels), shards)
+            return self.update(self.messages(changed, kernels), pixels)
 
         changed = _repeat(iterations, step, *(tf.gather(part, points) for part in state))
         return [
             tf.tensor_scatter_nd_update(part, points[:, None], new)
             for part, new in zip(state, changed, strict=True)
         ]
+
+
+def _narrowed(by_label, is_kept, rest):
+    """Returns the state without the labels that are set aside from now on."""
+    kept = keep_labels(by_label, is_kept)
+    missing = tf.maximum(1 - tf.reduce_sum(kept, axis=1, keepdims=True), 0)
+    return kept, tf.math.divide_no_nan(missing, rest)
 
 
 def _repeat(count: int, step, *state):

@@ -12,7 +12,9 @@ from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.separable_kernel import SeparableKernel
 
 
-def build_kernels(image, parameters: CrfParameters, weights, columns: int | None) -> list:
+def build_kernels(
+    image, parameters: CrfParameters, weights, columns: int | None, lattices=None
+) -> list:
     """Returns linear maps whose sum is what pixels say to each other.
 
     A kernel whose weight is fixed at 0 is left out.
@@ -22,9 +24,11 @@ def build_kernels(image, parameters: CrfParameters, weights, columns: int | None
         parameters: of the CRF.
         weights: `Weights` of both kernels, used in place of the parameters' own.
         columns: the number of labels, if known.
+        lattices: those of the `pixel_features`, if they are built already.
     """
     normalization = parameters.normalization
-    lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
+    if lattices is None:
+        lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     used = [weights.bilateral] if _is_used("bilateral", parameters) else []
     kernels = []
     if _is_used("gaussian", parameters):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from deeplab_tf.crf.lattice_kernel import LatticeKernel
-from deeplab_tf.crf.shards import SHARDS, cut
+from deeplab_tf.crf.shards import cut
 from deeplab_tf.crf.sparse import WIDE, SparseMatrix, multiply, rows_matrix
 
 # Columns that are filtered at a time where there are WIDE or more.
@@ -31,7 +31,7 @@ class LatticeSum:
         self._matrices = self.matrices()
 
     def __call__(self, values):
-        """Filters [N, K]: [n, K] a shard."""
+        """Filters [N, K]."""
         arrays = [values, *self._fixed]
         if self._is_narrow:
             return self._filter(arrays)
@@ -41,18 +41,18 @@ class LatticeSum:
             lambda: _by_columns(self._filter, arrays),
         )
 
-    def restrict(self, points, values) -> LatticeSum:
+    def restrict(self, points, is_point, values) -> LatticeSum:
         """Returns the filter from some points to the same, all others keeping their values.
 
         Args:
             points: int32 [P].
+            is_point: bool [N], the same.
             values: [N, K].
         """
         restricted = copy.copy(self)
         restricted._kernels = [kernel.take(points) for kernel in self._kernels]
         restricted._matrices = restricted.matrices()
-        nothing = tf.zeros([tf.size(points), tf.shape(values)[1]])
-        others = tf.tensor_scatter_nd_update(values, points[:, None], nothing)
+        others = tf.where(is_point[:, None], 0.0, values)
         restricted._fixed = self._spread(others)
         return restricted
 
@@ -80,7 +80,7 @@ class LatticeSum:
         for kernel in self._kernels:
             blurred += kernel.blur([next(parts) for _ in kernel.sizes])
         corners = tf.concat(blurred, axis=0)
-        return [multiply(matrix, corners) for matrix in self._matrices]
+        return tf.concat([multiply(matrix, corners) for matrix in self._matrices], axis=0)
 
     def _spread(self, values):
         return list(itertools.chain(*(kernel.spread(values) for kernel in self._kernels)))
@@ -90,13 +90,13 @@ def _by_columns(function, arrays):
     """Calls a function of arrays [., K] with some columns of all at a time."""
     columns = tf.shape(arrays[0])[1]
     groups = (columns + _GROUP - 1) // _GROUP
-    done = [tf.TensorArray(tf.float32, groups, infer_shape=False) for _ in range(SHARDS)]
+    done = tf.TensorArray(tf.float32, groups, infer_shape=False)
 
     def step(i, done):
-        parts = function([array[:, i * _GROUP : (i + 1) * _GROUP] for array in arrays])
-        return i + 1, [x.write(i, tf.transpose(part)) for x, part in zip(done, parts, strict=True)]
+        part = function([array[:, i * _GROUP : (i + 1) * _GROUP] for array in arrays])
+        return i + 1, done.write(i, tf.transpose(part))
 
     _, done = tf.while_loop(
         lambda i, _: i < groups, step, (tf.constant(0), done), parallel_iterations=1
     )
-    return [tf.transpose(tf.reshape(x.concat(), [columns, -1])) for x in done]
+    return tf.transpose(tf.reshape(done.concat(), [columns, -1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import tensorflow as tf
@@ -33,14 +34,27 @@ class LiveLabels:
         highest = tf.reduce_max(self._all, axis=1)
         labels = tf.cast(tf.size(highest), tf.float32)
         # The label that leads a pixel has at least 1 / C and is always kept.
-        self._is_kept = highest >= 1 / tf.maximum(2 * math.e * largest_message, labels)
-        kept = tf.where(self._is_kept)[:, 0]
-        self._row = tf.maximum(tf.cumsum(tf.cast(self._is_kept, tf.int32)) - 1, 0)
-        columns = tf.maximum(_COLUMNS, -(-tf.size(kept) // (_COLUMNS // 2)) * (_COLUMNS // 2))
-        padding = [[0, columns - tf.size(kept)], [0, 0]]
-        self.marginals = tf.transpose(tf.pad(tf.gather(self._all, kept), padding))
-        total = tf.reduce_sum(self.marginals, axis=1, keepdims=True)
-        self.rest = tf.maximum(1 - total, 0)
+        self._keep(highest >= 1 / tf.maximum(2 * math.e * largest_message, labels))
+        self.marginals = keep_labels(self._all, self._is_kept)
+
+    def narrow(self, is_kept) -> LiveLabels:
+        """Sets more labels aside.
+
+        Args:
+            is_kept: bool [K], which of the labels stay.
+
+        Returns:
+            The labels that are left; `marginals` are still those of all K.
+        """
+        narrowed = copy.copy(self)
+        narrowed._keep(self._is_kept & tf.gather(is_kept, self._row))
+        return narrowed
+
+    def _keep(self, is_kept):
+        self._is_kept = is_kept
+        self._row = tf.maximum(tf.cumsum(tf.cast(is_kept, tf.int32)) - 1, 0)
+        is_aside = tf.cast(~is_kept, tf.float32)
+        self.rest = tf.matmul(self._all, is_aside[:, None], transpose_a=True)
 
     def restore(self, marginals, factor):
         """Returns the probabilities of all labels, [N, C].
@@ -53,3 +67,19 @@ class LiveLabels:
         return tf.transpose(
             tf.where(self._is_kept[:, None], live, self._all * tf.transpose(factor))
         )
+
+
+def keep_labels(by_label, is_kept):
+    """Selects labels.
+
+    Args:
+        by_label: float32 [C, N].
+        is_kept: bool [C].
+
+    Returns:
+        Float32 [N, K], the kept labels and, to fill up, columns of zeros.
+    """
+    kept = tf.where(is_kept)[:, 0]
+    count = tf.size(kept)
+    columns = tf.maximum(_COLUMNS, -(-count // (_COLUMNS // 2)) * (_COLUMNS // 2))
+    return tf.transpose(tf.pad(tf.gather(by_label, kept), [[0, columns - count], [0, 0]]))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from deeplab_tf.crf.simplex import find_simplexes
+from deeplab_tf.crf.sparse import pack_pairs, unpack_pairs
 
 
 class Lattice(NamedTuple):
@@ -94,15 +95,10 @@ def _find_edges(sorted_keys, firsts, strides) -> list[tf.Tensor]:
         place = tf.searchsorted(sorted_keys[lower], tf.reshape(wanted, [-1]))
         place = tf.reshape(tf.minimum(place, tf.size(sorted_keys[lower]) - 1), tf.shape(wanted))
         exist.append(tf.equal(tf.gather(sorted_keys[lower], place), wanted))
-        here = tf.broadcast_to(tf.range(tf.size(own)) + firsts[remainder], tf.shape(place))
-        there = place + firsts[lower]
+        here, there = tf.range(tf.size(own)) + firsts[remainder], place + firsts[lower]
         # Of two parts, corners of odd remainder are in the last one.
         is_last = len(sorted_keys) % 2 == 0 and remainder % 2
-        pairs.append((there, here) if is_last else (here, there))
-    first, last = (tf.concat(side, axis=1) for side in zip(*pairs, strict=True))
-    exist = tf.concat(exist, axis=1)
-    edges = []
-    for axis in range(len(sorted_keys)):
-        found = tf.where(exist[axis])[:, 0]
-        edges.append(tf.stack([tf.gather(side[axis], found) for side in (first, last)], axis=1))
-    return edges
+        pairs.append(pack_pairs(there, here) if is_last else pack_pairs(here, there))
+    pairs, exist = (tf.concat(parts, axis=1) for parts in (pairs, exist))
+    axes = range(len(sorted_keys))
+    return [unpack_pairs(tf.gather(pairs[axis], tf.where(exist[axis])[:, 0])) for axis in axes]

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.normalization import normalizers
-from deeplab_tf.crf.shards import cut
 
 # Taps farther out weigh less than 4e-4 of the middle one.
 REACH = 4.0
@@ -36,25 +35,26 @@ class SeparableKernel:
         self._after = weight * (tf.ones_like(sums) if after is None else after)
 
     def __call__(self, values):
-        """Filters [N, K]: [n, K] a shard."""
-        filtered = self._filter(values)
-        return [x * y for x, y in zip(cut(filtered), cut(self._after), strict=True)]
+        """Filters [N, K]."""
+        return self._filter(values) * self._after
 
-    def restrict(self, points, values) -> Callable:
+    def restrict(self, points, is_point, values) -> Callable:
         """Returns the filter from some points to the same, all others keeping their values.
 
         Args:
             points: int32 [P].
+            is_point: bool [N], the same.
             values: [N, K].
         """
-        places, after = points[:, None], tf.gather(self._after, points)
-        nothing = tf.zeros([tf.size(points), tf.shape(values)[1]])
-        others = tf.tensor_scatter_nd_update(values, places, nothing)
+        after = tf.gather(self._after, points)
+        others = tf.where(is_point[:, None], 0.0, values)
         others = after * tf.gather(self._filter(others), points)
+        # Reading is faster than scattering: all other pixels read a row of zeros at the front.
+        places = tf.where(is_point, tf.cumsum(tf.cast(is_point, tf.int32)), 0)
 
         def filtered(changed):
-            own = self._filter(tf.scatter_nd(places, changed, tf.shape(values)))
-            return cut(others + after * tf.gather(own, points))
+            own = self._filter(tf.gather(tf.pad(changed, [[1, 0], [0, 0]]), places))
+            return others + after * tf.gather(own, points)
 
         return filtered
 

@@ -1,7 +1,7 @@
 """Arrays over the pixels of an image, cut into shards.
 
-A sparse product runs on one core. So that all cores take part, messages come as lists of one
-[n, K] a shard.
+A sparse product runs on one core. So that all cores take part, the matrices that read messages
+come as one [n, M] a shard.
 """
 
 from __future__ import annotations

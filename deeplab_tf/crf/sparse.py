@@ -39,11 +39,22 @@ def rows_matrix(columns, values, size) -> SparseMatrix:
         size: int32 scalar, number of columns.
     """
     count = tf.size(columns[0])
-    rows = tf.range(count)
-    indices = tf.stack([x for column in columns for x in (rows, column)], axis=1)
-    # Faster than tf.stack on axis 1; for integers oneDNN would print that it cannot do it.
+    pairs = pack_pairs(tf.range(count), tf.stack(columns))
+    # Transposing is faster than tf.stack on axis 1; of integers oneDNN would print that it cannot.
+    pairs = tf.transpose(tf.bitcast(pairs, tf.float64))
+    indices = unpack_pairs(tf.bitcast(pairs, tf.int64))
     values = tf.transpose(tf.stack(values))
     return sparse_matrix(tf.reshape(indices, [-1, 2]), tf.reshape(values, [-1]), count, size)
+
+
+def pack_pairs(first, last):
+    """Packs two int32 arrays of the same or a broadcast shape into one int64 array."""
+    return tf.cast(first, tf.int64) + tf.cast(last, tf.int64) * 2**32
+
+
+def unpack_pairs(pairs):
+    """Returns int32 [..., 2]; without a copy, since TensorFlow runs on little-endian machines."""
+    return tf.bitcast(pairs, tf.int32)
 
 
 def multiply(matrix: SparseMatrix, dense, transpose: bool = False):

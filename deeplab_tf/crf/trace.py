@@ -47,7 +47,7 @@ def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndar
     @tf.function
     def step(marginals):
         messages = problem.messages(marginals)
-        return problem.update(messages)[0], tf.concat(messages, axis=0)
+        return problem.update(messages)[0], messages
 
     marginals, objective, changed = problem.start, [], []
     flat = scores.numpy().reshape(marginals.shape)

@@ -90,11 +90,29 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
         A data set of ``image`` uint8 ``[height, width, 3]``, ``label`` int32
         ``[height, width]`` and ``name`` string.
     """
-    count = len(split) if limit is None else min(limit, len(split))
-    indices = [i * len(split) // count for i in range(count)]
-    dataset = tf.data.Dataset.from_tensor_slices(tf.constant(indices, tf.int64))
-    dataset = dataset.map(split.load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _finish(dataset, prefetch=4)
+    indices = tf.constant(spread_evenly(len(split), limit), tf.int64)
+    dataset = tf.data.Dataset.from_tensor_slices(indices)
+    dataset = dataset.map(split.load, num_parallel_calls=2, deterministic=True)
+    # The tuner of tf.data sleeps for up to a minute at a time, and the end of the data set does
+    # not always wake it: an evaluation then waits for it (TensorFlow 2.21; one run in three).
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return _finish(dataset, prefetch=4).with_options(options)
+
+
+def spread_evenly(count: int, limit: int | None = None) -> list[int]:
+    """Chooses numbers out of 0..count-1.
+
+    Args:
+        count: how many there are.
+        limit: how many to choose at most; None for all.
+
+    Example:
+        >>> spread_evenly(10, 4)
+        [0, 2, 5, 7]
+    """
+    chosen = count if limit is None else min(limit, count)
+    return [i * count // chosen for i in range(chosen)]
 
 
 def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:

@@ -132,7 +132,7 @@ def encode_label(labels: np.ndarray, palette: bytes | None = None) -> bytes:
     if palette is not None:
         picture.putpalette(palette)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True, bits=8)
+    picture.save(stream, "PNG", bits=8)
     return stream.getvalue()
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# What a class whose union is empty counts as in a mean over classes, where it is not left out.
+_COUNTS_AS = {"zero": 0.0, "one": 1.0, "nan": np.nan}
+ABSENT_RULES = ("exclude", "exclude_unlabelled", *_COUNTS_AS)
+
 
 class ConfusionMatrix:
     """Counts of pixels by label and prediction, and the scores drawn from them.
@@ -13,9 +17,7 @@ class ConfusionMatrix:
     divided by the pixels that carry it in the labels, the predictions or both. A class that
     occurs in neither has no IoU (NaN) and is left out of the mean; a class that is predicted but
     never labelled has IoU 0 and counts. Without one counted pixel every score is NaN.
-
-    Other code bases count an absent class as 0 or 1, or leave out a class that is predicted but
-    never labelled: their numbers differ on small data sets.
+    `mean_over_classes` has the rules of other code bases.
 
     Args:
         num_classes: C, labels are 0..C-1.
@@ -58,18 +60,13 @@ class ConfusionMatrix:
             ValueError: the shapes differ, a value is not an integer or out of range; nothing is
                 counted then.
         """
-        labels, predictions = np.asarray(labels), np.asarray(predictions)
-        if labels.shape != predictions.shape:
-            raise ValueError(
-                "Labels and predictions must have the same shape. "
-                f"Received: labels {labels.shape}, predictions {predictions.shape}."
-            )
-        if self.ignore_label is not None:
-            counted = labels != self.ignore_label
-            labels, predictions = labels[counted], predictions[counted]
-        rows, columns = self._ids(labels, "labels"), self._ids(predictions, "predictions")
-        pairs = np.bincount(rows * self.num_classes + columns, minlength=self.matrix.size)
-        self.matrix += pairs.reshape(self.matrix.shape)
+        labels, predictions, counted = check_pair(
+            labels, predictions, self.num_classes, self.ignore_label
+        )
+        pairs = labels[counted].astype(np.int64) * self.num_classes
+        pairs += predictions[counted].astype(np.int64)
+        counts = np.bincount(pairs, minlength=self.matrix.size)
+        self.matrix += counts.reshape(self.matrix.shape)
 
     def merge(self, other: ConfusionMatrix) -> ConfusionMatrix:
         """Adds the counts of another matrix, as of another replica, and returns itself.
@@ -95,32 +92,121 @@ class ConfusionMatrix:
 
     def per_class_iou(self) -> np.ndarray:
         """Returns float64 [C]; NaN for a class in neither labels nor predictions."""
-        correct = np.diag(self.matrix)
-        union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - correct
-        return np.divide(correct, union, out=np.full(len(union), np.nan), where=union > 0)
+        return class_ious(self.matrix)
 
-    def mean_iou(self) -> float:
-        """Returns the mean IoU of the classes that occur; NaN if no pixel was counted."""
-        iou = self.per_class_iou()
-        occurring = ~np.isnan(iou)
-        return float(iou[occurring].mean()) if occurring.any() else float("nan")
+    def mean_iou(self, absent: str = "exclude") -> float:
+        """Returns the mean IoU of the classes; `absent` as for `mean_over_classes`."""
+        return float(mean_over_classes(self.per_class_iou(), self.matrix.sum(1) > 0, absent))
 
     def pixel_accuracy(self) -> float:
         """Returns the share of counted pixels that are right; NaN if none was counted."""
-        total = self.matrix.sum()
-        return float(np.trace(self.matrix) / total) if total else float("nan")
+        return float(share_right(self.matrix))
 
-    def _ids(self, values, name: str) -> np.ndarray:
-        """Returns flat int64 ids after checking type and range."""
-        if values.dtype.kind not in "iu":
-            raise ValueError(
-                f"{name.capitalize()} must be integers. Received: dtype {values.dtype}."
-            )
-        wrong = np.unique(values[(values < 0) | (values >= self.num_classes)])
-        if wrong.size:
-            hint = f" or {self.ignore_label} (ignored)" if name == "labels" else ""
-            raise ValueError(
-                f"{name.capitalize()} must be 0..{self.num_classes - 1}{hint}. "
-                f"Received: {', '.join(map(str, wrong[:5].tolist()))}."
-            )
-        return values.ravel().astype(np.int64)
+    def mean_accuracy(self) -> float:
+        """Returns the mean, over the labelled classes, of the share of a class that is right."""
+        labelled = self.matrix.sum(1)
+        accuracies = _ratio(np.diag(self.matrix), labelled)
+        return float(mean_over_classes(accuracies, labelled > 0))
+
+    def frequency_weighted_iou(self) -> float:
+        """Returns the sum of IoUs, each times its class's share of the labelled pixels."""
+        labelled = self.matrix.sum(1)
+        weighted = np.nan_to_num(self.per_class_iou()) * labelled
+        return float(_ratio(weighted.sum(), labelled.sum()))
+
+
+def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
+    """Averages the scores of classes by a rule for classes that do not occur.
+
+    A class in neither labels nor predictions
+
+    - `exclude`: is left out. So score Keras and mmsegmentation.
+    - `exclude_unlabelled`: is left out, and so is a class that is predicted but never labelled.
+      So scores kazuto1011/deeplab-pytorch.
+    - `zero`: counts as 0. So score TensorFlow's official models (`MeanIoUV2`) and PaddleSeg.
+    - `one`: counts as 1. So scores segmentation_models.pytorch.
+    - `nan`: makes the mean NaN. So score torchvision's reference scripts and the trimap script of
+      DeepLab's authors.
+
+    Args:
+        scores: float [..., C]; NaN for a class that does not occur.
+        labelled: bool [..., C], whether the class occurs in the labels.
+        absent: the name of the rule.
+
+    Returns:
+        float64 [...]; NaN where no class is left.
+
+    Raises:
+        ValueError: there is no such rule.
+
+    Example:
+        >>> float(mean_over_classes([0.5, np.nan], [True, False], "zero"))
+        0.25
+    """
+    if absent not in ABSENT_RULES:
+        raise ValueError(f"absent must be one of {', '.join(ABSENT_RULES)}. Received: {absent!r}.")
+    scores = np.asarray(scores, np.float64)
+    occurs = ~np.isnan(scores)
+    if absent in _COUNTS_AS:
+        return np.where(occurs, scores, _COUNTS_AS[absent]).mean(-1)
+    counts = occurs & labelled if absent == "exclude_unlabelled" else occurs
+    return _ratio(np.where(counts, scores, 0.0).sum(-1), counts.sum(-1))
+
+
+def class_ious(matrices: np.ndarray) -> np.ndarray:
+    """IoU of every class from counts [..., C, C]; NaN where the union is empty."""
+    correct = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return _ratio(correct, matrices.sum(-1) + matrices.sum(-2) - correct)
+
+
+def share_right(matrices: np.ndarray) -> np.ndarray:
+    """Pixel accuracy from counts [..., C, C]; NaN without a counted pixel."""
+    return _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum((-2, -1)))
+
+
+def check_pair(
+    labels, predictions, num_classes: int, ignore_label: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Checks that labels and predictions fit each other and finds the pixels that count.
+
+    Args:
+        labels: integers of any shape, ids 0..C-1 or `ignore_label`.
+        predictions: integers of the same shape, ids 0..C-1 where the label counts.
+        num_classes: C.
+        ignore_label: label of pixels that do not count, or None to count all.
+
+    Returns:
+        Both as arrays, and bool of their shape: whether a pixel counts.
+
+    Raises:
+        ValueError: the shapes differ, a value is not an integer or out of range.
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            "Labels and predictions must have the same shape. "
+            f"Received: labels {labels.shape}, predictions {predictions.shape}."
+        )
+    counted = np.ones(labels.shape, bool) if ignore_label is None else labels != ignore_label
+    hint = "" if ignore_label is None else f" or {ignore_label} (ignored)"
+    _check_ids(labels, counted, num_classes, "Labels", hint)
+    _check_ids(predictions, counted, num_classes, "Predictions")
+    return labels, predictions, counted
+
+
+def _check_ids(values, counted, num_classes: int, name: str, hint: str = ""):
+    if values.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be integers. Received: dtype {values.dtype}.")
+    wrong = ((values < 0) | (values >= num_classes)) & counted
+    if wrong.any():
+        shown = np.unique(values[wrong])[:5]
+        raise ValueError(
+            f"{name} must be 0..{num_classes - 1}{hint}. "
+            f"Received: {', '.join(map(str, shown.tolist()))}."
+        )
+
+
+def _ratio(part, whole) -> np.ndarray:
+    """Returns part / whole, NaN where the whole is 0."""
+    whole = np.asarray(whole)
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
-from deeplab_tf.data.constant_answer import (
-    best_constant_answer,
-    format_constant,
-    or_none,
-    percent,
-)
+from deeplab_tf.data.constant_answer import best_constant_answer, format_constant, percent
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.evaluation.scorer import Scorer
+
+# Pictures that may wait to be scored and written while the next ones are labelled.
+_WAITING = 4
+MEANS = {
+    "mIoU": "miou",
+    "pixel accuracy": "pixel_accuracy",
+    "mean accuracy": "mean_accuracy",
+    "frequency-weighted IoU": "frequency_weighted_iou",
+    "boundary IoU": "boundary_iou",
+}
+# The rows of the table; metrics.json has all widths.
+_TRIMAP_WIDTHS = (1, 5, 10, 20, 40)
+
+
+class Scored(NamedTuple):
+    """One picture of an evaluation.
+
+    Attributes:
+        name: its name in the split.
+        image: uint8 RGB [H, W, 3].
+        label: uint8 [H, W], or None where the split is not labelled.
+        answers: uint8 [H, W] each: before the CRF and, if there is one, after it.
+    """
+
+    name: str
+    image: np.ndarray
+    label: np.ndarray | None
+    answers: list[np.ndarray]
 
 
 def evaluate(
@@ -24,28 +50,34 @@ def evaluate(
     split: Split,
     limit: int | None = None,
     progress=iter,
-    save: Callable[[str, np.ndarray], None] | None = None,
+    listeners: Sequence[Callable[[Scored], None]] = (),
+    **measures,
 ) -> dict:
     """Scores a predictor on the pictures of a split at their own sizes.
+
+    Decoding runs ahead and scoring behind, in a thread of its own, while the predictor computes.
 
     Args:
         predictor: what labels the pictures.
         split: the pictures and their labels.
         limit: number of pictures, or None for all.
         progress: wraps the pictures, such as `tqdm`.
-        save: receives every picture's name and uint8 labels [H, W], after the CRF if there is
-            one; such as a `SubmissionWriter`.
+        listeners: each is called with every picture, in the order of the split and in one
+            thread, but not the caller's; such as a `SubmissionWriter`. Pictures that were
+            labelled before something went wrong still reach them.
+        **measures: what is measured: `trimap`, `boundary` and `absent` of `Scorer`.
 
     Returns:
-        The content of `metrics.json`: `images`, `miou`, `pixel_accuracy` and `per_class_iou`
-        (None for a class that occurs neither in labels nor in predictions), the same under
-        `crf` where the predictor has one, the `best_constant` answer to the same pixels, and
-        `seconds`. A split without labels has no scores.
+        The content of `metrics.json`: `images`, the results of a `Scorer` (None for a class that
+        occurs neither in labels nor in predictions), the same under `crf` where the predictor has
+        one, the `best_constant` answer to the same pixels, and `seconds`. A split without labels
+        has no scores.
 
     Raises:
-        ValueError: model and data set have another number of classes.
-        DataError: a file is broken; the message names it. Or there are no labels and `save`
-            is not given.
+        ValueError: model and data set have another number of classes, or a listener failed; the
+            message names the picture.
+        DataError: a file is broken; the message names it. Or there are neither labels nor
+            listeners.
     """
     spec = split.spec
     if predictor.model.num_classes != spec.num_classes:
@@ -53,37 +85,46 @@ def evaluate(
             f"The model tells {predictor.model.num_classes} classes apart, the data set "
             f"{spec.name!r} has {spec.num_classes}. Evaluate it on the data set it was made for."
         )
-    if save is None:
+    if not listeners:
         require_labels(split)
-    stages = ["before"] if predictor.crf is None else ["before", "after"]
-    matrices = [ConfusionMatrix(spec.num_classes, spec.ignore_label) for _ in stages]
+    scorers = [Scorer(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
     start, images = time.monotonic(), 0
-    with naming_broken_files(split):
+    waiting = deque()
+    with naming_broken_files(split), ThreadPoolExecutor(max_workers=1) as worker:
         for example in progress(evaluation_dataset(split, limit)):
-            stage_labels = predictor.before_and_after(example["image"].numpy())
-            for matrix, labels in zip(matrices, stage_labels, strict=True):
-                matrix.update(example["label"].numpy(), labels)
-            if save is not None:
-                save(example["name"].numpy().decode(), stage_labels[-1])
+            picture = _answer(predictor, example, split.labelled)
+            waiting.append(worker.submit(_receive, picture, scorers, listeners))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
             images += 1
+        for received in waiting:
+            received.result()
     results = {"images": images}
     if split.labelled:
-        results.update(summarize(matrices[0], spec.class_names))
+        results.update(scorers[0].results())
         if predictor.crf is not None:
-            results["crf"] = summarize(matrices[1], spec.class_names)
-        label_pixels = matrices[0].matrix.sum(1)
+            results["crf"] = scorers[1].results()
+        label_pixels = scorers[0].confusion.matrix.sum(1)
         results["best_constant"] = best_constant_answer(label_pixels, spec.class_names)
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 
-def summarize(matrix: ConfusionMatrix, class_names: Iterable[str]) -> dict:
-    """Turns a confusion matrix into the entries of `metrics.json`."""
-    ious = [or_none(iou) for iou in matrix.per_class_iou()]
-    return {
-        "miou": or_none(matrix.mean_iou()),
-        "pixel_accuracy": or_none(matrix.pixel_accuracy()),
-        "per_class_iou": dict(zip(class_names, ious, strict=True)),
-    }
+def _answer(predictor: Predictor, example: dict, labelled: bool) -> Scored:
+    image = example["image"].numpy()
+    label = example["label"].numpy().astype(np.uint8) if labelled else None
+    answers = predictor.before_and_after(image)
+    return Scored(example["name"].numpy().decode(), image, label, answers)
+
+
+def _receive(picture: Scored, scorers: Sequence[Scorer], listeners: Sequence[Callable]):
+    try:
+        if picture.label is not None:
+            for scorer, answer in zip(scorers, picture.answers, strict=True):
+                scorer.update(picture.label, answer)
+        for listener in listeners:
+            listener(picture)
+    except Exception as error:
+        raise ValueError(f"{picture.name}: {error}") from error
 
 
 def one_line(results: dict) -> str:
@@ -106,8 +147,22 @@ def format_table(results: dict) -> str:
     rows = [["class", *columns]]
     for name in results["per_class_iou"]:
         rows.append([name, *(percent(c["per_class_iou"][name]) for c in columns.values())])
-    rows.append(["mIoU", *(percent(c["miou"]) for c in columns.values())])
-    rows.append(["pixel accuracy", *(percent(c["pixel_accuracy"]) for c in columns.values())])
+    for title, key in MEANS.items():
+        if key in results:
+            rows.append([title, *(percent(c[key]) for c in columns.values())])
+    if "trimap" in results:
+        rows += _trimap_rows([c["trimap"] for c in columns.values()])
     width = max(len(row[0]) for row in rows)
     lines = [row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows]
+    if results["absent"] != "exclude":
+        lines.append(f"means over classes by the rule {results['absent']!r} for absent ones")
     return "\n".join([*lines, format_constant(results["best_constant"])])
+
+
+def _trimap_rows(trimaps: list[dict]) -> list[list[str]]:
+    rows = []
+    for title, key in (("mIoU", "miou"), ("pixel accuracy", "pixel_accuracy")):
+        for width in _TRIMAP_WIDTHS:
+            name = f"{title} within {width} px of {trimaps[0]['from']}"
+            rows.append([name, *(percent(t[key][t["widths"].index(width)]) for t in trimaps)])
+    return rows

@@ -62,7 +62,7 @@ class Predictor:
         if tile is None:
             tile = max(math.isqrt(int(self._whole_pixels)), multiple + 1)
         self.grid = plan_grid(model, self.scales, multiple, tile)
-        # One picture spares the CRF copies that a batch needs.
+        # Known to be one: spares the CRF copies, and see `compat.one_image_is_slow`.
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
         score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
         batch = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2], tf.int32)]

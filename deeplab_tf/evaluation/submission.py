@@ -12,6 +12,7 @@ from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.sources.cityscapes import LABEL_IDS
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+from deeplab_tf.evaluation.evaluate import Scored
 
 
 class _Format(NamedTuple):
@@ -55,7 +56,8 @@ class SubmissionWriter:
         >>> import tempfile
         >>> from deeplab_tf.data.sources.voc12 import SPEC
         >>> save = SubmissionWriter("voc", SPEC, tempfile.mkdtemp())
-        >>> save("2008_000006", np.zeros([4, 5], np.uint8))
+        >>> answer = np.zeros([4, 5], np.uint8)
+        >>> save(Scored("2008_000006", image=None, label=None, answers=[answer]))
         >>> [path.name for path in save.folder.iterdir()]
         ['2008_000006.png']
     """
@@ -69,7 +71,7 @@ class SubmissionWriter:
         self._format, self._spec = _FORMATS[form], spec
         self.folder = Path(output) / self._format.folder
 
-    def __call__(self, name: str, labels: np.ndarray):
-        """Writes a picture's labels, uint8 [H, W]."""
-        file = self.folder / f"{name}{self._format.ending}"
-        write_atomically(file, self._format.encode(labels, self._spec))
+    def __call__(self, picture: Scored):
+        """Writes a picture's last answer."""
+        file = self.folder / f"{picture.name}{self._format.ending}"
+        write_atomically(file, self._format.encode(picture.answers[-1], self._spec))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.reach import window_reach
 
 METHODS = ("native", "interlace")
+# Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
+_WIDE = 256
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -103,15 +106,19 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
 
     def call(self, inputs):
         """Convolves [B, H, W, C]."""
-        kernel = tf.convert_to_tensor(self.kernel)
+        return self.convolve(inputs, self.kernel, self.bias if self.use_bias else None)
+
+    def convolve(self, inputs, kernel, bias=None):
+        """Convolves [B, H, W, C] with another kernel and bias than the layer's own."""
+        kernel = tf.convert_to_tensor(kernel)
         if self.dilation_rate == 1 or self.kernel_size == 1:
             outputs = _dense_conv(inputs, kernel, self.strides)
         elif self.method == "native":
             outputs = native_atrous_conv(inputs, kernel, self.dilation_rate)
         else:
             outputs = interlaced_atrous_conv(inputs, kernel, self.dilation_rate)
-        if self.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
+        if bias is not None:
+            outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(bias))
         return keras.activations.get(self.activation)(outputs)
 
     def compute_output_shape(self, input_shape):
@@ -132,10 +139,30 @@ def _pad(inputs, rows: tuple[int, int], columns: tuple[int, int]):
 
 def _dense_conv(inputs, kernel, strides: int):
     before, after = _centred_padding(kernel.shape[0], 1)
-    if strides == 1 and before == after:
-        return tf.nn.conv2d(inputs, kernel, 1, "SAME")
+    if strides == 1:
+        return _conv(inputs, kernel, 1, (before, after))
     padded = _pad(inputs, (before, after), (before, after))
     return tf.nn.conv2d(padded, kernel, strides, "VALID")
+
+
+def _conv(inputs, kernel, rate: int, padding: tuple[int, int]):
+    is_wide = kernel.shape[0] > 1 and min(kernel.shape[2:]) >= _WIDE
+    if inputs.shape[0] == 1 and is_wide and compat.one_image_is_slow():
+        return _conv_of_halves(inputs, kernel, rate, padding)
+    if padding[0] == padding[1]:
+        return tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
+    return tf.nn.conv2d(_pad(inputs, padding, padding), kernel, 1, "VALID", dilations=rate)
+
+
+def _conv_of_halves(inputs, kernel, rate: int, padding: tuple[int, int]):
+    """Convolves the upper and the lower half of one image [1, H, W, C] as a batch of two."""
+    height, width = tf.unstack(tf.shape(inputs)[1:3])
+    half = (height + 1) // 2
+    padded = _pad(inputs, (padding[0], padding[1] + 2 * half - height), padding)
+    halves = tf.concat([padded[:, : half + sum(padding)], padded[:, half:]], axis=0)
+    outputs = tf.nn.conv2d(halves, kernel, 1, "VALID", dilations=rate)
+    outputs = tf.reshape(outputs, [1, 2 * half, width, kernel.shape[-1]])[:, :height]
+    return tf.ensure_shape(outputs, [*inputs.shape[:3], kernel.shape[-1]])
 
 
 def native_atrous_conv(inputs, kernel, rate: int):
@@ -153,11 +180,7 @@ def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
 
     @tf.custom_gradient
     def convolve(inputs, kernel):
-        if padding[0] == padding[1]:
-            outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
-        else:
-            padded = _pad(inputs, padding, padding)
-            outputs = tf.nn.conv2d(padded, kernel, 1, "VALID", dilations=rate)
+        outputs = _conv(inputs, kernel, rate, padding)
 
         def gradient(upstream):
             turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])

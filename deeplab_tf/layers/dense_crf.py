@@ -39,9 +39,10 @@ class DenseCRF(keras.layers.Layer):
         compatibility: `"potts"`, or a vector [C] or matrix [C, C] of penalties between labels,
             positive = dislike, see `CrfParameters`.
         implementation: `"graph"`, or `"pydensecrf"` for that package.
-        mode: `"exact"`, or `"fast"`: after two updates, pixels whose label is surer than 0.999
-            stay as they are. On photos of 500x375, 99.998 % of the labels or more stay the same,
-            in four fifths of the time (docs/crf.md). Without effect on pydensecrf.
+        mode: `"exact"`, or `"fast"`: after one update, pixels whose label is surer than 0.99
+            stay as they are, and labels below 0.1 everywhere get no messages any more. On photos
+            of 500x375, 99.98 % of the labels or more stay the same, in three quarters of the time
+            (docs/crf.md). Without effect on pydensecrf.
         spatial_kernel: how the smoothness kernel is computed: `"separable"` as a true Gaussian,
             or on the `"lattice"` as pydensecrf does.
         from_probabilities: the first input is probabilities instead of logits.

@@ -168,12 +168,15 @@ class DeepLab(ConfigFromArguments, keras.Model):
 
     def call(self, images, training=False, seeds=None):
         """Returns logits at the size of the images."""
-        height, width = tf.unstack(tf.shape(images)[1:3])
         fused = self.score_maps(images, training=training, seeds=seeds)[0]
-        grid = tf.shape(fused)[1:3]
-        logits = resize(fused, tf.unstack((grid - 1) * self.output_stride + 1))
-        logits = logits[:, :height, :width]
+        logits = self.zoom(fused, *tf.unstack(tf.shape(images)[1:3]))
         return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
+
+    def zoom(self, scores, height, width):
+        """Brings fused scores [B, h, w, C] of `score_maps` to the size of the images."""
+        grid = tf.shape(scores)[1:3]
+        logits = resize(scores, tf.unstack((grid - 1) * self.output_stride + 1))
+        return logits[:, :height, :width]
 
     def score_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
         """Scores images on the feature grid, fused and scale by scale.

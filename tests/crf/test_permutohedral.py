@@ -38,7 +38,7 @@ def pydensecrf_sums(features, values):
 def lattice_filter(features):
     """Returns the unnormalised filter, [N, K] to [N, K]."""
     linear = LatticeSum([LatticeKernel(build_lattice(features), 1.0, "none")], columns=9)
-    return lambda values: tf.concat(linear(values), axis=0)
+    return linear
 
 
 @pytest.mark.parametrize("dimensions", [2, 5])
@@ -130,7 +130,7 @@ def test_gradient_is_the_transposed_map():
 def test_separable_filter_is_the_sum_over_all_pairs(size):
     y, x = np.indices(size).reshape(2, -1).astype(np.float32)
     values = np.random.default_rng(0).random((x.size, 3)).astype(np.float32)
-    ours = tf.concat(SeparableKernel(size, 1.7, 1.0, "none")(values), axis=0)
+    ours = SeparableKernel(size, 1.7, 1.0, "none")(values)
     np.testing.assert_allclose(ours, gaussian_sums([x / 1.7, y / 1.7], values), rtol=2e-3)
 
 
@@ -147,7 +147,7 @@ def test_restricted_filter_lets_some_points_change(kind, normalization):
     some = np.array([3, 4, 17, 40], np.int32)
     mixed = old.copy()
     mixed[some] = new[some]
-    restricted = linear.restrict(tf.constant(some), tf.constant(old))
-    changed = tf.concat(restricted(tf.constant(new[some])), axis=0)
-    wanted = tf.concat(linear(tf.constant(mixed)), axis=0).numpy()[some]
+    restricted = linear.restrict(tf.constant(some), np.isin(np.arange(48), some), tf.constant(old))
+    changed = restricted(tf.constant(new[some]))
+    wanted = linear(tf.constant(mixed)).numpy()[some]
     np.testing.assert_allclose(changed, wanted, rtol=1e-5)

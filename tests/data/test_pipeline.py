@@ -192,6 +192,10 @@ def test_a_limit_takes_pictures_from_all_over_the_split():
     assert len(list(evaluation_dataset(split, limit=99))) == 10
 
 
+def test_the_end_of_an_evaluation_does_not_wait_for_the_tuner():
+    assert evaluation_dataset(NumberedSplit(10)).options().autotune.enabled is False
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

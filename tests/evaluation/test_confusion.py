@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score, recall_score
 
-from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.confusion import ABSENT_RULES, ConfusionMatrix, mean_over_classes
+from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_answers
 
 
 def counted(labels, predictions, num_classes=4, **kwargs):
@@ -20,6 +22,28 @@ def test_hand_table():
     np.testing.assert_allclose(cm.per_class_iou(), [2 / 3, 2 / 4, 1 / 2])
     assert cm.mean_iou() == pytest.approx((2 / 3 + 1 / 2 + 1 / 2) / 3)
     assert cm.pixel_accuracy() == pytest.approx(5 / 7)
+    assert cm.mean_accuracy() == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    weighted = 3 / 7 * 2 / 3 + 3 / 7 * 1 / 2 + 1 / 7 * 1 / 2
+    assert cm.frequency_weighted_iou() == pytest.approx(weighted)
+
+
+def test_scores_of_real_labels_equal_scikit_learns():
+    pairs = labels_and_answers()
+    cm = ConfusionMatrix(NUM_CLASSES)
+    for label, answer in pairs:
+        cm.update(label, answer)
+    labels, answers = (np.concatenate([maps[i][maps[0] != VOID] for maps in pairs]) for i in (0, 1))
+    ids = range(NUM_CLASSES)
+    np.testing.assert_array_equal(cm.matrix, confusion_matrix(labels, answers, labels=ids))
+    labelled, occurring = np.unique(labels), np.union1d(labels, answers)
+    ious = jaccard_score(labels, answers, labels=occurring, average=None)
+    np.testing.assert_allclose(cm.per_class_iou()[occurring], ious)
+    assert cm.mean_iou() == pytest.approx(ious.mean())
+    assert cm.pixel_accuracy() == pytest.approx(accuracy_score(labels, answers))
+    recall = recall_score(labels, answers, labels=labelled, average="macro")
+    assert cm.mean_accuracy() == pytest.approx(recall)
+    weighted = jaccard_score(labels, answers, labels=labelled, average="weighted")
+    assert cm.frequency_weighted_iou() == pytest.approx(weighted)
 
 
 def test_a_class_in_neither_labels_nor_predictions_is_left_out():
@@ -34,6 +58,36 @@ def test_a_class_predicted_but_never_labelled_counts_as_zero():
     assert cm.mean_iou() == 0.5
 
 
+@pytest.mark.parametrize(
+    ("absent", "expected"),
+    [
+        ("exclude", (1 / 2 + 1 + 0) / 3),
+        ("exclude_unlabelled", (1 / 2 + 1) / 2),
+        ("zero", (1 / 2 + 1 + 0 + 0) / 4),
+        ("one", (1 / 2 + 1 + 0 + 1) / 4),
+        ("nan", np.nan),
+    ],
+)
+def test_rules_for_absent_classes(absent, expected):
+    cm = counted([0, 0, 1, 1], [0, 3, 1, 1])  # 2 occurs nowhere, 3 is predicted only
+    np.testing.assert_allclose(cm.mean_iou(absent), expected)
+
+
+def test_rules_agree_where_every_class_is_labelled():
+    cm = counted([0, 1, 2, 3, 3], [0, 1, 2, 3, 0])
+    for absent in ABSENT_RULES:
+        assert cm.mean_iou(absent) == pytest.approx((1 / 2 + 1 + 1 + 1 / 2) / 4)
+    assert len(ABSENT_RULES) == 5
+    with pytest.raises(ValueError, match=r"one of exclude, .*nan\. Received: 'skip'"):
+        mean_over_classes([0.5], [True], "skip")
+
+
+def test_a_class_predicted_but_never_labelled_has_no_accuracy():
+    cm = counted([0, 0, 1, 1], [0, 3, 1, 1])
+    assert cm.mean_accuracy() == pytest.approx((1 / 2 + 1) / 2)
+    assert cm.frequency_weighted_iou() == pytest.approx(1 / 2 * 1 / 2 + 1 / 2 * 1)
+
+
 def test_a_class_predicted_on_void_only_does_not_occur():
     cm = counted([0, 255], [0, 3])
     np.testing.assert_array_equal(cm.per_class_iou(), [1.0, np.nan, np.nan, np.nan])
@@ -46,6 +100,8 @@ def test_without_a_counted_pixel_there_is_no_score():
     assert np.isnan(cm.per_class_iou()).all()
     assert np.isnan(cm.mean_iou())
     assert np.isnan(cm.pixel_accuracy())
+    assert np.isnan(cm.mean_accuracy())
+    assert np.isnan(cm.frequency_weighted_iou())
 
 
 def test_the_whole_set_is_scored_not_the_mean_of_images():

@@ -1,4 +1,5 @@
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -58,6 +59,97 @@ def test_limit_is_spread_over_the_split(split, model):
         progress=lambda items: (seen.append(e["name"].numpy().decode()) or e for e in items),
     )  # fmt: skip
     assert seen == [split.names[0], split.names[2], split.names[4]]
+
+
+@pytest.mark.parametrize("crf", [None, CRF])
+def test_listeners_get_every_picture_in_order(split, model, crf):
+    seen, threads = [], set()
+    predictor = deeplab_tf.Predictor(model, crf=crf)
+    evaluate(
+        predictor, split, listeners=[seen.append, lambda _: threads.add(threading.get_ident())]
+    )
+    assert [picture.name for picture in seen] == split.names
+    for i, picture in enumerate(seen):
+        example = split.load(i)
+        np.testing.assert_array_equal(picture.image, example["image"])
+        np.testing.assert_array_equal(picture.label, example["label"])
+        assert picture.label.dtype == np.uint8
+        answers = predictor.before_and_after(picture.image)
+        assert len(picture.answers) == len(answers) == (1 if crf is None else 2)
+        np.testing.assert_array_equal(picture.answers, answers)
+    assert len(threads) == 1 and threading.get_ident() not in threads
+
+
+class WatchedPredictor(deeplab_tf.Predictor):
+    """Calls back with the number of the picture that it is about to label."""
+
+    def __init__(self, model, before_picture):
+        super().__init__(model)
+        self._numbers, self._before_picture = iter(range(100)), before_picture
+
+    def before_and_after(self, image):
+        self._before_picture(next(self._numbers))
+        return super().before_and_after(image)
+
+
+def test_labelling_goes_on_while_a_listener_works(split, model):
+    third, waited = threading.Event(), []
+    predictor = WatchedPredictor(model, lambda number: number == 2 and third.set())
+    evaluate(predictor, split, limit=3, listeners=[lambda _: waited.append(third.wait(60))])
+    assert waited == [True] * 3
+
+
+def test_what_was_labelled_before_an_error_still_arrives(split, model):
+    def fail_at_fourth(number):
+        if number == 3:
+            raise MemoryError("too large")
+
+    seen = []
+    with pytest.raises(MemoryError, match="too large"):
+        evaluate(WatchedPredictor(model, fail_at_fourth), split, listeners=[seen.append])
+    assert [picture.name for picture in seen] == split.names[:3]
+
+
+def test_an_error_of_a_listener_names_the_picture(split, model):
+    seen = []
+
+    def listen(picture):
+        seen.append(picture.name)
+        if len(seen) == 2:
+            raise OSError("disk is full")
+
+    with pytest.raises(ValueError, match=f"^{split.names[1]}: disk is full$"):
+        evaluate(deeplab_tf.Predictor(model), split, listeners=[listen])
+    assert seen[:2] == split.names[:2]
+
+
+def test_an_error_of_the_last_picture_is_not_lost(split, model):
+    def listen(picture):
+        if picture.name == split.names[-1]:
+            raise OSError("disk is full")
+
+    with pytest.raises(ValueError, match=f"^{split.names[-1]}: disk is full$"):
+        evaluate(deeplab_tf.Predictor(model), split, listeners=[listen])
+
+
+def test_measures_before_and_after(split, model):
+    predictor = deeplab_tf.Predictor(model, crf=CRF)
+    results = evaluate(
+        predictor, split, limit=2, trimap="void", boundary=True, absent="exclude_unlabelled"
+    )
+    for scores in (results, results["crf"]):
+        assert scores["trimap"]["from"] == "void" and len(scores["trimap"]["miou"]) == 40
+        assert 0 < scores["boundary_iou"] < 1 and scores["absent"] == "exclude_unlabelled"
+    json.dumps(results, allow_nan=False)
+    table = format_table(results)
+    for text in (
+        "mean accuracy", "frequency-weighted IoU", "boundary IoU", "mIoU within 1 px of void",
+        "pixel accuracy within 40 px of void", "'exclude_unlabelled'",
+    ):  # fmt: skip
+        assert text in table
+    score = 100 * results["crf"]["trimap"]["pixel_accuracy"][19]
+    line = next(x for x in table.splitlines() if x.startswith("pixel accuracy within 20 px"))
+    assert line.split()[-1] == f"{score:.2f}"
 
 
 def test_another_number_of_classes_is_refused(split):

@@ -4,6 +4,8 @@ import pytest
 import tensorflow as tf
 from scipy.signal import convolve2d, correlate2d
 
+from deeplab_tf import compat
+from deeplab_tf.layers import atrous_conv
 from deeplab_tf.layers.atrous_conv import METHODS, AtrousConv2D
 
 IN, OUT = 3, 4
@@ -152,6 +154,21 @@ def test_operations_of_the_interlace_method(size, sides):
     assert list(conv.attr["dilations"].list.i) == [1, 1, 1, 1]
     kinds = [node.op for node in nodes]
     assert kinds.count("SpaceToBatchND") == kinds.count("BatchToSpaceND") == 1
+
+
+@pytest.mark.parametrize(("height", "width", "size", "rate"), CASES)
+def test_one_image_in_halves_equals_the_whole(height, width, size, rate, monkeypatch):
+    x, kernel = random(1, height, width, IN), random(size, size, IN, OUT)
+    upstream = random(1, height, width, OUT)
+    layer = layer_with(kernel, rate, "native")
+    wanted = [brute_force(x, kernel, rate), *brute_force_gradients(x, kernel, rate, upstream)]
+    monkeypatch.setattr(atrous_conv, "_WIDE", 1)
+    monkeypatch.setattr(compat, "one_image_is_slow", lambda: True)
+    found = outputs_and_gradients(layer, x, upstream)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    kinds = [node.op for node in operations(layer, tf.TensorSpec([1, None, None, IN]))]
+    assert kinds.count("ConcatV2") == (size > 1)
 
 
 @pytest.mark.parametrize("size", [3, 4])

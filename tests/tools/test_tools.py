@@ -77,14 +77,21 @@ def test_evaluate_predict_export(workdir, tmp_path):
     crf = tmp_path / "crf.json"
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
     out, _ = run(
-        "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3"
-    )
+        "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3",
+        "--trimap_from=void", "--boundary", "--absent=zero", "--report",
+    )  # fmt: skip
     assert "after CRF" in out
+    report = (workdir / "eval-val" / "report.html").read_text("utf-8")
+    assert "--trimap_from=void" in report and str(workdir / "model.keras") in report
+    assert len(list((workdir / "eval-val").glob("report-*.png"))) == 3
     metrics = json.loads((workdir / "eval-val" / "metrics.json").read_text())
-    assert metrics.keys() == {
-        "split", "images", "miou", "pixel_accuracy", "per_class_iou", "crf", "best_constant",
-        "seconds",
+    scores = {
+        "miou", "absent", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
+        "per_class_iou", "trimap", "boundary_iou", "per_class_boundary_iou",
     }  # fmt: skip
+    assert metrics.keys() == {"split", "images", *scores, "crf", "best_constant", "seconds"}
+    assert metrics["crf"].keys() == scores
+    assert metrics["absent"] == "zero" and metrics["trimap"]["from"] == "void"
     assert metrics["images"] == 3
 
     photos = tmp_path / "photos"
@@ -146,7 +153,14 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
     ("tool", "arguments", "message"),
     [
         ("evaluate.py", ["--model=none.keras", "--data_dir=synthetic"], "none.keras: no such file"),
+        ("evaluate.py", ["--data_dir=synthetic", "--absent=skip"], "exclude_unlabelled"),
         ("evaluate.py", ["--data_dir=synthetic"], "either --workdir or --model"),
+        ("evaluate.py", ["--data_dir=synthetic", "--compare=m.json"], "give --report too"),
+        (
+            "evaluate.py",
+            ["--model=none.keras", "--data_dir=synthetic", "--report", "--compare=none.json"],
+            "--compare=none.json: No such file",
+        ),
         ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
         (
             "predict.py",

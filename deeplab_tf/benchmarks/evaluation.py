@@ -1,0 +1,70 @@
+"""What the evaluation of a split costs on top of labelling its pictures."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+from deeplab_tf.data.pipeline import evaluation_dataset
+from deeplab_tf.data.split import Split
+from deeplab_tf.evaluation.evaluate import evaluate
+from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.evaluation.submission import SubmissionWriter
+
+PICTURES = 15
+ROW = "{:<14}{:>12}{:>14}{:>12}"
+
+
+def run(model, split: Split, repeats: int) -> dict:
+    """Times `evaluate` with all scores and writing against bare calls, in turn.
+
+    The bare calls get pictures that lie decoded in memory; `evaluate` reads them from the disk,
+    scores with trimaps and boundary IoU and writes a PNG of every answer.
+
+    Args:
+        model: a DeepLab.
+        split: labelled pictures of the model's data set.
+        repeats: rounds; the median of their ratios counts.
+
+    Returns:
+        For no CRF and the default CRF: seconds a picture of both and `overhead`, a share.
+    """
+    images = [example["image"].numpy() for example in evaluation_dataset(split, PICTURES)]
+    print(f"{len(images)} pictures, median of {repeats} rounds")
+    print(ROW.format("", "bare, s", "evaluate, s", "overhead"))
+    results = {}
+    for name, crf in (("without CRF", None), ("with CRF", {})):
+        predictor = Predictor(model, crf=crf)
+        for image in images[:2]:  # the first call traces, the second may still allocate
+            predictor.before_and_after(image)
+        pairs = [_time_round(predictor, split, images) for _ in range(repeats)]
+        bare, whole = (statistics.median(times) / len(images) for times in zip(*pairs, strict=True))
+        overhead = statistics.median(second / first for first, second in pairs) - 1
+        results[name] = {"bare": bare, "evaluate": whole, "overhead": overhead}
+        print(ROW.format(name, f"{bare:.3f}", f"{whole:.3f}", f"{100 * overhead:+.1f} %"))
+    return results
+
+
+def _time_round(predictor: Predictor, split: Split, images: list) -> tuple[float, float]:
+    """Returns the seconds of the bare calls and of `evaluate`.
+
+    The bare calls are halved around `evaluate`, so that a drift of the machine hits both alike.
+    """
+    half = len(images) // 2
+    with tempfile.TemporaryDirectory() as folder:
+        write = SubmissionWriter("voc", split.spec, folder)
+        scores = {"trimap": "label_edges", "boundary": True}
+        first = _seconds(lambda: [predictor.before_and_after(image) for image in images[:half]])
+        whole = _seconds(
+            lambda: evaluate(predictor, split, len(images), listeners=[write], **scores)
+        )
+        last = _seconds(lambda: [predictor.before_and_after(image) for image in images[half:]])
+    return first + last, whole
+
+
+def _seconds(call: Callable) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

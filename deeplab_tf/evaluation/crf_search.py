@@ -1,0 +1,91 @@
+"""The search for the CRF's parameters on kept scores; goes on after a kill."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.crf.candidates import CandidateScorer
+from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.split import Split
+from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.kept_scores import KeptScores
+
+
+def search_folder(
+    beside: Path, model_file: str, data_dir: str, split: Split, tuning: list[int], start
+) -> Path:
+    """Returns where a search keeps scores and results.
+
+    The folder's name is a digest of all that the results depend on: the model's bytes, the data
+    set, the pictures and the parameters to start from. So the same search finds its results
+    again, and another one none.
+
+    Args:
+        beside: file for the tuned parameters.
+        model_file: the `.keras` file.
+        data_dir: as for `open_split`.
+        split: pictures to tune on.
+        tuning: their indices.
+        start: CrfParameters.
+    """
+    settings = {
+        "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
+        "data_dir": str(Path(data_dir).resolve()),
+        "dataset": split.spec.to_dict(),
+        "pictures": [split.split, *(split.names[i] for i in tuning)],
+        "crf": start.to_dict(),
+    }
+    digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    return beside.with_suffix(".search") / digest[:16]
+
+
+def search(
+    examples: KeptScores,
+    start: CrfParameters,
+    folder: Path,
+    progress: Callable,
+    workers: int,
+    grid: str = "v2",
+    budget: int = 64,
+) -> dict[Candidate, float]:
+    """Searches the parameters of the highest mIoU, going on where an earlier search stopped.
+
+    Args:
+        examples: pictures to tune on.
+        start: tried first; what is not searched stays as it is here.
+        folder: keeps the results; written anew when candidates of the same sigmas are done.
+        progress: makes a progress bar, such as `cli.progress_bar`.
+        workers: as for `CandidateScorer`.
+        grid: name of a row of `GRIDS`.
+        budget: number of candidates.
+
+    Returns:
+        All candidates and their mIoU in fast mode.
+    """
+    file = folder / "candidates.json"
+    known = {}
+    if file.exists():
+        known = {Candidate(*values): score for *values, score in json.loads(file.read_text())}
+    runs = max(0, budget - len(known)) * len(examples)
+    spec = examples.split.spec
+    new_measure = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
+    with progress(None, total=runs, unit="CRF run") as bar:
+        scorer = CandidateScorer(
+            examples, spec.num_classes, start, new_measure, workers, bar.update
+        )
+
+        def score(candidates: Iterable[Candidate]) -> list[float]:
+            for group, results in scorer([c for c in candidates if c not in known]):
+                known.update(zip(group, results, strict=True))
+                rows = [[*candidate, result] for candidate, result in known.items()]
+                write_atomically(file, json.dumps(rows).encode())
+            return [known[candidate] for candidate in candidates]
+
+        first = Candidate(*(getattr(start, name) for name in Candidate._fields))
+        return coarse_to_fine(score, first, GRIDS[grid], budget)

@@ -1,0 +1,77 @@
+"""A network's scores of pictures, computed once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.crf.candidates import Example
+from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+
+
+class KeptScores(Sequence):
+    """Pictures of a split with the network's scores, as a sequence of `Example`.
+
+    Kept are the scores on the feature grid, in float32: at an output stride of 8 a sixty-fourth
+    of those at full size. They are zoomed when an item is read, by the model itself, so that
+    labels are those of the model. Files that are there already are not computed again.
+
+    Args:
+        model: a DeepLab.
+        split: where the pictures come from.
+        indices: which pictures.
+        folder: for the files, of this model and data set only.
+        progress: makes a progress bar, such as `cli.progress_bar`.
+        workers: pictures scored at a time.
+
+    Raises:
+        ValueError: model and data set have another number of classes.
+        DataError: a file is broken, or the split has no labels.
+    """
+
+    def __init__(
+        self, model, split: Split, indices: Sequence[int], folder: Path, progress, workers: int = 1
+    ):
+        if model.num_classes != split.spec.num_classes:
+            raise ValueError(
+                f"The model tells {model.num_classes} classes apart, the data set "
+                f"{split.spec.name!r} has {split.spec.num_classes}."
+            )
+        require_labels(split)
+        self.split, self.indices, self._folder = split, list(indices), Path(folder)
+        grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
+        side = tf.TensorSpec([], tf.int32)
+        self._zoom = tf.function(lambda x, h, w: model.zoom(x[None], h, w)[0], [grid, side, side])
+        image = tf.TensorSpec([None, None, 3], tf.uint8)
+        score = tf.function(lambda x: model.score_maps(x[None])[0][0], [image])
+
+        def keep(index: int):
+            scores = score(self._load(index)["image"])
+            with whole_file(self._file(index)) as path, open(path, "wb") as file:
+                np.save(file, scores.numpy())
+
+        missing = [index for index in self.indices if not self._file(index).exists()]
+        with naming_broken_files(split), ThreadPoolExecutor(workers) as threads:
+            for _ in progress(threads.map(keep, missing), total=len(missing)):
+                pass
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, number: int) -> Example:
+        index = self.indices[number]
+        loaded = self._load(index)
+        image, label = (loaded[key].numpy() for key in ("image", "label"))
+        scores = self._zoom(np.load(self._file(index)), *image.shape[:2])
+        return Example(scores.numpy(), image, label)
+
+    def _load(self, index: int) -> dict[str, tf.Tensor]:
+        return self.split.load(tf.constant(index, tf.int64))
+
+    def _file(self, index: int) -> Path:
+        return self._folder / f"{self.split.split}-{index:06d}.npy"

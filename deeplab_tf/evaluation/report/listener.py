@@ -1,0 +1,111 @@
+"""Collects what a report shows while a split is evaluated, then writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.split import Split, require_labels
+from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.evaluate import Scored
+from deeplab_tf.evaluation.report.best_and_worst import BestAndWorst
+from deeplab_tf.evaluation.report.compare import load_comparisons, split_stages
+from deeplab_tf.evaluation.report.examples import (
+    draw_example,
+    encode_strip,
+    stage_names,
+)
+from deeplab_tf.evaluation.report.markup import shown
+from deeplab_tf.evaluation.report.page import write_page
+
+FILE_NAME = "report.html"
+
+
+class Report:
+    """A listener of `evaluate` that writes its results as a page for people.
+
+    Memory does not grow with the split: the matrices and twice `examples` encoded pictures.
+
+    Args:
+        split: what is evaluated.
+        examples: how many of the best and of the worst pictures are shown.
+        compare: `metrics.json` files of other evaluations to show beside this one.
+
+    Raises:
+        DataError: the split has no labels, or a file of `compare` is missing, broken or of other
+            classes.
+
+    Example:
+        >>> import tempfile
+        >>> from deeplab_tf.data import SyntheticSplit
+        >>> from deeplab_tf.evaluation import evaluate
+        >>> split = SyntheticSplit("val", examples=2)
+        >>> report = Report(split)
+        >>> predictor = deeplab_tf.Predictor(deeplab_tf.DeepLab(dataset=split.spec, width=0.05))
+        >>> results = evaluate(predictor, split, listeners=[report])
+        >>> report.write(results, {"model": "untrained"}, tempfile.mkdtemp()).name
+        'report.html'
+    """
+
+    def __init__(self, split: Split, examples: int = 5, compare: Sequence[str] = ()):
+        require_labels(split)
+        self._spec = split.spec
+        self._compared = load_comparisons(compare, split.spec)
+        self._examples = BestAndWorst(examples)
+        self._matrices: dict[str, ConfusionMatrix] = {}
+
+    def __call__(self, picture: Scored):
+        """Takes a picture, which must have a label.
+
+        Its score is its pixel accuracy, after the CRF if there is one. A picture without a
+        labelled pixel has none and is not shown.
+        """
+        matrices = {}
+        for stage, answer in zip(stage_names(len(picture.answers)), picture.answers, strict=True):
+            matrices[stage] = ConfusionMatrix(self._spec.num_classes, self._spec.ignore_label)
+            matrices[stage].update(picture.label, answer)
+            total = self._matrices.get(stage)
+            self._matrices[stage] = matrices[stage] if total is None else total + matrices[stage]
+        last = list(matrices.values())[-1]
+        if last.matrix.any():
+            self._examples.offer(
+                last.pixel_accuracy(),
+                lambda: draw_example(picture, _scores(matrices), self._spec),
+            )
+
+    def write(self, results: Mapping, settings: Mapping[str, str], output) -> Path:
+        """Writes `report.html` and a PNG of every row of pictures.
+
+        Args:
+            results: the content of `metrics.json`.
+            settings: what was run with what, by name; see `describe_run`.
+            output: folder; pictures of an earlier report in it are removed.
+
+        Returns:
+            The page.
+        """
+        output = Path(output)
+        for old in output.glob("report-*.png"):
+            old.unlink()
+        examples = {"best": self._examples.best(), "worst": self._examples.worst()}
+        for which, rows in examples.items():
+            for place, example in enumerate(rows, start=1):
+                write_atomically(output / f"report-{which}-{place}.png", encode_strip(example))
+        page = write_page(
+            f"Evaluation on {self._spec.name}",
+            [*split_stages("this run", results), *self._compared],
+            self._matrices,
+            {which.capitalize(): rows for which, rows in examples.items() if rows},
+            self._spec,
+            settings,
+        )
+        write_atomically(output / FILE_NAME, page.encode("utf-8", "xmlcharrefreplace"))
+        return output / FILE_NAME
+
+
+def _scores(matrices: Mapping[str, ConfusionMatrix]) -> str:
+    """The scores of one picture, before and after the CRF."""
+    accuracies = " → ".join(shown(matrix.pixel_accuracy()) for matrix in matrices.values())
+    means = " → ".join(shown(matrix.mean_iou()) for matrix in matrices.values())
+    return f"pixel accuracy {accuracies} %, mIoU of the picture {means} %"

@@ -1,0 +1,149 @@
+"""Tunes the CRF for a model on a data set and tells what that brings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.crf.search import best_of
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.pipeline import spread_evenly
+from deeplab_tf.data.split import Split
+from deeplab_tf.evaluation.crf_search import search
+from deeplab_tf.evaluation.kept_scores import KeptScores
+from deeplab_tf.evaluation.scorer import Scorer
+
+
+def choose_pictures(
+    split: Split, limit: int, other: Split, held_out: int | None = None
+) -> tuple[list[int], list[int]]:
+    """Chooses what is tuned on and what is held out, both spread evenly.
+
+    Args:
+        split: pictures to tune on.
+        limit: so many at most.
+        other: what pictures are held out of, none of those that are tuned on; may be the same.
+        held_out: hold out so many, None for what is left, but no more than `limit`. Out of the
+            same split they are put aside first.
+
+    Returns:
+        Indices in `split` and in `other`.
+
+    Raises:
+        ValueError: to hold so many out leaves nothing to tune on.
+
+    Example:
+        >>> from deeplab_tf.data.synthetic import SyntheticSplit
+        >>> split = SyntheticSplit("val", examples=6)
+        >>> choose_pictures(split, limit=100, other=split, held_out=2)
+        ([0, 1, 3, 4], [2, 5])
+    """
+    available = len(split) - (held_out or 0) * (split.split == other.split)
+    if available < 1:
+        raise ValueError(
+            f"The split {split.split!r} has {len(split)} pictures; to hold out {held_out} leaves "
+            "none to tune on."
+        )
+    tuning = spread_evenly(len(split), min(limit, available))
+    names = {split.names[i] for i in tuning}
+    rest = [i for i, name in enumerate(other.names) if name not in names]
+    return tuning, [rest[i] for i in spread_evenly(len(rest), held_out or limit)]
+
+
+def tune(
+    output: Path,
+    tuning: KeptScores,
+    held_out: KeptScores,
+    start: CrfParameters,
+    folder: Path,
+    progress: Callable,
+    workers: int,
+    **options,
+) -> dict:
+    """Searches parameters and writes them, scores them and writes the report.
+
+    Args:
+        output: JSON file for the parameters; the report's name has `.report.json` for `.json`.
+        tuning: pictures to search on.
+        held_out: other pictures to score on; may be none.
+        start: where the search starts, and what the result is compared with.
+        folder: where the search keeps its results.
+        progress: makes a progress bar, such as `cli.progress_bar`.
+        workers: pictures refined at a time.
+        **options: `grid` and `budget` of `search`.
+
+    Returns:
+        The report: `parameters` and `scores` of the variants `without CRF`, `default` (the start)
+        and `tuned`, the scores on `tuning` and, if there are any, `held_out` pictures; `images`,
+        `candidates` and `seconds`.
+    """
+    begin = time.monotonic()
+    candidates = search(tuning, start, folder, progress, workers, **options)
+    tuned = dataclasses.replace(start, **best_of(candidates)._asdict())
+    _write_json(output, tuned.to_dict())
+    variants = {"without CRF": None, "default": start, "tuned": tuned}
+    parts = {"tuning": tuning, "held_out": held_out}
+    report = {
+        "images": {part: [p.split.split, len(p)] for part, p in parts.items()},
+        "parameters": {"default": start.to_dict(), "tuned": tuned.to_dict()},
+        "scores": {
+            part: compare(p, variants, progress, workers) for part, p in parts.items() if len(p)
+        },
+        "candidates": [{**c._asdict(), "miou": miou} for c, miou in candidates.items()],
+        **options,
+        "seconds": round(time.monotonic() - begin, 3),
+    }
+    _write_json(output.with_suffix(".report.json"), report)
+    return report
+
+
+def _write_json(file: Path, content: dict):
+    write_atomically(file, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def compare(
+    examples: KeptScores,
+    variants: dict[str, CrfParameters | None],
+    progress: Callable,
+    workers: int,
+) -> dict[str, dict]:
+    """Scores parameters in the mode and implementation that they say.
+
+    Args:
+        examples: the pictures.
+        variants: parameters by name, None for no CRF.
+        progress: makes a progress bar, such as `cli.progress_bar`.
+        workers: pictures refined at a time.
+
+    Returns:
+        The results of a `Scorer` by name, boundary IoU included.
+    """
+    scorers = {name: Scorer(examples.split.spec, boundary=True) for name in variants}
+
+    def answer(number: int):
+        scores, image, label = examples[number]
+        return label, [_labels(scores, image, one) for one in variants.values()]
+
+    with ThreadPoolExecutor(workers) as threads:
+        answered = threads.map(answer, range(len(examples)))
+        for label, answers in progress(answered, total=len(examples)):
+            for scorer, labels in zip(scorers.values(), answers, strict=True):
+                scorer.update(label, labels)
+    return {name: scorer.results() for name, scorer in scorers.items()}
+
+
+def _labels(scores, image, parameters: CrfParameters | None) -> np.ndarray:
+    if parameters is None:
+        return scores.argmax(axis=-1)
+    inputs = {"logits": scores}
+    if parameters.from_probabilities:
+        inputs = {"probabilities": tf.nn.softmax(scores).numpy()}
+    return mean_field(image=image, **inputs, **parameters.to_dict()).argmax(axis=-1)

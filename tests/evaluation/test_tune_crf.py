@@ -1,0 +1,67 @@
+import json
+
+import pytest
+
+import deeplab_tf
+from deeplab_tf.cli import progress_bar
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.evaluation.evaluate import evaluate
+from deeplab_tf.evaluation.kept_scores import KeptScores
+from deeplab_tf.evaluation.tune_crf import choose_pictures, compare, tune
+
+START = CrfParameters(iterations=2, bilateral_sigma_xy=10.0)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return SyntheticSplit("val", examples=6)
+
+
+@pytest.fixture(scope="module")
+def model(split):
+    return deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
+
+
+def test_what_is_held_out_is_not_tuned_on(split):
+    train = SyntheticSplit("train", examples=5)
+    assert choose_pictures(split, 3, split) == ([0, 2, 4], [1, 3, 5])
+    assert choose_pictures(split, 2, split) == ([0, 3], [1, 4])
+    assert choose_pictures(split, 2, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
+    assert choose_pictures(split, 5, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
+    assert choose_pictures(split, 6, split) == ([0, 1, 2, 3, 4, 5], [])
+    assert choose_pictures(split, 6, train, held_out=2) == ([0, 1, 2, 3, 4, 5], [0, 2])
+    train.names[1] = split.names[3]
+    assert choose_pictures(split, 6, train) == ([0, 1, 2, 3, 4, 5], [0, 2, 3, 4])
+    with pytest.raises(ValueError, match=r"'val' has 6 pictures; to hold out 6 leaves none"):
+        choose_pictures(split, 3, split, held_out=6)
+
+
+def test_scores_are_those_of_evaluate(split, model, tmp_path):
+    kept = KeptScores(model, split, range(6), tmp_path, progress_bar, workers=2)
+    found = compare(kept, {"without": None, "with": START}, progress_bar, workers=2)
+    wanted = evaluate(deeplab_tf.Predictor(model, crf=START.to_dict()), split, boundary=True)
+    for name, scores in {"without": wanted, "with": wanted["crf"]}.items():
+        for key in ("miou", "pixel_accuracy", "boundary_iou"):
+            assert found[name][key] == pytest.approx(scores[key], abs=1e-3)
+    assert found["with"]["pixel_accuracy"] != found["without"]["pixel_accuracy"]
+
+
+def test_parameters_and_report_are_written(split, model, tmp_path):
+    folder = tmp_path / "scores"
+    parts = [KeptScores(model, split, p, folder, progress_bar) for p in ([0, 2, 4], [1, 3])]
+    file = tmp_path / "crf.json"
+    report = tune(file, *parts, START, tmp_path / "work", progress_bar, 2, grid="v1", budget=3)
+    assert json.loads((tmp_path / "crf.report.json").read_text()) == report
+    tuned = CrfParameters.load(file)
+    assert tuned.to_dict() == report["parameters"]["tuned"]
+    assert report["parameters"]["default"] == START.to_dict()
+    best = max(report["candidates"], key=lambda candidate: candidate["miou"])
+    assert len(report["candidates"]) == 3
+    for name, value in tuned.to_dict().items():
+        assert value == best.get(name, START.to_dict()[name])
+    assert report["images"] == {"tuning": ["val", 3], "held_out": ["val", 2]}
+    for scores in report["scores"].values():
+        assert list(scores) == ["without CRF", "default", "tuned"]
+    fast = report["candidates"][0]["miou"]
+    assert report["scores"]["tuning"]["default"]["miou"] == pytest.approx(fast, abs=1e-3)
