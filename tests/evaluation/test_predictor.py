@@ -1,11 +1,10 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf.evaluation.scales import fused_scores
-from tests.models.narrow import assert_same_scores, narrow_model, pictures
+from tests.models.narrow import assert_same_scores, doubtful_model, patches, pictures
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}
 
@@ -74,22 +73,9 @@ def test_other_images_are_refused(model, bad):
 NARROW_SCALES = (1.0, 0.5)
 
 
-def patches():
-    """Returns a picture of coloured squares with noise, uint8 [1, 101, 90, 3]."""
-    squares = np.kron(pictures(6, 5) // 2, np.ones([1, 20, 20, 1], np.uint8))[:, :101, :90]
-    return squares + pictures(101, 90) // 8
-
-
 @pytest.fixture(scope="module")
 def narrow():
-    """A network that finds all classes, with scores so small that the CRF changes labels."""
-    keras.utils.set_random_seed(0)
-    model = narrow_model(width=0.05)
-    kernel, bias = (model.variables_by_name()[f"fc8/{name}"] for name in ("kernel", "bias"))
-    kernel.assign(0.05 * tf.convert_to_tensor(kernel))
-    bias.assign(tf.zeros_like(bias))
-    bias.assign(-tf.reduce_mean(model(patches()), axis=(0, 1, 2)))
-    return model
+    return doubtful_model(patches(101, 90))
 
 
 @pytest.fixture(scope="module", params=[{}, {"scales": NARROW_SCALES, "flip": True}], ids=str)
@@ -101,7 +87,7 @@ def options(request):
 def large(monkeypatch):
     """A picture that is taken for too large to be computed as a whole."""
     monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 65 * 65)
-    return patches()[0]
+    return patches(101, 90)[0]
 
 
 def refined(scores, image):
@@ -109,7 +95,7 @@ def refined(scores, image):
 
 
 def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
-    image = patches()[0]
+    image = patches(101, 90)[0]
     for tile in (None, 65):
         predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=tile, **options)
         scores = predictor.scores_of(image)

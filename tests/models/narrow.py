@@ -1,6 +1,8 @@
 """Narrow networks whose logits are large enough to compare."""
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
 
@@ -21,6 +23,24 @@ def narrow_model(backbone="vgg16", head="large_fov", **options):
 def pictures(height, width, count=1, seed=0):
     """Returns noise, uint8 [count, height, width, 3]."""
     return np.random.default_rng(seed).integers(0, 256, [count, height, width, 3], np.uint8)
+
+
+def patches(height, width):
+    """Returns coloured squares with noise, uint8 [1, height, width, 3]."""
+    squares = pictures(-(-height // 20), -(-width // 20)) // 2
+    squares = squares.repeat(20, axis=1).repeat(20, axis=2)[:, :height, :width]
+    return squares + pictures(height, width) // 8
+
+
+def doubtful_model(images):
+    """Builds a narrow model that finds all classes in images, so unsure that the CRF matters."""
+    keras.utils.set_random_seed(0)
+    model = narrow_model(width=0.05)
+    kernel, bias = (model.variables_by_name()[f"fc8/{name}"] for name in ("kernel", "bias"))
+    kernel.assign(0.05 * tf.convert_to_tensor(kernel))
+    bias.assign(tf.zeros_like(bias))
+    bias.assign(-tf.reduce_mean(model(images), axis=(0, 1, 2)))
+    return model
 
 
 def with_mean_below_and_right(images, height, width):
