@@ -40,8 +40,7 @@ class Predictor:
             raise ValueError(f"fusion must be 'mean' or 'max'. Received: fusion={fusion!r}")
         self.model = model
         self.crf = DenseCRF(**crf) if isinstance(crf, dict) else crf
-        # Known to be one: see `compat.one_image_is_slow`.
-        images = tf.TensorSpec([1, None, None, 3], tf.uint8)
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8)
         self._labels = tf.function(self._label_batch, input_signature=[images])
 
     def __call__(self, image) -> np.ndarray:
