@@ -13,6 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.benchmarks.crf_cases import CLASSES, load_photo, rough_logits
+from deeplab_tf.benchmarks.predict_library import LibraryRoute, SceneCRF
 from deeplab_tf.benchmarks.predict_torch import TorchRoute, build_network
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.files import write_atomically
@@ -20,8 +21,6 @@ from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import palette_bytes
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.layers.dense_crf import DenseCRF
-from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
 from deeplab_tf.training.config import base_config
@@ -56,112 +55,60 @@ def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dic
     model = DeepLab(num_classes=CLASSES, width=width, **PRESETS[PRESET])
     palette = palette_bytes(model.spec)
     routes = {OURS: LibraryRoute(model, logits, crf, palette)}
-    if importlib.util.find_spec("torch"):
-        import torch
+    for name, network in _peers(threads, width).items():
+        routes[name] = TorchRoute(network, logits, crf, palette)
+    predictor = Predictor(model, crf=SceneCRF(logits, **crf.to_dict()))
 
-        torch.set_num_threads(threads)
-        for name, layout in (("PyTorch", False), ("PyTorch, channels_last", True)):
-            network = build_network(CLASSES, width, layout)
-            routes[name] = TorchRoute(network, logits, crf, palette)
-    predictor = Predictor(model, crf=_SceneCRF(logits, **crf.to_dict()))
-    operand = tf.random.normal([_MATRIX, _MATRIX])
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "photo.jpg", Path(folder) / "labels.png"
-        Image.fromarray(photo).save(source, quality=95)
+    def predict(source, target):
+        write_atomically(target, encode_label(predictor(read_upright(source)), palette))
 
-        def predict():
-            write_atomically(target, encode_label(predictor(read_upright(source)), palette))
-
-        rounds, whole, products = {name: [] for name in routes}, [], []
-        for number in range(repeats + 1):
-            for name, route in routes.items():
-                rounds[name].append(time_stages(route, source, target))
-            whole.append(_seconds(predict))
-            products.append(_seconds(lambda: _multiply(operand)))
-            if number == 0:  # compiles, and fills the caches
-                rounds, whole, products = {name: [] for name in routes}, [], []
-    seconds = {
-        name: {stage: statistics.median(one[stage] for one in found) for stage in STAGES}
-        for name, found in rounds.items()
-    }
+    stages, whole, product = _time_in_turn(photo, routes, predict, repeats)
     totals = {
-        name: statistics.median(sum(one.values()) for one in found)
-        for name, found in rounds.items()
+        name: statistics.median(sum(one.values()) for one in rounds)
+        for name, rounds in stages.items()
     }
-    totals[PREDICTOR] = statistics.median(whole)
-    speed = 2 * _PRODUCTS * _MATRIX**3 / statistics.median(products)
-    arithmetic = 2 * multiply_adds(model, side)
+    arithmetic, speed = 2 * multiply_adds(model, side), 2 * _MATRIX**3 / product
     results = {
-        "threads": threads, "seconds": seconds, "totals": totals,
-        "operations": arithmetic, "matrix_product_operations_per_second": speed,
+        "threads": threads,
+        "seconds": {
+            name: {stage: statistics.median(one[stage] for one in rounds) for stage in STAGES}
+            for name, rounds in stages.items()
+        },
+        "totals": {**totals, PREDICTOR: whole},
+        "operations": arithmetic,
+        "matrix_product_operations_per_second": speed,
         "network_floor": arithmetic / speed,
-    }  # fmt: skip
+    }
     _report(results, repeats)
     return results
 
 
-class LibraryRoute:
-    """What the predictor and the tools do, one step at a time.
+def _peers(threads: int, width: float) -> dict:
+    """PyTorch's networks by name; none where it is not installed."""
+    if not importlib.util.find_spec("torch"):
+        return {}
+    import torch
 
-    Args:
-        model: a DeepLab with one scale.
-        logits: float32 [H, W, C] that the CRF gets instead of the random network's.
-        crf: parameters of the CRF.
-        palette: 768 bytes of the label file.
-    """
-
-    def __init__(self, model, logits, crf: CrfParameters, palette: bytes):
-        self._logits = tf.constant(logits[None])
-        self._palette = palette
-        refine, stride = DenseCRF(**crf.to_dict()), model.output_stride
-        images = tf.TensorSpec([1, None, None, 3], tf.uint8)
-        maps = tf.TensorSpec([1, None, None, logits.shape[2]])
-
-        def zoom(scores):
-            return resize(scores, tf.unstack((tf.shape(scores)[1:3] - 1) * stride + 1))
-
-        self._score = tf.function(lambda x: model.score_maps(x)[0], input_signature=[images])
-        self._zoom = tf.function(zoom, input_signature=[maps])
-        self._refine = tf.function(lambda *pair: refine(pair), input_signature=[maps, images])
-        self._label = tf.function(
-            lambda x: tf.cast(tf.argmax(x, axis=-1), tf.uint8), input_signature=[maps]
-        )
-
-    def read(self, path) -> np.ndarray:
-        """Returns uint8 RGB [H, W, 3]."""
-        return read_upright(path)
-
-    def score(self, image):
-        """Returns scores [1, h, w, C] on the feature grid."""
-        return self._score(image[None])
-
-    def zoom(self, scores, image):
-        """Returns logits [1, H, W, C]."""
-        return self._zoom(scores)
-
-    def refine(self, image):
-        """Returns the CRF's probabilities [1, H, W, C]."""
-        return self._refine(self._logits, image[None])
-
-    def label(self, probabilities) -> np.ndarray:
-        """Returns uint8 [H, W]."""
-        return self._label(probabilities)[0].numpy()
-
-    def write(self, labels, path):
-        """Writes an indexed PNG."""
-        write_atomically(path, encode_label(labels, self._palette))
+    torch.set_num_threads(threads)
+    layouts = {"PyTorch": False, "PyTorch, channels_last": True}
+    return {name: build_network(CLASSES, width, last) for name, last in layouts.items()}
 
 
-class _SceneCRF(DenseCRF):
-    """The CRF on given logits; those of the network count too little to change a label."""
-
-    def __init__(self, scene, **parameters):
-        super().__init__(**parameters, name="crf")
-        self._scene = tf.constant(scene[None])
-
-    def call(self, inputs, valid=None):
-        logits, images = inputs
-        return super().call((self._scene + tf.clip_by_value(logits, -1e-6, 1e-6), images), valid)
+def _time_in_turn(photo, routes: dict, predict, repeats: int):
+    """Returns seconds of the stages by route and round, of `predict` and of a matrix product."""
+    operand = tf.random.normal([_MATRIX, _MATRIX])
+    stages, whole, products = {name: [] for name in routes}, [], []
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "photo.jpg", Path(folder) / "labels.png"
+        Image.fromarray(photo).save(source, quality=95)
+        for _ in range(repeats + 1):
+            for name, route in routes.items():
+                stages[name].append(time_stages(route, source, target))
+            whole.append(_seconds(lambda: predict(source, target)))
+            products.append(_seconds(lambda: _multiply(operand)) / _PRODUCTS)
+    # The first round compiles and fills the caches.
+    timed = {name: rounds[1:] for name, rounds in stages.items()}
+    return timed, statistics.median(whole[1:]), statistics.median(products[1:])
 
 
 def time_stages(route, source: Path, target: Path) -> dict[str, float]:

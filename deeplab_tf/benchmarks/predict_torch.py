@@ -15,7 +15,7 @@ RATES = (6, 12, 18, 24)
 
 
 class TorchRoute:
-    """The steps that `predict.LibraryRoute` has, from the same packages that people combine.
+    """The steps of `predict_library.LibraryRoute` with the packages that people combine.
 
     Args:
         network: from `build_network`.
