@@ -81,9 +81,7 @@ class MeanField:
         if prune and self._can_prune():
             self._live = LiveLabels(self._pixels.start, self._largest_message())
             start = self._live.marginals
-            # No message lifts what is smaller than this.
-            scores = tf.math.log(tf.maximum(start, 1e-37))
-            self._pixels = _Pixels(start, scores, self._live.rest)
+            self._pixels = _Pixels(start, _scores_of(start), self._live.rest)
         self.start = self._pixels.start
 
     def _can_prune(self) -> bool:
@@ -170,8 +168,8 @@ class MeanField:
             self._live = self._live.narrow(is_kept)
             rest = self._live.rest
             state = _narrowed(by_label, is_kept, rest)
-            start, scores = (keep_labels(tf.transpose(x), is_kept) for x in pixels[:2])
-            pixels = _Pixels(start, scores, tf.gather(rest, points))
+            start = keep_labels(tf.transpose(pixels.start), is_kept)
+            pixels = _Pixels(start, _scores_of(start), tf.gather(rest, points))
         kernels = [kernel.restrict(points, doubtful, state[0]) for kernel in self._kernels]
 
         def step(changed, _):
@@ -182,6 +180,11 @@ class MeanField:
             tf.tensor_scatter_nd_update(part, points[:, None], new)
             for part, new in zip(state, changed, strict=True)
         ]
+
+
+def _scores_of(start):
+    """Returns scores of marginals; no message lifts those of columns that only fill up."""
+    return tf.math.log(tf.maximum(start, 1e-37))
 
 
 def _narrowed(by_label, is_kept, rest):

@@ -1,3 +1,5 @@
+import pytest
+
 import deeplab_tf
 from deeplab_tf.benchmarks import evaluation
 from deeplab_tf.data.synthetic import SyntheticSplit
@@ -18,7 +20,7 @@ def test_both_sides_label_the_same_pictures(monkeypatch, capsys):
     assert list(results) == ["without CRF", "with CRF"]
     for row in results.values():
         assert row["bare"] > 0 and row["evaluate"] > 0
-        assert row["overhead"] == row["evaluate"] / row["bare"] - 1
+        assert row["overhead"] == pytest.approx(row["evaluate"] / row["bare"] - 1)
     # For each: two to warm up, one bare, three by evaluate, the other two bare.
     for found in (labelled[:8], labelled[8:]):
         bare = [*found[2:3], *found[6:]]
