@@ -83,10 +83,10 @@ def fused_scores(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=
 
 def _padded(images, multiple: int, color, sizes):
     """Pads to the next sides `k * multiple + 1` with a colour, also over what does not count."""
-    batch, height, width = tf.unstack(tf.shape(images)[:3])
+    height, width = tf.unstack(tf.shape(images)[1:3])
     rows, columns = (tf.range(round_up(side, multiple)) for side in (height, width))
     if sizes is None:
-        sizes = tf.tile([[height, width]], [batch, 1])
+        sizes = tf.stack([[height, width]])
     inside = (rows < sizes[:, :1])[:, :, None] & (columns < sizes[:, 1:])[:, None]
     padding = [[0, 0], [0, tf.size(rows) - height], [0, tf.size(columns) - width], [0, 0]]
     return tf.where(inside[..., None], tf.pad(tf.cast(images, tf.float32), padding), color)

@@ -112,6 +112,16 @@ def test_the_graph_knows_its_shapes_and_holds_no_python(model):
     assert "PyFunc" not in str(function.graph.as_graph_def())
 
 
+def test_the_network_knows_of_one_picture_that_it_is_one(model, monkeypatch):
+    """Convolutions of one picture are computed in another way (`compat.one_image_is_slow`)."""
+    seen, score_maps = [], model.score_maps
+    monkeypatch.setattr(model, "score_maps", lambda x: seen.append(x.shape[0]) or score_maps(x))
+    picture = tf.TensorSpec([1, None, None, 3], tf.uint8)
+    scores = tf.function(lambda x: fused_scores(model, x, (1.0, 0.75), True), [picture])
+    scores.get_concrete_function()
+    assert seen == [1] * 4
+
+
 @pytest.mark.parametrize("scales", [(), (0.0, 1.0), (-1.0,), (float("nan"),), (0.33, 0.7)])
 def test_other_scales_are_refused(scales):
     with pytest.raises(ValueError, match=r"simple fractions.*Received: scales"):
