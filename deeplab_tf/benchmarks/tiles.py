@@ -22,7 +22,7 @@ MOSAIC = 3
 LARGE = (
     (25, False, False),
     (5, False, True),
-    (8, False, True),
+    (6, False, True),
     (5, True, False),
     (5, True, True),
 )
