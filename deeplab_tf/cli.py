@@ -66,6 +66,16 @@ class _CrfParser(flags.ArgumentParser):
         return words.get(argument.lower(), argument)
 
 
+def define_data_dir_flag():
+    """Defines --data_dir of a program that reads a data set."""
+    return flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
+        required=True,
+    )
+
+
 def define_crf_flag():
     """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
     flag = flags.Flag(

@@ -15,9 +15,7 @@ from ml_collections import config_flags
 
 from deeplab_tf import cli
 
-DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder in PASCAL VOC layout, or the word synthetic.", required=True
-)
+DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "train", "Name of the split.")
 OUTPUT = flags.DEFINE_string("output", None, "Folder for what is written.", required=True)
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)

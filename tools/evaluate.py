@@ -18,12 +18,7 @@ from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
 MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
-    required=True,
-)
+DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many pictures only, spread evenly.", lower_bound=1)
 OUTPUT = flags.DEFINE_string(

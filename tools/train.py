@@ -13,12 +13,7 @@ from deeplab_tf import cli
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
-    required=True,
-)
+DATA_DIR = cli.define_data_dir_flag()
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all that the run writes.", required=True)
 STRATEGY = flags.DEFINE_enum(
     "strategy",

@@ -16,12 +16,7 @@ from deeplab_tf import cli
 from deeplab_tf.crf.search import GRIDS
 
 MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
-DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
-    required=True,
-)
+DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split to tune on.")
 LIMIT = flags.DEFINE_integer(
     "limit", 100, "Tune on so many pictures, spread evenly.", lower_bound=1

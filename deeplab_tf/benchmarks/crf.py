@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import statistics
-import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -12,8 +11,10 @@ import tensorflow as tf
 
 from deeplab_tf.benchmarks import crf_memory
 from deeplab_tf.benchmarks.crf_cases import Case
+from deeplab_tf.benchmarks.timing import seconds_of
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.inference import Weights, batch_function
+from deeplab_tf.crf.batch import batch_function
+from deeplab_tf.crf.inference import Weights
 from deeplab_tf.crf.kernels import build_kernels, pixel_features
 from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.pydensecrf_backend import softmax
@@ -113,9 +114,7 @@ def _in_turn(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
     seconds = {key: [] for key in runs}
     for _ in range(repeats):
         for key, call in runs.items():
-            start = time.perf_counter()
-            call()
-            seconds[key].append(time.perf_counter() - start)
+            seconds[key].append(seconds_of(call))
     return {key: statistics.median(values) for key, values in seconds.items()}
 
 

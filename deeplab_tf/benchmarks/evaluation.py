@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 
+from deeplab_tf.benchmarks.timing import seconds_of
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.evaluate import evaluate
@@ -56,15 +55,9 @@ def _time_round(predictor: Predictor, split: Split, images: list) -> tuple[float
     with tempfile.TemporaryDirectory() as folder:
         write = SubmissionWriter("voc", split.spec, folder)
         scores = {"trimap": "label_edges", "boundary": True}
-        first = _seconds(lambda: [predictor.before_and_after(image) for image in images[:half]])
-        whole = _seconds(
+        first = seconds_of(lambda: [predictor.before_and_after(image) for image in images[:half]])
+        whole = seconds_of(
             lambda: evaluate(predictor, split, len(images), listeners=[write], **scores)
         )
-        last = _seconds(lambda: [predictor.before_and_after(image) for image in images[half:]])
+        last = seconds_of(lambda: [predictor.before_and_after(image) for image in images[half:]])
     return first + last, whole
-
-
-def _seconds(call: Callable) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start

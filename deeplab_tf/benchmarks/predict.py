@@ -15,6 +15,7 @@ from PIL import Image
 from deeplab_tf.benchmarks.crf_cases import CLASSES, load_photo, rough_logits
 from deeplab_tf.benchmarks.predict_library import LibraryRoute, SceneCRF
 from deeplab_tf.benchmarks.predict_torch import TorchRoute, build_network
+from deeplab_tf.benchmarks.timing import seconds_of
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
@@ -104,8 +105,8 @@ def _time_in_turn(photo, routes: dict, predict, repeats: int):
         for _ in range(repeats + 1):
             for name, route in routes.items():
                 stages[name].append(time_stages(route, source, target))
-            whole.append(_seconds(lambda: predict(source, target)))
-            products.append(_seconds(lambda: _multiply(operand)) / _PRODUCTS)
+            whole.append(seconds_of(lambda: predict(source, target)))
+            products.append(seconds_of(lambda: _multiply(operand)) / _PRODUCTS)
     # The first round compiles and fills the caches.
     timed = {name: rounds[1:] for name, rounds in stages.items()}
     return timed, statistics.median(whole[1:]), statistics.median(products[1:])
@@ -149,12 +150,6 @@ def _multiply(operand):
     for _ in range(_PRODUCTS):
         product = tf.matmul(product, operand) / _MATRIX
     return product
-
-
-def _seconds(call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def _report(results: dict, repeats: int):

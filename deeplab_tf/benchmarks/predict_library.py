@@ -10,7 +10,6 @@ from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.layers.dense_crf import DenseCRF
-from deeplab_tf.layers.resize import resize
 
 
 class LibraryRoute:
@@ -26,15 +25,12 @@ class LibraryRoute:
     def __init__(self, model, logits, crf: CrfParameters, palette: bytes):
         self._logits = tf.constant(logits[None])
         self._palette = palette
-        refine, stride = DenseCRF(**crf.to_dict()), model.output_stride
+        refine = DenseCRF(**crf.to_dict())
         images = tf.TensorSpec([1, None, None, 3], tf.uint8)
         maps = tf.TensorSpec([1, None, None, logits.shape[2]])
-
-        def zoom(scores):
-            return resize(scores, tf.unstack((tf.shape(scores)[1:3] - 1) * stride + 1))
-
+        side = tf.TensorSpec([], tf.int32)
         self._score = tf.function(lambda x: model.score_maps(x)[0], input_signature=[images])
-        self._zoom = tf.function(zoom, input_signature=[maps])
+        self._zoom = tf.function(model.zoom, input_signature=[maps, side, side])
         self._refine = tf.function(lambda *pair: refine(pair), input_signature=[maps, images])
         self._label = tf.function(
             lambda x: tf.cast(tf.argmax(x, axis=-1), tf.uint8), input_signature=[maps]
@@ -50,7 +46,7 @@ class LibraryRoute:
 
     def zoom(self, scores, image):
         """Returns logits [1, H, W, C]."""
-        return self._zoom(scores)
+        return self._zoom(scores, *image.shape[:2])
 
     def refine(self, image):
         """Returns the CRF's probabilities [1, H, W, C]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deeplab_tf.crf import pydensecrf_backend
-from deeplab_tf.crf.inference import batch_function
+from deeplab_tf.crf.batch import batch_function
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.trace import Trace, traced_mean_field
 

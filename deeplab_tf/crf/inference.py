@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -14,7 +13,7 @@ from deeplab_tf.crf.parameters import CrfParameters
 # mode="fast": pixels this sure after so many steps keep their marginals.
 FREEZE_PROBABILITY = 0.99
 FREEZE_AFTER = 1
-# Labels that no pixel gives more after so many steps get no messages any more.
+# Labels that no pixel gives so much (nor 1 / C) after those steps get no messages any more.
 DROP_PROBABILITY = 0.1
 
 
@@ -164,7 +163,9 @@ class MeanField:
         points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
         pixels = self._pixels.take(points)
         if self._live is not None:
-            is_kept = tf.reduce_max(by_label, axis=1) >= DROP_PROBABILITY
+            # The label that leads a pixel has at least 1 / C and is always kept.
+            least = tf.minimum(DROP_PROBABILITY, 1 / tf.cast(self._shape[2], tf.float32))
+            is_kept = tf.reduce_max(by_label, axis=1) >= least
             self._live = self._live.narrow(is_kept)
             rest = self._live.rest
             state = _narrowed(by_label, is_kept, rest)
@@ -208,63 +209,9 @@ def _repeat(count: int, step, *state):
     )[1:]
 
 
-@functools.lru_cache(maxsize=16)
-def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFunction:
-    """Returns the compiled function that refines a batch.
-
-    It takes scores float32 [B, H, W, C] (minus the unary energy), images float32 [B, H, W, 3]
-    (RGB 0..255), valid int32 [B, 2] (height and width of the top-left part that counts) or None
-    for all of it, and learned weights or None for the parameters' own. It returns probabilities
-    float32 [B, H, W, C], outside the valid part the softmax of the scores, and raises
-    InvalidArgumentError for a valid part that does not fit.
-
-    Args:
-        parameters: of the CRF.
-    """
-
-    @tf.function(reduce_retracing=True)
-    def refine_batch(scores, images, valid=None, learned=None):
-        weights = learned or fixed_weights(parameters, scores.shape[-1])
-
-        def refine_all(scores, image):
-            # An empty image has no smallest coordinate.
-            return tf.cond(
-                tf.size(scores) > 0,
-                lambda: MeanField(scores, image, parameters, weights).refine(),
-                lambda: scores,
-            )
-
-        def refine_part(scores, image, size):
-            size = _checked_size(size, tf.shape(scores)[:2])
-            part = refine_all(*(x[: size[0], : size[1]] for x in (scores, image)))
-            paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(scores)[:2] - size], axis=1)
-            paddings = tf.pad(paddings, [[0, 1], [0, 0]])
-            is_inside = tf.pad(tf.ones_like(part, tf.bool), paddings)
-            return tf.where(is_inside, tf.pad(part, paddings), tf.nn.softmax(scores))
-
-        refine, inputs = refine_all, (scores, images)
-        if valid is not None:
-            refine, inputs = refine_part, (scores, images, valid)
-        if scores.shape[0] == 1:  # spares copies
-            return refine(*(x[0] for x in inputs))[None]
-        signature = tf.TensorSpec(scores.shape[1:], tf.float32)
-        return tf.map_fn(
-            lambda one: refine(*one), inputs, fn_output_signature=signature, parallel_iterations=1
-        )
-
-    return refine_batch
-
-
 def fixed_weights(parameters: CrfParameters, num_classes: int | None) -> Weights:
     """Returns the parameters' own weights, for so many labels."""
     penalties = None
     if parameters.compatibility != "potts":
         penalties = tf.constant(parameters.penalties(num_classes))
     return Weights(parameters.bilateral_weight, parameters.gaussian_weight, penalties)
-
-
-def _checked_size(size, largest):
-    fits = tf.reduce_all((size >= 0) & (size <= largest))
-    message = ["valid must lie within the images' height and width.", largest, "Received:", size]
-    with tf.control_dependencies([tf.debugging.Assert(fits, message)]):
-        return tf.identity(size)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from deeplab_tf.evaluation.confusion import check_pair, mean_over_classes
+from deeplab_tf.evaluation.confusion import check_pair, mean_over_classes, ratio
 
 
 class BoundaryIoU:
@@ -63,7 +63,7 @@ class BoundaryIoU:
     def per_class_iou(self) -> np.ndarray:
         """Returns float64 [C]; NaN for a class in neither labels nor predictions."""
         union = self._labelled + self._predicted - self._both
-        return np.divide(self._both, union, out=np.full(len(union), np.nan), where=union > 0)
+        return ratio(self._both, union)
 
     def mean_iou(self, absent: str = "exclude") -> float:
         """Returns the mean over the classes; `absent` as for `mean_over_classes`."""

@@ -105,14 +105,14 @@ class ConfusionMatrix:
     def mean_accuracy(self) -> float:
         """Returns the mean, over the labelled classes, of the share of a class that is right."""
         labelled = self.matrix.sum(1)
-        accuracies = _ratio(np.diag(self.matrix), labelled)
+        accuracies = ratio(np.diag(self.matrix), labelled)
         return float(mean_over_classes(accuracies, labelled > 0))
 
     def frequency_weighted_iou(self) -> float:
         """Returns the sum of IoUs, each times its class's share of the labelled pixels."""
         labelled = self.matrix.sum(1)
         weighted = np.nan_to_num(self.per_class_iou()) * labelled
-        return float(_ratio(weighted.sum(), labelled.sum()))
+        return float(ratio(weighted.sum(), labelled.sum()))
 
 
 def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
@@ -150,18 +150,18 @@ def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
     if absent in _COUNTS_AS:
         return np.where(occurs, scores, _COUNTS_AS[absent]).mean(-1)
     counts = occurs & labelled if absent == "exclude_unlabelled" else occurs
-    return _ratio(np.where(counts, scores, 0.0).sum(-1), counts.sum(-1))
+    return ratio(np.where(counts, scores, 0.0).sum(-1), counts.sum(-1))
 
 
 def class_ious(matrices: np.ndarray) -> np.ndarray:
     """IoU of every class from counts [..., C, C]; NaN where the union is empty."""
     correct = np.diagonal(matrices, axis1=-2, axis2=-1)
-    return _ratio(correct, matrices.sum(-1) + matrices.sum(-2) - correct)
+    return ratio(correct, matrices.sum(-1) + matrices.sum(-2) - correct)
 
 
 def share_right(matrices: np.ndarray) -> np.ndarray:
     """Pixel accuracy from counts [..., C, C]; NaN without a counted pixel."""
-    return _ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum((-2, -1)))
+    return ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum((-2, -1)))
 
 
 def check_pair(
@@ -206,7 +206,7 @@ def _check_ids(values, counted, num_classes: int, name: str, hint: str = ""):
         )
 
 
-def _ratio(part, whole) -> np.ndarray:
+def ratio(part, whole) -> np.ndarray:
     """Returns part / whole, NaN where the whole is 0."""
     whole = np.asarray(whole)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

@@ -12,6 +12,7 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.candidates import CandidateScorer
 from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.shards import file_hash
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.kept_scores import KeptScores
@@ -35,7 +36,7 @@ def search_folder(
         start: CrfParameters.
     """
     settings = {
-        "model": hashlib.sha256(Path(model_file).read_bytes()).hexdigest(),
+        "model": file_hash(model_file),
         "data_dir": str(Path(data_dir).resolve()),
         "dataset": split.spec.to_dict(),
         "pictures": [split.split, *(split.names[i] for i in tuning)],

@@ -74,8 +74,8 @@ def evaluate(
         has no scores.
 
     Raises:
-        ValueError: model and data set have another number of classes, or a listener failed; the
-            message names the picture.
+        ValueError: model and data set have another number of classes; or a score or a listener
+            failed with an OSError or ValueError, and the message names the picture.
         DataError: a file is broken; the message names it. Or there are neither labels nor
             listeners.
     """
@@ -123,7 +123,7 @@ def _receive(picture: Scored, scorers: Sequence[Scorer], listeners: Sequence[Cal
                 scorer.update(picture.label, answer)
         for listener in listeners:
             listener(picture)
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{picture.name}: {error}") from error
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from deeplab_tf.models.scaling import round_up
+
 # Pictures up to so many pixels, such as 1920x1080, are computed as a whole.
 WHOLE_PIXELS = 2**21
 
@@ -63,7 +65,7 @@ class TileGrid(NamedTuple):
             >>> [tuple(span) for span in TileGrid(side=33, margin=8, multiple=8).spans(50)]
             [(0, 33, 0, 24), (16, 49, 24, 32), (24, 50, 32, 50)]
         """
-        last = size + (1 - size) % self.multiple - self.side
+        last = round_up(size, self.multiple) - self.side
         if last <= 0:
             return [Span(0, size, 0, size)]
         starts = [*range(0, last, self.side - 1 - 2 * self.margin), last]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.evaluation.confusion import ConfusionMatrix, ratio
 from deeplab_tf.evaluation.report.charts import heat_map, strength
 from deeplab_tf.evaluation.report.markup import Element, element, folded, section, shown, table
 
@@ -39,8 +39,7 @@ def confusion(matrices: Mapping[str, ConfusionMatrix], spec: DatasetSpec) -> Ele
 
 
 def _matrix(stage: str, counts: np.ndarray, spec: DatasetSpec) -> Element:
-    labelled = counts.sum(1, keepdims=True)
-    shares = np.divide(counts, labelled, out=np.full(counts.shape, np.nan), where=labelled > 0)
+    shares = ratio(counts, np.broadcast_to(counts.sum(1, keepdims=True), counts.shape))
     names = spec.class_names
     title = f"Confusion matrix, {stage}"
     if len(names) > _MOST_WITH_FIGURES:

@@ -1,0 +1,64 @@
+"""The mean field of a batch, each image by itself, as one compiled function."""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from deeplab_tf.crf.inference import MeanField, fixed_weights
+from deeplab_tf.crf.parameters import CrfParameters
+
+
+@functools.lru_cache(maxsize=16)
+def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFunction:
+    """Returns the compiled function that refines a batch.
+
+    It takes scores float32 [B, H, W, C] (minus the unary energy), images float32 [B, H, W, 3]
+    (RGB 0..255), valid int32 [B, 2] (height and width of the top-left part that counts) or None
+    for all of it, and learned weights or None for the parameters' own. It returns probabilities
+    float32 [B, H, W, C], outside the valid part the softmax of the scores, and raises
+    InvalidArgumentError for a valid part that does not fit.
+
+    Args:
+        parameters: of the CRF.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def refine_batch(scores, images, valid=None, learned=None):
+        weights = learned or fixed_weights(parameters, scores.shape[-1])
+
+        def refine_all(scores, image):
+            # An empty image has no smallest coordinate.
+            return tf.cond(
+                tf.size(scores) > 0,
+                lambda: MeanField(scores, image, parameters, weights).refine(),
+                lambda: scores,
+            )
+
+        def refine_part(scores, image, size):
+            size = _checked_size(size, tf.shape(scores)[:2])
+            part = refine_all(*(x[: size[0], : size[1]] for x in (scores, image)))
+            paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(scores)[:2] - size], axis=1)
+            paddings = tf.pad(paddings, [[0, 1], [0, 0]])
+            is_inside = tf.pad(tf.ones_like(part, tf.bool), paddings)
+            return tf.where(is_inside, tf.pad(part, paddings), tf.nn.softmax(scores))
+
+        refine, inputs = refine_all, (scores, images)
+        if valid is not None:
+            refine, inputs = refine_part, (scores, images, valid)
+        if scores.shape[0] == 1:  # spares copies
+            return refine(*(x[0] for x in inputs))[None]
+        signature = tf.TensorSpec(scores.shape[1:], tf.float32)
+        return tf.map_fn(
+            lambda one: refine(*one), inputs, fn_output_signature=signature, parallel_iterations=1
+        )
+
+    return refine_batch
+
+
+def _checked_size(size, largest):
+    fits = tf.reduce_all((size >= 0) & (size <= largest))
+    message = ["valid must lie within the images' height and width.", largest, "Received:", size]
+    with tf.control_dependencies([tf.debugging.Assert(fits, message)]):
+        return tf.identity(size)
