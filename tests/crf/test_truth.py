@@ -1,16 +1,14 @@
 """Both implementations against mean field over all pairs, on crops of real photos."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from deeplab_tf.benchmarks.crf_cases import PHOTOS, load_photo, rough_logits
 from deeplab_tf.crf import CrfParameters, mean_field
+from tests.camvid import camvid_files
 from tests.crf.oracle import agreement, brute_force, total_variation
 
-CAMVID = Path(__file__).resolve().parents[3] / "shared/data/camvid/JPEGImages"
 CORNERS = ((60, 90), (150, 220), (250, 330), (300, 100))
 CROP = (36, 48)
 
@@ -18,7 +16,7 @@ CROP = (36, 48)
 def photos():
     """Those of scikit-image and, where they are, street photos of CamVid."""
     yield from map(load_photo, PHOTOS)
-    for path in sorted(CAMVID.glob("*.jpg"))[:100:50]:
+    for path in camvid_files("JPEGImages/*.jpg")[:100:50]:
         yield np.asarray(Image.open(path).convert("RGB"))
 
 

@@ -1,20 +1,18 @@
 """Real label maps and answers that err near their outlines and elsewhere."""
 
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.synthetic import draw_scene
+from tests.camvid import camvid_files
 
-CAMVID = Path(__file__).resolve().parents[3] / "shared/data/camvid/SegmentationClass"
 NUM_CLASSES = 11
 VOID = 255
 
 
 def labels_and_answers():
     """Scenes with void along all outlines and, where they are, labels of CamVid."""
-    files = sorted(CAMVID.glob("*.png"))[:120:40]
+    files = camvid_files("SegmentationClass/*.png")[:120:40]
     labels = [draw_scene("val", index)[1] for index in range(3)]
     labels += [np.asarray(Image.open(file)) for file in files]
     return [(label, _answer(label, seed)) for seed, label in enumerate(labels)]
