@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -51,7 +52,9 @@ def _fail(message) -> int:
 
 def progress_bar(items, total: int | None = None, unit: str = "image"):
     """Wraps items so that a bar shows how many are done and the time left."""
-    return tqdm(items, total=total, unit=unit, mininterval=1.0, disable=None)
+    # A bar inside another one is removed at its end.
+    options = {"mininterval": 1.0, "leave": None, "disable": None}
+    return tqdm(items, total=total, unit=unit, **options)
 
 
 class _CrfParser(flags.ArgumentParser):
@@ -138,7 +141,8 @@ def build_predictor(model, crf: bool | str, prediction: dict[str, flags.FlagHold
         values["scales"] = tuple(float(scale) for scale in values["scales"])
     except ValueError as error:
         raise ValueError(f"--scales takes numbers such as 0.5,0.75,1 ({error}).") from error
-    return Predictor(model, crf_parameters(crf, model), **values)
+    tile_bar = functools.partial(progress_bar, unit="tile")
+    return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
 
 
 def crf_parameters(flag_value: bool | str, model) -> dict | None:

@@ -24,13 +24,16 @@ class Predictor:
         model: a DeepLab.
         crf: a DenseCRF layer, a dict of its parameters, or None for no CRF. It refines pictures
             of up to `WHOLE_PIXELS` as a whole, larger ones tile by tile.
-        scales: factors on a photo's sides at which it is scored. More than one is slower and
-            mostly scores better; time grows with the sum of their squares.
+        scales: factors on a photo's sides at which it is scored, on top of `model.image_scale`.
+            More than one is slower and mostly scores better; time grows with the sum of their
+            squares.
         flip: whether the mirrored photo is scored too, in twice the time.
         fusion: `mean` of the probabilities of all scales, or `max` of their logits.
         tile: largest side in pixels that is computed at once, for every photo; None as above.
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
             more seams.
+        progress: wraps the list of the tiles of a large photo while they are computed, such as a
+            progress bar.
 
     Attributes:
         grid: TileGrid, where tiles of large photos lie.
@@ -48,15 +51,25 @@ class Predictor:
         (20, 30)
     """
 
-    def __init__(self, model, crf=None, scales=(1.0,), flip=False, fusion="mean", tile=None):
+    def __init__(
+        self,
+        model,
+        crf=None,
+        scales=(1.0,),
+        flip=False,
+        fusion="mean",
+        tile=None,
+        progress=lambda tiles: tiles,
+    ):
         if fusion not in FUSIONS:
             raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
         self.model = model
         self.crf = DenseCRF(**crf) if isinstance(crf, dict) else crf
-        self.scales = checked_scales(scales)
+        self.scales = checked_scales(model.image_scale * scale for scale in checked_scales(scales))
         self.flip = flip
         self.fusion = fusion
         self.tile = tile
+        self._progress = progress
         multiple = grid_multiple(model.size_multiple, self.scales)
         self._whole_pixels = WHOLE_PIXELS / max(1.0, *self.scales) ** 2
         if tile is None:
@@ -205,7 +218,7 @@ class Predictor:
 
     def _tiles(self, image, function):
         """Yields where a tile's core lies, and what the function gives there."""
-        for rows, columns in self.grid.tiles(*image.shape[:2]):
+        for rows, columns in self._progress(list(self.grid.tiles(*image.shape[:2]))):
             results = function(image[None, rows.computed, columns.computed])
             cores = [x[0, rows.core_in_tile, columns.core_in_tile].numpy() for x in results]
             yield (rows.core, columns.core), cores

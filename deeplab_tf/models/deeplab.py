@@ -38,6 +38,8 @@ class DeepLab(ConfigFromArguments, keras.Model):
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
         dataset: a DatasetSpec, or its dict, that the model carries for prediction and export.
+        image_scale: factor on the sides of a photo at which the model wants to see it, and which
+            it carries for `Predictor`; a call takes images that have that scale.
         crf: dict of CRF parameters that the model carries.
         **kwargs: name and dtype of the model.
 
@@ -75,6 +77,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         dropout=0.5,
         method="native",
         dataset=None,
+        image_scale=1.0,
         crf=None,
         **kwargs,
     ):
@@ -99,6 +102,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         self.msc_features = msc_features
         self.dropout = dropout
         self.method = method
+        self.image_scale = image_scale
         self.crf = crf
 
         # === Layers ===

@@ -37,8 +37,10 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
     config.data = {
         "train_split": "train",
         "eval_split": "val",
-        # What happens to a training picture, in this order; see `Augmentation`. Evaluation does
-        # none of it: every picture is labelled whole and at its own size.
+        # What happens to a training picture, in this order; see `Augmentation`.
+        # Factor on the sides of every picture. The model carries it, so that evaluation,
+        # prediction and exports do the same; they do nothing of what follows.
+        "image_scale": 1.0,
         # Factors of the random scale, or (lowest, highest) of a range instead.
         "scales": (1.0,),
         "scale_range": (),

@@ -169,7 +169,8 @@ def build_model(config, spec) -> DeepLab:
     """Builds the network of a configuration for a data set."""
     arguments = config.model.to_dict()
     del arguments["weights"]
-    return DeepLab(dataset=spec, crf=config.crf.to_dict(), **arguments)
+    carried = {"image_scale": config.data.image_scale, "crf": config.crf.to_dict()}
+    return DeepLab(dataset=spec, **carried, **arguments)
 
 
 def build_augmentation(config, model: DeepLab) -> Augmentation:
@@ -190,7 +191,8 @@ def build_augmentation(config, model: DeepLab) -> Augmentation:
 
 def read_augmentation(data) -> Augmentation:
     """Reads the augmentation of a configuration's section `data`, for any model."""
-    return Augmentation(data.crop_size, data.scales, tuple(data.scale_range) or None, data.mirror)
+    scale_range = tuple(data.scale_range) or None
+    return Augmentation(data.crop_size, data.scales, scale_range, data.mirror, data.image_scale)
 
 
 class _Progress:

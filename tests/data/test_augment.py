@@ -37,6 +37,7 @@ def literal(image, label, draws, augmentation, ignore_label):
         scale = low + draws[0] * (high - low)
     else:
         scale = augmentation.scales[int(draws[0] * len(augmentation.scales))]
+    scale *= augmentation.image_scale
     height, width = label.shape
     new_height, new_width = max(1, int(height * scale)), max(1, int(width * scale))
     image = bilinear(image.astype(np.float64), new_height, new_width)
@@ -74,6 +75,7 @@ def literal(image, label, draws, augmentation, ignore_label):
         Augmentation(40, scales=(0.3, 2.0)),
         Augmentation(17, scale_range=(0.5, 1.5)),
         Augmentation(9, scales=(0.01,)),
+        Augmentation(12, scales=(0.5, 1.5), image_scale=0.75),
     ],
     ids=Augmentation.describe,
 )
@@ -170,6 +172,7 @@ def test_scales_are_drawn_evenly():
         (Augmentation(321), "pad crop(321) mirror"),
         (Augmentation(321, (0.5, 0.75, 1), mirror=False), "scale(0.5|0.75|1) pad crop(321)"),
         (Augmentation(9, scale_range=(0.5, 1.5)), "scale(0.5..1.5) pad crop(9) mirror"),
+        (Augmentation(9, (0.5, 1), image_scale=0.5), "resize(0.5) scale(0.5|1) pad crop(9) mirror"),
     ],
 )
 def test_description(augmentation, text):
@@ -185,6 +188,8 @@ def test_description(augmentation, text):
         {"scale_range": (1.5, 0.5)},
         {"scale_range": (0.0, 1.0)},
         {"scale_range": (1.0,)},
+        {"image_scale": 0.0},
+        {"image_scale": float("inf")},
     ],
 )
 def test_senseless_values_are_refused(change):

@@ -108,11 +108,23 @@ def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
     assert_same_scores(deeplab_tf.Predictor(narrow, **options).scores_of(image), whole)
 
 
+def test_photos_are_scored_at_the_scale_that_the_model_carries(narrow, monkeypatch):
+    image = patches(101, 90)[0]
+    wanted = fused_scores(narrow, image[None], scales=(0.25, 0.5))[0]
+    monkeypatch.setattr(narrow, "image_scale", 0.5)
+    found = deeplab_tf.Predictor(narrow, scales=(0.5, 1.0)).scores_of(image)
+    assert_same_scores(found, wanted)
+
+
 def test_tiles_are_pictures_of_their_own(narrow, options, large):
     """Both stages of a large picture, put together by hand."""
-    predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
+    shown = []
+    predictor = deeplab_tf.Predictor(
+        narrow, CRF, progress=lambda x: shown.append(x) or x, **options
+    )
     stages = predictor.before_and_after(large)
     assert predictor.grid.side == 65
+    assert shown == [list(predictor.grid.tiles(*large.shape[:2]))]
     tiles = list(predictor.grid.tiles(101, 90))
     assert len(tiles) > 3
     for rows, columns in tiles:

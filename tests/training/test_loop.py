@@ -142,12 +142,14 @@ def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
 
 def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses):
     said, config = [], small_config(steps=1)
-    config.data.scales = (0.5, 1.0)
+    config.data.scales, config.data.image_scale = (0.5, 1.0), 0.75
     trainer(tmp_path, config, said).run()
-    place = said.index("augmentation: scale(0.5|1) pad crop(17) mirror")
+    place = said.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
     assert [line.startswith("step ") for line in said[place + 1 :]] == [True]
     stored = json.loads((tmp_path / "config.json").read_text())["data"]
     assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.image_scale == stored["image_scale"] == 0.75
 
 
 def test_the_cache_changes_no_batch(tmp_path):
