@@ -100,17 +100,19 @@ class MeanField:
 
     # === One step ===
 
-    def messages(self, marginals, kernels=None):
+    def messages(self, marginals):
         """What all pixels say to each pixel about each label: [N, K].
 
         Args:
             marginals: [N, K].
-            kernels: used in place of the image's own.
         """
-        kernels = self._kernels if kernels is None else kernels
-        if not kernels:
+        if not self._kernels:
             return tf.zeros_like(marginals)
-        total = tf.add_n([kernel(marginals) for kernel in kernels])
+        return self._penalized([kernel(marginals) for kernel in self._kernels])
+
+    def _penalized(self, filtered):
+        """Returns messages from what kernels give."""
+        total = tf.add_n(filtered)
         penalties = self._weights.penalties
         if penalties is None:
             return total
@@ -171,12 +173,21 @@ class MeanField:
             state = _narrowed(by_label, is_kept, rest)
             start = keep_labels(tf.transpose(pixels.start), is_kept)
             pixels = _Pixels(start, _scores_of(start), tf.gather(rest, points))
-        kernels = [kernel.restrict(points, doubtful, state[0]) for kernel in self._kernels]
+        begin = tf.gather(state[0], points)
+        told, kernels = [tf.zeros_like(begin)], []
+        for kernel in self._kernels:
+            now, restricted = kernel.restrict(points, doubtful, state[0])
+            told.append(now)
+            kernels.append(restricted)
+        # Messages are linear: what follows changes them by those of the changes.
+        told = tf.add_n(told)
 
         def step(changed, _):
-            return self.update(self.messages(changed, kernels), pixels)
+            changes = [kernel(changed - begin) for kernel in kernels]
+            return self.update(self._penalized([told, *changes]), pixels)
 
-        changed = _repeat(iterations, step, *(tf.gather(part, points) for part in state))
+        changed = self.update(self._penalized([told]), pixels)
+        changed = _repeat(iterations - 1, step, *changed)
         return [
             tf.tensor_scatter_nd_update(part, points[:, None], new)
             for part, new in zip(state, changed, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -27,34 +26,38 @@ class LatticeSum:
     def __init__(self, kernels: Sequence[LatticeKernel], columns: int | None = None):
         self._kernels = kernels
         self._is_narrow = columns is not None and columns < WIDE
-        self._fixed = []
         self._matrices = self.matrices()
 
     def __call__(self, values):
         """Filters [N, K]."""
-        arrays = [values, *self._fixed]
-        if self._is_narrow:
-            return self._filter(arrays)
-        return tf.cond(
-            tf.shape(values)[1] < WIDE,
-            lambda: self._filter(arrays),
-            lambda: _by_columns(self._filter, arrays),
-        )
+        return self._in_groups(lambda part: self._read(self._blurred(part)), values)
 
-    def restrict(self, points, is_point, values) -> LatticeSum:
-        """Returns the filter from some points to the same, all others keeping their values.
+    def restrict(self, points, is_point, values) -> tuple[tf.Tensor, LatticeSum]:
+        """Returns what some points read of [N, K], and the filter from these points to the same.
+
+        The filter leaves out paths far from the points, see `LatticeKernel.restrict`.
 
         Args:
             points: int32 [P].
             is_point: bool [N], the same.
             values: [N, K].
+
+        Returns:
+            [P, K] and the filter.
         """
-        restricted = copy.copy(self)
-        restricted._kernels = [kernel.take(points) for kernel in self._kernels]
+        restricted, kept = copy.copy(self), []
+        restricted._kernels = []
+        for kernel in self._kernels:
+            one, corners = kernel.restrict(points)
+            restricted._kernels.append(one)
+            kept += corners
         restricted._matrices = restricted.matrices()
-        others = tf.where(is_point[:, None], 0.0, values)
-        restricted._fixed = self._spread(others)
-        return restricted
+
+        def read(part):
+            pairs = zip(self._blurred(part), kept, strict=True)
+            return restricted._read([tf.gather(*pair) for pair in pairs])
+
+        return self._in_groups(read, values), restricted
 
     def matrices(self) -> list[SparseMatrix]:
         """Returns the matrices [n, M] of the shards, from the corners of all kernels to pixels."""
@@ -70,30 +73,35 @@ class LatticeSum:
         shards = (zip(*map(cut, columns), strict=True) for columns in (corners, weights))
         return [rows_matrix(*shard, start) for shard in zip(*shards, strict=True)]
 
-    def _filter(self, arrays):
-        """Filters [N, K], on top of what is spread already, if given."""
-        values, *fixed = arrays
-        parts = self._spread(values)
-        if fixed:
-            parts = [part + others for part, others in zip(parts, fixed, strict=True)]
-        parts, blurred = iter(parts), []
+    def _blurred(self, values) -> list[tf.Tensor]:
+        """Spreads [N, K] and blurs it: the parts of all kernels."""
+        parts = []
         for kernel in self._kernels:
-            blurred += kernel.blur([next(parts) for _ in kernel.sizes])
-        corners = tf.concat(blurred, axis=0)
+            parts += kernel.blur(kernel.spread(values))
+        return parts
+
+    def _read(self, parts):
+        corners = tf.concat(parts, axis=0)
         return tf.concat([multiply(matrix, corners) for matrix in self._matrices], axis=0)
 
-    def _spread(self, values):
-        return list(itertools.chain(*(kernel.spread(values) for kernel in self._kernels)))
+    def _in_groups(self, function, values):
+        """Calls a function of [N, K], with some columns at a time where there are many."""
+        if self._is_narrow:
+            return function(values)
+        return tf.cond(
+            tf.shape(values)[1] < WIDE,
+            lambda: function(values),
+            lambda: _by_columns(function, values),
+        )
 
 
-def _by_columns(function, arrays):
-    """Calls a function of arrays [., K] with some columns of all at a time."""
-    columns = tf.shape(arrays[0])[1]
+def _by_columns(function, values):
+    columns = tf.shape(values)[1]
     groups = (columns + _GROUP - 1) // _GROUP
     done = tf.TensorArray(tf.float32, groups, infer_shape=False)
 
     def step(i, done):
-        part = function([array[:, i * _GROUP : (i + 1) * _GROUP] for array in arrays])
+        part = function(values[:, i * _GROUP : (i + 1) * _GROUP])
         return i + 1, done.write(i, tf.transpose(part))
 
     _, done = tf.while_loop(

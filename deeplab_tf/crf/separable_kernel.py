@@ -38,25 +38,28 @@ class SeparableKernel:
         """Filters [N, K]."""
         return self._filter(values) * self._after
 
-    def restrict(self, points, is_point, values) -> Callable:
-        """Returns the filter from some points to the same, all others keeping their values.
+    def restrict(self, points, is_point, values) -> tuple[tf.Tensor, Callable]:
+        """Returns what some points read of [N, K], and the filter from these points to the same.
 
         Args:
             points: int32 [P].
             is_point: bool [N], the same.
             values: [N, K].
+
+        Returns:
+            [P, K] and the filter.
         """
         after = tf.gather(self._after, points)
-        others = tf.where(is_point[:, None], 0.0, values)
-        others = after * tf.gather(self._filter(others), points)
         # Reading is faster than scattering: all other pixels read a row of zeros at the front.
         places = tf.where(is_point, tf.cumsum(tf.cast(is_point, tf.int32)), 0)
 
-        def filtered(changed):
-            own = self._filter(tf.gather(tf.pad(changed, [[1, 0], [0, 0]]), places))
-            return others + after * tf.gather(own, points)
+        def read(image):
+            return after * tf.gather(self._filter(image), points)
 
-        return filtered
+        def filtered(own):
+            return read(tf.gather(tf.pad(own, [[1, 0], [0, 0]]), places))
+
+        return read(values), filtered
 
     def _filter(self, values):
         if self._before is not None:

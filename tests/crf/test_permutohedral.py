@@ -134,20 +134,45 @@ def test_separable_filter_is_the_sum_over_all_pairs(size):
     np.testing.assert_allclose(ours, gaussian_sums([x / 1.7, y / 1.7], values), rtol=2e-3)
 
 
-@pytest.mark.parametrize("normalization", ["after", "symmetric", "before", "none"])
-@pytest.mark.parametrize("kind", ["lattice", "separable"])
-def test_restricted_filter_lets_some_points_change(kind, normalization):
+def small_filter(kind, normalization):
+    """A filter of 48 pixels."""
     y, x = np.indices((6, 8)).reshape(2, -1).astype(np.float32)
-    linear = SeparableKernel((6, 8), 1.5, 2.0, normalization)
-    if kind == "lattice":
-        lattice = build_lattice([x / 1.5, y / 1.5])
-        linear = LatticeSum([LatticeKernel(lattice, 2.0, normalization)])
+    if kind == "separable":
+        return SeparableKernel((6, 8), 1.5, 2.0, normalization)
+    features = [x / 1.5, y / 1.5] if kind == "plane" else points(48, 5, spread=0.7)
+    return LatticeSum([LatticeKernel(build_lattice(features), 2.0, normalization)])
+
+
+def restricted_sums(linear, some):
+    """What some pixels read when they change, from the restricted filter and from the whole."""
     rng = np.random.default_rng(0)
     old, new = (rng.random((48, 2)).astype(np.float32) for _ in range(2))
-    some = np.array([3, 4, 17, 40], np.int32)
     mixed = old.copy()
     mixed[some] = new[some]
-    restricted = linear.restrict(tf.constant(some), np.isin(np.arange(48), some), tf.constant(old))
-    changed = restricted(tf.constant(new[some]))
-    wanted = linear(tf.constant(mixed)).numpy()[some]
-    np.testing.assert_allclose(changed, wanted, rtol=1e-5)
+    is_one = tf.constant(np.isin(np.arange(48), some))
+    read, restricted = linear.restrict(tf.constant(some, tf.int32), is_one, tf.constant(old))
+    np.testing.assert_allclose(read, linear(tf.constant(old)).numpy()[some], rtol=1e-5)
+    found = read + restricted(tf.constant(new[some] - old[some]))
+    return found, linear(tf.constant(mixed)).numpy()[some]
+
+
+@pytest.mark.parametrize("normalization", ["after", "symmetric", "before", "none"])
+@pytest.mark.parametrize("kind", ["plane", "space", "separable"])
+def test_restricted_filter_lets_points_change(kind, normalization):
+    some = [3, 4, 17, 40] if kind == "separable" else range(48)
+    found, wanted = restricted_sums(small_filter(kind, normalization), np.array(some))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["plane", "space"])
+def test_restricted_lattice_loses_little(kind):
+    linear, some = small_filter(kind, "after"), np.arange(12, 36)
+    found, wanted = restricted_sums(linear, some)
+    assert len(restricted_corners(linear, some)) < len(restricted_corners(linear, range(48)))
+    np.testing.assert_allclose(found, wanted, rtol=0.03)
+
+
+def restricted_corners(linear, some):
+    kernel, kept = linear._kernels[0].restrict(tf.constant(some, tf.int32))
+    assert [len(part) for part in kept] == [int(size) for size in kernel.sizes]
+    return np.concatenate(kept)
