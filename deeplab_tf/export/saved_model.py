@@ -103,7 +103,9 @@ def _write(predictor: Predictor, folder: Path, max_pixels: int):
             "serving_default": module.label_bytes,
             "predict_tensor": module.predict_tensor,
         }
-        tf.saved_model.save(module, str(folder), signatures)
+        # Nothing is trained through a SavedModel.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(folder), signatures, options)
 
 
 def _write_extras(predictor: Predictor, folder: Path, name: str, max_pixels: int, say):

@@ -131,7 +131,7 @@ def restore_variables(folder, variables: dict[str, tf.Variable]):
     try:
         status = tf.train.Checkpoint(variables=variables).restore(path)
         status.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, tf.errors.OpError) as error:
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
         raise ValueError(f"{path}: not a checkpoint of this model: {error}") from error
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.export import export_saved_model, serving_module
+from deeplab_tf.export import export_saved_model
 from deeplab_tf.export.fold import folded
 from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE
 from tests.export import pictures
@@ -203,24 +203,29 @@ def test_folded_logits_are_the_models(model):
     np.testing.assert_array_equal(model(images), wanted)
 
 
-# === Where it stands ===
-
-
-LOAD_WITHOUT_PACKAGE = """
-import sys
-sys.modules["deeplab_tf"] = sys.modules["keras"] = None
-import tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-out = loaded.signatures["predict_tensor"](images=tf.zeros([1, 9, 11, 3], tf.uint8))
-print("shape", out["labels"].shape)
-"""
+# === Where it runs ===
 
 
 @pytest.mark.slow
-def test_loads_where_the_package_is_not_installed(refining_folder):
-    command = [sys.executable, "-c", LOAD_WITHOUT_PACKAGE, str(refining_folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "shape (1, 9, 11)" in result.stdout, result.stderr
+def test_runs_from_the_command_line(model, folder, tmp_path):
+    image = random_image(33, 47)
+    np.save(tmp_path / "images.npy", image[None])
+    np.save(tmp_path / "bytes.npy", np.array([encoded(image), b"nothing"]))
+    inputs = {"predict_tensor": "images=images.npy", "serving_default": "image_bytes=bytes.npy"}
+    for signature, given in inputs.items():
+        command = [
+            sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run",
+            f"--dir={folder}", "--tag_set=serve", f"--signature_def={signature}",
+            f"--inputs={given}", f"--outdir={tmp_path}",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    labels = deeplab_tf.Predictor(model)(image)
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), labels[None])
+    png, nothing = np.load(tmp_path / "label_png_bytes.npy", allow_pickle=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), labels)
+    errors = np.load(tmp_path / "error.npy", allow_pickle=True)
+    assert (nothing, *errors) == (b"", b"", NOT_AN_IMAGE.encode())
 
 
 def test_data_set_travels_along(folder):
