@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
@@ -26,7 +27,7 @@ class SavedPredictor:
 
     def __init__(self, path):
         try:
-            self._loaded = tf.saved_model.load(str(path))
+            self._loaded = load_quietly(path)
             self._predict = self._loaded.signatures["predict_tensor"]
         except (KeyError, OSError, tf.errors.OpError) as error:
             raise ValueError(f"{path}: not a SavedModel of tools/export.py ({error}).") from error
@@ -47,3 +48,13 @@ class SavedPredictor:
         """
         images = tf.constant(checked_image(image)[None])
         return self._predict(images=images)["labels"][0].numpy()
+
+
+def load_quietly(path):
+    """Loads a SavedModel without a warning for every function that has no gradient."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        return tf.saved_model.load(str(path))
+    finally:
+        logging.set_verbosity(verbosity)

@@ -13,6 +13,7 @@ from deeplab_tf.data.image import image_pixels, read_image
 from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.evaluation.predict import find_pictures
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.export.saved_predictor import load_quietly
 
 LEAST_EQUAL_LABELS = 0.9999
 LARGEST_DIFFERENCE = 0.01
@@ -41,8 +42,9 @@ class Agreement(NamedTuple):
         )
 
     def __str__(self):
+        pictures = f"{self.pictures} picture{'s' * (self.pictures > 1)}"
         return (
-            f"{100 * self.equal_labels:.4f} % of the labels of {self.pictures} pictures are equal, "
+            f"{100 * self.equal_labels:.4f} % of the labels of {pictures} are equal, "
             f"the largest difference of a probability is {self.largest_difference:.1e}"
         )
 
@@ -85,7 +87,7 @@ def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agree
     Raises:
         ValueError: the SavedModel refuses a picture.
     """
-    loaded = tf.saved_model.load(str(folder))
+    loaded = load_quietly(folder)
     # JPEG and PNG in turn; both sides get what the bytes decode to.
     encoders = (tf.io.encode_jpeg, tf.io.encode_png)
     contents = [encoders[i % 2](image) for i, image in enumerate(images)]
