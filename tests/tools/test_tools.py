@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import deeplab_tf
 from tests.data.fakes import make_voc_folder
+from tests.export.pictures import random_image
 from tests.tools.commands import ROOT, run
 
 SMALL = [
@@ -73,7 +75,7 @@ def test_training_again_goes_on_from_the_last_checkpoint(workdir):
 
 
 @pytest.mark.slow
-def test_evaluate_predict_export(workdir, tmp_path):
+def test_evaluate_predict(workdir, tmp_path):
     crf = tmp_path / "crf.json"
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
     out, _ = run(
@@ -119,8 +121,22 @@ def test_evaluate_predict_export(workdir, tmp_path):
     with Image.open(tmp_path / "out" / "new.png") as label:
         assert label.size == (20, 50)
 
-    run("export.py", model, f"--output={tmp_path / 'served' / '1'}")
-    assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
+
+@pytest.mark.slow
+def test_export(workdir, tmp_path):
+    Image.fromarray(random_image(30, 41)).save(tmp_path / "good.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    served = tmp_path / "served" / "1"
+    export = [
+        "export.py", f"--model={workdir / 'model.keras'}", f"--output={served}", "--max_pixels=900",
+    ]  # fmt: skip
+    _, error = run(*export, f"--verify_on={tmp_path / '*.jpg'}", status=1)
+    assert "bad.jpg: neither a JPEG nor a PNG" in error and not served.exists()
+    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}")
+    assert "of the labels of 1 picture are equal" in out and f"SavedModel: {served}" in out
+    assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
+    _, error = run(*export, status=1)
+    assert f"{served} exists. Give a new version" in error
 
 
 @pytest.mark.slow
@@ -168,6 +184,7 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
             "fusion",
         ),
         ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
+        ("export.py", ["--model=m.keras", "--output=o", "--max_pixels=0"], "max_pixels"),
         ("doctor.py", ["--data_dir=synthetic", "--split=test", "--output=o"], "no split 'test'"),
         (
             "doctor.py",
