@@ -1,5 +1,7 @@
 """From a trained model to what serves it."""
 
+from deeplab_tf.export.litert import export_litert
+from deeplab_tf.export.onnx import export_onnx
 from deeplab_tf.export.saved_model import export_saved_model
 
-__all__ = ["export_saved_model"]
+__all__ = ["export_litert", "export_onnx", "export_saved_model"]
