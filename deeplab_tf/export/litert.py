@@ -25,7 +25,7 @@ from deeplab_tf.export.edge import (
 
 # Precision -> share of labels that has to equal the predictor's.
 LEAST_EQUAL_LABELS = {"float32": 0.9999, "float16": 0.995, "int8": 0.98}
-CALIBRATION_PICTURES = 100
+CALIBRATION_PICTURES = 20  # each takes seconds
 
 
 def export_litert(
