@@ -60,7 +60,8 @@ def check_exportable(predictor: Predictor, kind: str, extra: str, packages: Iter
         raise ValueError(f"{kind} is exported on the current stack only, with TensorFlow 2.18 on.")
     if predictor.crf is not None:
         raise ValueError(
-            f"{kind} cannot hold the CRF. Export without it, or a SavedModel, which can."
+            f"{kind} cannot hold the CRF: it has no products of sparse matrices. Export without "
+            "--crf, or a SavedModel, which can."
         )
     if predictor.tile is not None:
         raise ValueError(f"{kind} has no tiles. Received: tile={predictor.tile}.")
