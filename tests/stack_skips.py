@@ -3,15 +3,36 @@
 Test ids are pytest's, without the part in brackets for all cases of a test.
 """
 
+_LIGHT_FORMATS = (
+    "tests/export/test_litert.py::test_answers_are_the_models",
+    "tests/export/test_litert.py::test_smaller_numbers_make_smaller_files",
+    "tests/export/test_litert.py::test_atrous_convolutions_stay_one_operator",
+    "tests/export/test_litert.py::test_int8_has_a_factor_for_every_channel",
+    "tests/export/test_litert.py::test_data_set_lies_in_the_file",
+    "tests/export/test_litert.py::test_scales_and_mirror_are_the_predictors",
+    "tests/export/test_litert.py::test_normalisation_is_folded",
+    "tests/export/test_litert.py::test_what_cannot_be_exported",
+    "tests/export/test_litert.py::test_a_file_that_disagrees_is_not_written",
+    "tests/export/test_onnx.py::test_answers_are_the_models_at_any_size",
+    "tests/export/test_onnx.py::test_takes_batches",
+    "tests/export/test_onnx.py::test_export_says_how_far_it_agrees",
+    "tests/export/test_onnx.py::test_atrous_convolutions_stay_one_operator",
+    "tests/export/test_onnx.py::test_data_set_lies_in_the_file",
+    "tests/export/test_onnx.py::test_scales_and_mirror_are_the_predictors",
+    "tests/export/test_onnx.py::test_normalisation_is_folded_and_the_size_fixed",
+    "tests/export/test_onnx.py::test_what_cannot_be_exported",
+    "tests/tools/test_export.py::test_light_formats",
+)
+_WARM_UP = (
+    "tests/export/test_warmup.py::test_warm_up_requests_are_answered",
+    "tests/export/test_warmup.py::test_warm_up_requests_keep_to_the_limit",
+)
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
     "legacy": {
-        f"tests/export/test_warmup.py::{test}": "the extra `serving` is for the current stack only"
-        for test in (
-            "test_warm_up_requests_are_answered",
-            "test_warm_up_requests_keep_to_the_limit",
-        )
+        **dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
+        **dict.fromkeys(_WARM_UP, "the extra `serving` is for the current stack only"),
     },
 }
 

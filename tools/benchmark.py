@@ -8,6 +8,7 @@ a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --s
 takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
 of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
 tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
+--suite=formats exports --model to LiteRT and ONNX and labels pictures of --data_dir with each.
 """
 
 import itertools
@@ -21,7 +22,7 @@ from deeplab_tf import cli
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
-    ["crf", "input", "evaluate", "predict", "tiles"],
+    ["crf", "input", "evaluate", "predict", "tiles", "formats"],
     "What to time.",
     required=True,
 )
@@ -94,12 +95,23 @@ def compare_tiles() -> dict:
     return tiles.run(MODEL.value, DATA_DIR.value)
 
 
+def compare_formats() -> dict:
+    from deeplab_tf.benchmarks import formats
+    from deeplab_tf.models.loading import load_model
+
+    if MODEL.value is None or DATA_DIR.value is None:
+        raise ValueError("--suite=formats needs --model and --data_dir.")
+    model = load_model(MODEL.value)
+    return formats.run(MODEL.value, model, DATA_DIR.value, REPEATS.value, THREADS.value)
+
+
 SUITES = {
     "crf": time_crf,
     "input": time_input,
     "evaluate": time_evaluate,
     "predict": time_predict,
     "tiles": compare_tiles,
+    "formats": compare_formats,
 }
 
 if __name__ == "__main__":

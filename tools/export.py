@@ -1,38 +1,96 @@
-"""Exports a trained model as a SavedModel for TF Serving, and checks that it answers alike.
+"""Exports a trained model: for TF Serving, for LiteRT or as ONNX, and checks that it answers alike.
 
 python tools/export.py --model=DIR/model.keras --output=EXPORT/1 --crf
+python tools/export.py --model=DIR/model.keras --output=model.onnx --format=onnx
+python tools/export.py --model=DIR/model.keras --output=model.tflite --format=litert \
+  --size=360x480 --precision=int8 --calibrate_on=DATA
 """
+
+import re
 
 from absl import flags
 
 from deeplab_tf import cli
 
 MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Folder to write, MODEL/VERSION.", required=True)
-MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels",
+OUTPUT = flags.DEFINE_string(
+    "output",
     None,
-    "Largest height times width of an encoded picture; larger ones are refused before they are "
-    "decoded. Unset, 2 megapixels, divided by the square of the largest of --scales above 1.",
-    lower_bound=1,
+    "Folder to write, MODEL/VERSION; for litert and onnx a file ending in .tflite or .onnx.",
+    required=True,
 )
-VERIFY_ON = flags.DEFINE_string(
-    "verify_on",
-    None,
-    "Picture, folder or quoted pattern on which the SavedModel has to agree with the model; "
-    "unset, five embedded pictures.",
-)
+# Format -> the options below that it takes.
+FORMATS = {
+    "saved_model": ("max_pixels", "verify_on"),
+    "litert": ("size", "precision", "calibrate_on", "verify_on", "least_equal_labels"),
+    "onnx": ("size", "verify_on", "least_equal_labels"),
+}
+NAMES = {"saved_model": "SavedModel", "litert": "LiteRT", "onnx": "ONNX"}
+FORMAT = flags.DEFINE_enum("format", "saved_model", list(FORMATS), "What to write.")
+OPTIONS = {
+    "max_pixels": flags.DEFINE_integer(
+        "max_pixels",
+        None,
+        "Largest height times width of an encoded picture; larger ones are refused before they "
+        "are decoded. Unset, 2 megapixels, divided by the square of the largest of --scales above 1.",
+        lower_bound=1,
+    ),
+    "size": flags.DEFINE_string(
+        "size", None, "HEIGHTxWIDTH of all pictures; needed for litert, unset onnx takes any."
+    ),
+    "precision": flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "float16", "int8"],
+        "Of the weights; int8 computes in whole numbers and needs --calibrate_on.",
+    ),
+    "calibrate_on": flags.DEFINE_string(
+        "calibrate_on",
+        None,
+        "Data set, or the word synthetic, whose training pictures show int8 the range of values.",
+    ),
+    "verify_on": flags.DEFINE_string(
+        "verify_on",
+        None,
+        "Picture, folder or quoted pattern on which the export has to agree with the model; "
+        "unset, five pictures of --calibrate_on's split val, or embedded ones.",
+    ),
+    "least_equal_labels": flags.DEFINE_float(
+        "min_agreement",
+        None,
+        "Share of labels that has to be equal; unset, the format's own.",
+        lower_bound=0,
+        upper_bound=1,
+    ),
+}
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags(tiles=False)
 
 
 def main():
-    from deeplab_tf.export import export_saved_model
+    from deeplab_tf import export
     from deeplab_tf.models.loading import load_model
 
+    options = _given_options()
     predictor = cli.build_predictor(load_model(MODEL.value), CRF.value, PREDICTION)
-    folder = export_saved_model(predictor, OUTPUT.value, MAX_PIXELS.value, VERIFY_ON.value)
-    print(f"SavedModel: {folder}")
+    write = getattr(export, f"export_{FORMAT.value}")
+    print(f"{NAMES[FORMAT.value]}: {write(predictor, OUTPUT.value, **options)}")
+
+
+def _given_options() -> dict:
+    options = {name: flag.value for name, flag in OPTIONS.items() if flag.present}
+    for name in options:
+        if name not in FORMATS[FORMAT.value]:
+            fitting = [kind for kind, names in FORMATS.items() if name in names]
+            raise ValueError(f"--{OPTIONS[name].name} belongs to --format={' and '.join(fitting)}.")
+    if "size" in options:
+        sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", options["size"])
+        if not sides:
+            raise ValueError(f"--size={options['size']} is not HEIGHTxWIDTH, such as 360x480.")
+        options["size"] = tuple(map(int, sides.groups()))
+    elif FORMAT.value == "litert":
+        raise ValueError("--format=litert needs --size=HEIGHTxWIDTH, such as 360x480.")
+    return options
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.fold import folded
+from deeplab_tf.export.pictures import cut_to, verification_pictures
 from deeplab_tf.export.serving_module import ServingModule
 from deeplab_tf.export.verify import (
     LARGEST_DIFFERENCE,
     LEAST_EQUAL_LABELS,
     compare,
-    verification_pictures,
 )
 from deeplab_tf.export.warmup import write_warmup_requests
 
@@ -56,7 +56,7 @@ def export_saved_model(
     output = Path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
     _check(predictor, output, max_pixels)
-    images = verification_pictures(verify_on, max_pixels)
+    images = [cut_to(image, max_pixels) for image in verification_pictures(verify_on)]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
@@ -64,7 +64,7 @@ def export_saved_model(
         _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, say)
         agreement = compare(partial, predictor, images)
         say(f"SavedModel against the Python predictor: {agreement}")
-        if not agreement.is_good:
+        if not agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE):
             raise ValueError(
                 f"{output} is not written: the SavedModel does not answer as the predictor does "
                 f"({agreement}; needed: {100 * LEAST_EQUAL_LABELS:.2f} % and at most "

@@ -2,78 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.image import image_pixels, read_image
-from deeplab_tf.data.synthetic import draw_scene
-from deeplab_tf.evaluation.predict import find_pictures
+from deeplab_tf.data.image import image_pixels
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.export.agreement import Agreement
 from deeplab_tf.export.saved_predictor import load_quietly
 
 LEAST_EQUAL_LABELS = 0.9999
 LARGEST_DIFFERENCE = 0.01
-_SCENES = 5  # of five sizes
-
-
-class Agreement(NamedTuple):
-    """How far two ways of labelling agree.
-
-    Attributes:
-        pictures: how many were labelled.
-        equal_labels: share of their pixels with the same label.
-        largest_difference: between two probabilities of the same pixel and class.
-    """
-
-    pictures: int
-    equal_labels: float
-    largest_difference: float
-
-    @property
-    def is_good(self) -> bool:
-        """Whether they count as the same."""
-        return (
-            self.equal_labels >= LEAST_EQUAL_LABELS
-            and self.largest_difference <= LARGEST_DIFFERENCE
-        )
-
-    def __str__(self):
-        pictures = f"{self.pictures} picture{'s' * (self.pictures > 1)}"
-        return (
-            f"{100 * self.equal_labels:.4f} % of the labels of {pictures} are equal, "
-            f"the largest difference of a probability is {self.largest_difference:.1e}"
-        )
-
-
-def verification_pictures(source: str | None, max_pixels: int) -> list[np.ndarray]:
-    """Reads the pictures that an export is verified on, cut to the largest size it takes.
-
-    Args:
-        source: a picture, a folder of pictures or a pattern; None for embedded ones.
-        max_pixels: largest height times width.
-
-    Raises:
-        ValueError: there are no pictures, or one cannot be read.
-    """
-    if source is None:
-        images = [draw_scene("val", index)[0] for index in range(_SCENES)]
-    else:
-        images = [read_image(path) for path in find_pictures(str(source))[1]]
-        if not images:
-            raise ValueError(f"{source}: no pictures to verify the SavedModel on.")
-    return [cut_to(image, max_pixels) for image in images]
-
-
-def cut_to(image: np.ndarray, max_pixels: int) -> np.ndarray:
-    """Cuts a picture that has more pixels to a square of so many, or less."""
-    if image.shape[0] * image.shape[1] <= max_pixels:
-        return image
-    side = math.isqrt(max_pixels)
-    return image[:side, :side]
 
 
 def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agreement:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.data.synthetic import draw_scene
-from deeplab_tf.export.verify import cut_to
+from deeplab_tf.export.pictures import cut_to
 
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
 # Height and width of a usual photo, lying and standing.

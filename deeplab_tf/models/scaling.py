@@ -27,7 +27,8 @@ def grid_multiple(stride: int, scales: Sequence[float]) -> int:
 
 def round_up(size, multiple: int):
     """Returns the next side `k * multiple + 1`, of a number or a tensor."""
-    return size + (1 - size) % multiple
+    # Divides nothing negative: ONNX rounds towards zero there.
+    return (size + multiple - 2) // multiple * multiple + 1
 
 
 def rescale(images, scale: float):

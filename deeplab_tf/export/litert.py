@@ -1,0 +1,137 @@
+"""Exports a model for LiteRT (TensorFlow Lite): one size, and smaller weights if wanted."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf import compat
+from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.spec import FILE_NAME
+from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.export.edge import (
+    check_exportable,
+    labelling_function,
+    quiet,
+    require_agreement,
+)
+from deeplab_tf.export.pictures import example_pictures, verification_pictures
+
+# Precision -> share of labels that has to equal the predictor's.
+LEAST_EQUAL_LABELS = {"float32": 0.9999, "float16": 0.995, "int8": 0.98}
+CALIBRATION_PICTURES = 20  # each takes seconds
+
+
+def export_litert(
+    predictor: Predictor,
+    output,
+    size: tuple[int, int],
+    precision: str = "float32",
+    calibrate_on=None,
+    verify_on=None,
+    least_equal_labels: float | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Writes a `.tflite` file that labels one picture of a fixed size.
+
+    Its signature `serving_default` takes `images`, uint8 RGB [1, H, W, 3], and gives `labels`,
+    uint8 [1, H, W], and `scores`, float32 [1, H, W, C], the logits. It answers with the
+    predictor's scales and mirrored photos. The data set lies in the file as in a ZIP archive:
+    `unzip -p FILE dataset.json`. Before the file is put into its place it labels pictures, and
+    has to agree with the predictor.
+
+    Args:
+        predictor: what is exported, without CRF and tiles.
+        output: file to write, ending in `.tflite`; an existing one is replaced.
+        size: height and width of the pictures.
+        precision: of the weights. `float16` halves the file and still computes in float32 on a
+            processor; `int8` quarters it and computes in whole numbers, several times as fast.
+        calibrate_on: data set, as for `open_split`, whose training pictures show `int8` how
+            large activations become; they have to be of the kind that is labelled later.
+        verify_on: pictures to compare answers on: a file, a folder or a pattern; None for some of
+            the split `val` of `calibrate_on`, and without that for embedded ones.
+        least_equal_labels: share of labels that has to be equal; None for
+            `LEAST_EQUAL_LABELS[precision]`.
+        say: receives lines for people.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: an argument is wrong, LiteRT cannot hold the predictor, or too few labels are
+            equal. Nothing is written then.
+        ImportError: the extra `litert` is not installed.
+    """
+    output = Path(output)
+    check_exportable(predictor, "LiteRT", "litert", ["ai_edge_litert"])
+    _check(output, size, precision, calibrate_on)
+    calibration = []
+    if precision == "int8":
+        calibration = example_pictures(calibrate_on, "train", CALIBRATION_PICTURES, size)
+        say(f"int8 is calibrated on {len(calibration)} pictures of {calibrate_on}, split train")
+    images = verification_pictures(verify_on, calibrate_on, size)
+    least = LEAST_EQUAL_LABELS[precision] if least_equal_labels is None else least_equal_labels
+    with whole_file(output) as partial:
+        partial.write_bytes(_convert(predictor, size, precision, calibration))
+        with zipfile.ZipFile(partial, "a") as archive:
+            archive.writestr(FILE_NAME, json.dumps(predictor.model.spec.to_dict(), indent=1))
+        agreement = require_agreement(LiteRtLabeller(partial), predictor, images, least)
+    say(f"LiteRT {precision} against the Python predictor: {agreement}")
+    return output
+
+
+def _check(output: Path, size, precision: str, calibrate_on):
+    if output.suffix != ".tflite":
+        raise ValueError(f"{output}: the name of a LiteRT file ends in .tflite.")
+    if precision not in LEAST_EQUAL_LABELS:
+        raise ValueError(
+            f"precision must be one of {list(LEAST_EQUAL_LABELS)}. Received: {precision!r}"
+        )
+    if precision == "int8" and not calibrate_on:
+        raise ValueError(
+            "int8 needs pictures to calibrate on: calibrate_on, a data set such as the one that "
+            "the model was trained on, or synthetic."
+        )
+    if precision != "int8" and calibrate_on:
+        raise ValueError(f"calibrate_on belongs to int8. Received: precision={precision!r}")
+
+
+def _convert(predictor: Predictor, size, precision: str, calibration: list) -> bytes:
+    function = labelling_function(predictor, (1, *size)).get_concrete_function()
+    module = tf.Module()  # whoever converts has to find the variables
+    module.function = function
+    module.variables_read = [compat.tf_variable(v) for v in predictor.model.weights]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.representative_dataset = lambda: ({"images": x[None]} for x in calibration)
+    with quiet():
+        return converter.convert()
+
+
+class LiteRtLabeller:
+    """Labels pictures with a `.tflite` file, as a program without TensorFlow does.
+
+    Args:
+        path: the file.
+        threads: how many compute.
+    """
+
+    def __init__(self, path, threads: int | None = None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._run = interpreter.get_signature_runner("serving_default")
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and scores [H, W, C]."""
+        results = self._run(images=image[None])
+        return results["labels"][0], results["scores"][0]

@@ -1,0 +1,121 @@
+"""Exports a model as ONNX."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from deeplab_tf.data.files import whole_file
+from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.export.edge import (
+    check_exportable,
+    labelling_function,
+    quiet,
+    require_agreement,
+)
+from deeplab_tf.export.pictures import verification_pictures
+
+OPSET = 18
+LEAST_EQUAL_LABELS = 0.9999
+
+
+def export_onnx(
+    predictor: Predictor,
+    output,
+    size: tuple[int, int] | None = None,
+    verify_on=None,
+    least_equal_labels: float | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Writes an `.onnx` file that labels pictures of any size, or of a fixed one.
+
+    It takes `images`, uint8 RGB [B, H, W, 3], and gives `labels`, uint8 [B, H, W], and `scores`,
+    float32 [B, H, W, C], whose softmax are probabilities. It answers with the predictor's scales
+    and mirrored photos. The data set is the metadata entry `dataset.json`. Before the file is put
+    into its place it labels pictures, and has to agree with the predictor.
+
+    Args:
+        predictor: what is exported, without CRF and tiles.
+        output: file to write, ending in `.onnx`; an existing one is replaced.
+        size: height and width of the one picture that it takes; None for batches of any size.
+        verify_on: pictures to compare answers on: a file, a folder or a pattern; None for
+            embedded ones.
+        least_equal_labels: share of labels that has to be equal; None for `LEAST_EQUAL_LABELS`.
+        say: receives lines for people.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: an argument is wrong, ONNX cannot hold the predictor, or too few labels are
+            equal. Nothing is written then.
+        ImportError: the extra `onnx` is not installed.
+    """
+    output = Path(output)
+    check_exportable(predictor, "ONNX", "onnx", ["tf2onnx", "onnxruntime"])
+    if output.suffix != ".onnx":
+        raise ValueError(f"{output}: the name of an ONNX file ends in .onnx.")
+    images = verification_pictures(verify_on, size=size)
+    least = LEAST_EQUAL_LABELS if least_equal_labels is None else least_equal_labels
+    with whole_file(output) as partial:
+        partial.write_bytes(_convert(predictor, size))
+        agreement = require_agreement(OnnxLabeller(partial), predictor, images, least)
+    say(f"ONNX against the Python predictor: {agreement}")
+    return output
+
+
+def _convert(predictor: Predictor, size) -> bytes:
+    import onnx
+    import tf2onnx
+
+    shape = (None, None, None) if size is None else (1, *size)
+    function = labelling_function(predictor, shape)
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    _pad_explicitly(model.graph)
+    onnx.helper.set_model_props(model, {"dataset.json": json.dumps(predictor.model.spec.to_dict())})
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def _pad_explicitly(graph):
+    """Gives convolutions of stride 1 their padding: ONNX Runtime infers none where there is a rate.
+
+    tf2onnx leaves it open where the size is.
+    """
+    from onnx import helper
+
+    for node in graph.node:
+        values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Conv" and values.get("auto_pad") == b"SAME_UPPER":
+            taps = zip(values["kernel_shape"], values["dilations"], strict=True)
+            sides = [(kernel - 1) * rate // 2 for kernel, rate in taps]
+            kept = [a for a in node.attribute if a.name != "auto_pad"]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute("pads", sides * 2)])
+
+
+class OnnxLabeller:
+    """Labels pictures with an `.onnx` file, as a program without TensorFlow does.
+
+    Args:
+        path: the file.
+        threads: how many compute; None for all.
+    """
+
+    def __init__(self, path, threads: int | None = None):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and scores [H, W, C]."""
+        labels, scores = self._session.run(["labels", "scores"], {"images": image[None]})
+        return labels[0], scores[0]

@@ -1,0 +1,68 @@
+"""Pictures that exports are compared on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.data.image import read_image
+from deeplab_tf.data.pipeline import evaluation_dataset
+from deeplab_tf.data.split import open_split
+from deeplab_tf.data.synthetic import SYNTHETIC
+from deeplab_tf.evaluation.predict import find_pictures
+
+VERIFICATION_PICTURES = 5
+
+
+def example_pictures(data_dir, split: str, count: int, size=None) -> list[np.ndarray]:
+    """Reads pictures of a data set, spread evenly over a split.
+
+    Args:
+        data_dir: as for `open_split`.
+        split: such as `train`.
+        count: how many at most.
+        size: height and width to resize them to; None for their own.
+
+    Returns:
+        uint8 RGB [H, W, 3] each.
+
+    Raises:
+        DataError: there is no such data set or split.
+    """
+    examples = evaluation_dataset(open_split(data_dir, split), count)
+    return [_resized(example["image"].numpy(), size) for example in examples]
+
+
+def verification_pictures(source: str | None = None, data_dir=None, size=None) -> list[np.ndarray]:
+    """Reads the pictures that an export is compared on.
+
+    Args:
+        source: a picture, a folder of pictures or a pattern; None for examples of a data set.
+        data_dir: that data set; None for the embedded one.
+        size: height and width to resize them to; None for their own.
+
+    Raises:
+        ValueError: there are no pictures, or one cannot be read.
+    """
+    if source is None:
+        return example_pictures(data_dir or SYNTHETIC, "val", VERIFICATION_PICTURES, size)
+    paths = find_pictures(str(source))[1]
+    if not paths:
+        raise ValueError(f"{source}: no pictures to compare answers on.")
+    return [_resized(read_image(path), size) for path in paths]
+
+
+def _resized(image: np.ndarray, size) -> np.ndarray:
+    if size is None or image.shape[:2] == tuple(size):
+        return image
+    return tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8).numpy()
+
+
+def cut_to(image: np.ndarray, max_pixels: int) -> np.ndarray:
+    """Cuts a picture that has more pixels to a square of so many, or less."""
+    if image.shape[0] * image.shape[1] <= max_pixels:
+        return image
+    side = math.isqrt(max_pixels)
+    return image[:side, :side]

@@ -1,0 +1,152 @@
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplab_tf
+from deeplab_tf import compat
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.synthetic import draw_scene
+from deeplab_tf.export.litert import LiteRtLabeller, export_litert
+from tests.models.narrow import narrow_model
+
+SIZE = (67, 90)
+SPEC = DatasetSpec("three", ("sky", "road", "tree"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return narrow_model(dataset=SPEC)
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    """A file a precision."""
+    folder = tmp_path_factory.mktemp("litert")
+    made = {}
+    for precision in ("float32", "float16", "int8"):
+        data = "synthetic" if precision == "int8" else None
+        path = folder / f"{precision}.tflite"
+        made[precision] = export_litert(
+            deeplab_tf.Predictor(model), path, SIZE, precision, data, say=lambda line: None
+        )
+    return made
+
+
+def scene():
+    return np.asarray(Image.fromarray(draw_scene("val", 9)[0]).resize(SIZE[::-1]))
+
+
+def operators(path):
+    """Returns the names of a file's operators, and the options of its convolutions."""
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    file = flatbuffer_utils.read_model(str(path))
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    graph = file.subgraphs[0]
+    codes = [file.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
+    options = [operator.builtinOptions for operator in graph.operators]
+    convolutions = [o for o in options if isinstance(o, schema.Conv2DOptionsT)]
+    return [names[code] for code in codes], convolutions
+
+
+@pytest.mark.parametrize(
+    "precision, least, tolerance",
+    [("float32", 1, 1e-5), ("float16", 0.998, 0.02), ("int8", 0.96, 1)],
+)
+def test_answers_are_the_models(model, files, precision, least, tolerance):
+    image = scene()
+    labels, scores = LiteRtLabeller(files[precision])(image)
+    wanted = model(image[None])[0].numpy()
+    assert labels.dtype == np.uint8 and len(np.unique(labels)) > 1
+    assert (labels == wanted.argmax(-1)).mean() >= least
+    assert np.abs(scores - wanted).max() < tolerance * wanted.std()
+
+
+def test_smaller_numbers_make_smaller_files(files):
+    sizes = {precision: path.stat().st_size for precision, path in files.items()}
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+    assert sizes["int8"] < 0.4 * sizes["float32"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_atrous_convolutions_stay_one_operator(files, precision):
+    names, convolutions = operators(files[precision])
+    assert len(convolutions) == 16  # 13 of VGG-16, fc6, fc7 and fc8
+    rates = [(o.dilationHFactor, o.dilationWFactor) for o in convolutions]
+    assert sorted(set(rates)) == [(1, 1), (2, 2), (12, 12)]
+    assert not {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "CONCATENATION", "CUSTOM"} & set(names)
+
+
+def test_int8_has_a_factor_for_every_channel(files):
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    tensors = flatbuffer_utils.read_model(str(files["int8"])).subgraphs[0].tensors
+    factors = [len(t.quantization.scale) for t in tensors if t.quantization.scale is not None]
+    assert sum(count > 1 for count in factors) == 2 * 16  # kernels and biases
+
+
+def test_data_set_lies_in_the_file(files):
+    with zipfile.ZipFile(files["int8"]) as archive:
+        assert json.loads(archive.read("dataset.json")) == SPEC.to_dict()
+
+
+def test_scales_and_mirror_are_the_predictors(model, tmp_path):
+    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
+    lines = []
+    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, say=lines.append)
+    assert "100.000 % of the labels of 5 pictures are equal" in lines[0]
+    labels, _ = LiteRtLabeller(path)(scene())
+    np.testing.assert_array_equal(labels, predictor(scene()))
+    assert (labels != deeplab_tf.Predictor(model)(scene())).any()
+
+
+@pytest.mark.slow
+def test_normalisation_is_folded(tmp_path):
+    keras.utils.set_random_seed(0)
+    predictor = deeplab_tf.Predictor(narrow_model("resnet50", "aspp_s", width=0.05))
+    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, say=lambda line: None)
+    labels, _ = LiteRtLabeller(path)(scene())
+    np.testing.assert_array_equal(labels, predictor(scene()))
+    names, convolutions = operators(path)
+    assert not {"RSQRT", "MUL", "CUSTOM"} & set(names)
+    rates = {o.dilationHFactor for o in convolutions}
+    assert rates == {1, 2, 4, 8, 12}  # res4, res5 and ASPP-S
+
+
+@pytest.mark.parametrize(
+    "crf, name, options, complaint",
+    [
+        ({}, "a.tflite", {}, "LiteRT cannot hold the CRF"),
+        (None, "a.onnx", {}, r"a\.onnx: the name of a LiteRT file ends in \.tflite"),
+        (None, "a.tflite", {"precision": "int4"}, "precision must be one of"),
+        (None, "a.tflite", {"precision": "int8"}, "int8 needs pictures to calibrate on"),
+        (None, "a.tflite", {"calibrate_on": "synthetic"}, "calibrate_on belongs to int8"),
+        (None, "a.tflite", {"verify_on": "nowhere"}, "nowhere: no pictures"),
+    ],
+)
+def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        export_litert(deeplab_tf.Predictor(model, crf), tmp_path / name, SIZE, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_disagrees_is_not_written(model, tmp_path):
+    Image.fromarray(scene()).save(tmp_path / "picture.png")
+    with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 pictures .* Needed: 101 %"):
+        export_litert(
+            deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE,
+            verify_on=tmp_path / "picture.png", least_equal_labels=1.01,
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, "KERAS_3", False)
+    with pytest.raises(ValueError, match="LiteRT is exported on the current stack only"):
+        export_litert(deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE)

@@ -1,0 +1,132 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplab_tf
+from deeplab_tf import compat
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.synthetic import draw_scene
+from deeplab_tf.export import edge
+from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
+from tests.models.narrow import assert_same_scores, narrow_model
+
+SPEC = DatasetSpec("three", ("sky", "road", "tree"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return narrow_model(dataset=SPEC)
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return []
+
+
+@pytest.fixture(scope="module")
+def file(model, lines, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    return export_onnx(deeplab_tf.Predictor(model), path, say=lines.append)
+
+
+def scene(height, width):
+    return np.asarray(Image.fromarray(draw_scene("val", 9)[0]).resize((width, height)))
+
+
+@pytest.mark.parametrize("size", [(67, 90), (33, 41), (1, 1)])
+def test_answers_are_the_models_at_any_size(model, file, size):
+    image = scene(*size)
+    labels, scores = OnnxLabeller(file)(image)
+    wanted = model(image[None])[0]
+    np.testing.assert_allclose(scores, wanted, atol=1e-3)
+    np.testing.assert_array_equal(labels, np.argmax(wanted, axis=-1))
+    assert labels.dtype == np.uint8
+
+
+def test_takes_batches(model, file):
+    import onnxruntime
+
+    images = np.stack([scene(40, 50), scene(40, 50)[::-1]])
+    session = onnxruntime.InferenceSession(str(file))
+    scores = session.run(["scores"], {"images": images})[0]
+    assert_same_scores(scores, model(images))
+
+
+def test_export_says_how_far_it_agrees(file, lines):
+    assert lines[0].startswith(
+        "ONNX against the Python predictor: 100.000 % of the labels of 5 pictures are equal"
+    )
+
+
+def test_atrous_convolutions_stay_one_operator(file):
+    import onnx
+
+    nodes = onnx.load(str(file)).graph.node
+    rates = [
+        tuple(a.ints) for n in nodes if n.op_type == "Conv" for a in n.attribute
+        if a.name == "dilations"
+    ]  # fmt: skip
+    assert len(rates) == 16  # 13 of VGG-16, fc6, fc7 and fc8
+    assert sorted(set(rates)) == [(1, 1), (2, 2), (12, 12)]
+
+
+def test_data_set_lies_in_the_file(file):
+    import onnxruntime
+
+    entries = onnxruntime.InferenceSession(str(file)).get_modelmeta().custom_metadata_map
+    assert json.loads(entries["dataset.json"]) == SPEC.to_dict()
+
+
+def test_scales_and_mirror_are_the_predictors(model, tmp_path):
+    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
+    path = export_onnx(predictor, tmp_path / "m.onnx", say=lambda line: None)
+    image = scene(67, 90)
+    labels, _ = OnnxLabeller(path)(image)
+    np.testing.assert_array_equal(labels, predictor(image))
+    assert (labels != deeplab_tf.Predictor(model)(image)).any()
+
+
+@pytest.mark.slow
+def test_normalisation_is_folded_and_the_size_fixed(tmp_path):
+    import onnx
+
+    keras.utils.set_random_seed(0)
+    predictor = deeplab_tf.Predictor(narrow_model("resnet50", "aspp_s", width=0.05))
+    path = export_onnx(predictor, tmp_path / "m.onnx", (67, 90), say=lambda line: None)
+    image = scene(67, 90)
+    np.testing.assert_array_equal(OnnxLabeller(path)(image)[0], predictor(image))
+    graph = onnx.load(str(path)).graph
+    sides = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
+    assert sides == [1, 67, 90, 3]
+    assert not {"BatchNormalization", "Sqrt", "Reciprocal"} & {node.op_type for node in graph.node}
+
+
+@pytest.mark.parametrize(
+    "crf, name, options, complaint",
+    [
+        ({}, "a.onnx", {}, "ONNX cannot hold the CRF"),
+        (None, "a.tflite", {}, r"a\.tflite: the name of an ONNX file ends in \.onnx"),
+        (None, "a.onnx", {"least_equal_labels": 1.01}, "Nothing is written: .* Needed: 101 %"),
+    ],
+)
+def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        export_onnx(deeplab_tf.Predictor(model, crf), tmp_path / name, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, "KERAS_3", False)
+    with pytest.raises(ValueError, match="ONNX is exported on the current stack only"):
+        export_onnx(deeplab_tf.Predictor(model), tmp_path / "a.onnx")
+
+
+def test_a_missing_package_is_named_with_its_extra(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, "KERAS_3", True)
+    monkeypatch.setattr(edge.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"needs the package tf2onnx\. .*deeplab_tf\[onnx\]"):
+        export_onnx(deeplab_tf.Predictor(model), tmp_path / "a.onnx")

@@ -1,0 +1,48 @@
+"""`tools/export.py` to the light formats, and flags that do not go together."""
+
+import pytest
+
+from tests.models.narrow import narrow_model
+from tests.tools.commands import run
+
+
+@pytest.fixture(scope="module")
+def model_flag(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    narrow_model(width=0.05).save(path)
+    return f"--model={path}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind, name, options",
+    [
+        ("onnx", "a.onnx", []),
+        ("litert", "a.tflite", ["--size=40x56", "--precision=int8", "--calibrate_on=synthetic"]),
+    ],
+)
+def test_light_formats(model_flag, tmp_path, kind, name, options):
+    path = tmp_path / name
+    least = "--min_agreement=0.9"
+    out, error = run(
+        "export.py", model_flag, f"--output={path}", f"--format={kind}", least, *options
+    )
+    assert "of the labels of 5 pictures are equal" in out and out.endswith(f": {path}\n")
+    assert "Warning" not in error and "gradient" not in error
+    assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["--size=40x56"], "--size belongs to --format=litert and onnx"),
+        (["--format=litert"], "--format=litert needs --size=HEIGHTxWIDTH"),
+        (["--format=litert", "--size=40"], "--size=40 is not HEIGHTxWIDTH, such as 360x480"),
+    ],
+)
+def test_wrong_flags_are_one_line(tmp_path, options, complaint):
+    _, error = run(
+        "export.py", "--model=none.keras", f"--output={tmp_path / 'a'}", *options, status=1
+    )
+    assert error.splitlines()[-1].startswith(f"error: {complaint}")
