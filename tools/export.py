@@ -32,7 +32,7 @@ OPTIONS = {
         "max_pixels",
         None,
         "Largest height times width of an encoded picture; larger ones are refused before they "
-        "are decoded. Unset, 2 megapixels, divided by the square of the largest of --scales above 1.",
+        "are decoded. Unset, 2 megapixels over the square of the largest of --scales above 1.",
         lower_bound=1,
     ),
     "size": flags.DEFINE_string(
