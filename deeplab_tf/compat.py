@@ -30,10 +30,14 @@ def weight_name(variable) -> str:
     return variable.name.rsplit("/", 1)[-1].split(":")[0]
 
 
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers at every depth; their order differs between the stacks."""
+    return list(model._flatten_layers(include_self=False, recursive=True))
+
+
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the innermost layers; their order differs between the stacks."""
-    layers = model._flatten_layers(include_self=False, recursive=True)
-    return [layer for layer in layers if not any(True for _ in sub_layers(layer))]
+    """Returns the innermost of `all_layers`."""
+    return [layer for layer in all_layers(model) if not any(True for _ in sub_layers(layer))]
 
 
 def sub_layers(layer: keras.layers.Layer):

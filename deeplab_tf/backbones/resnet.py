@@ -85,17 +85,21 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
         self.norm.build((None, None, None, self.filters))
         self.built = True
 
-    def call(self, inputs):
-        """Returns a tensor [B, H / strides, W / strides, filters]."""
+    def fold(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the kernel and the bias that take up the normalisation, float32."""
         norm = self.norm
+        # Inside `call` mixed precision has cast the kernel already.
+        kernel = tf.cast(tf.convert_to_tensor(self.conv.kernel), self.compute_dtype)
         gamma, beta, mean, variance, kernel = (
             tf.cast(tf.convert_to_tensor(variable), tf.float32)
-            for variable in (
-                norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, self.conv.kernel
-            )
-        )  # fmt: skip
+            for variable in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, kernel)
+        )
         factor = gamma * tf.math.rsqrt(variance + norm.epsilon)
-        kernel, bias = kernel * factor, beta - mean * factor
+        return kernel * factor, beta - mean * factor
+
+    def call(self, inputs):
+        """Returns a tensor [B, H / strides, W / strides, filters]."""
+        kernel, bias = self.fold()
         return self.conv.convolve(
             inputs, tf.cast(kernel, inputs.dtype), tf.cast(bias, inputs.dtype)
         )

@@ -88,10 +88,19 @@ def decode_window(
     return pixels
 
 
+def starts_as_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """Whether bytes begin as those of a JPEG file, inside a graph."""
+    return tf.equal(tf.strings.substr(contents, 0, len(_JPEG_START)), _JPEG_START)
+
+
+def starts_as_png(contents: tf.Tensor) -> tf.Tensor:
+    """Whether bytes begin as those of a PNG file, inside a graph."""
+    return tf.equal(tf.strings.substr(contents, 0, len(_PNG_START)), _PNG_START)
+
+
 def _checked(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor]:
     """The same bytes, and whether they are a JPEG's and not a PNG's."""
-    is_jpeg = tf.equal(tf.strings.substr(contents, 0, len(_JPEG_START)), _JPEG_START)
-    is_png = tf.equal(tf.strings.substr(contents, 0, len(_PNG_START)), _PNG_START)
+    is_jpeg, is_png = starts_as_jpeg(contents), starts_as_png(contents)
     message = tf.strings.join([name, ": neither a JPEG nor a PNG file"])
     with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, [message])]):
         return tf.identity(contents), is_jpeg

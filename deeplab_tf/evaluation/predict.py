@@ -58,7 +58,7 @@ def plan_jobs(source: str, output) -> list[Job]:
         ValueError: there are no pictures, two would write the same file, or the output folder is
             the input folder.
     """
-    root, pictures = _find_pictures(source)
+    root, pictures = find_pictures(source)
     output = Path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the pictures ({output}); give another one.")
@@ -74,7 +74,12 @@ def plan_jobs(source: str, output) -> list[Job]:
     return jobs
 
 
-def _find_pictures(source: str) -> tuple[Path, list[Path]]:
+def find_pictures(source: str) -> tuple[Path, list[Path]]:
+    """Finds the pictures of a file, a folder (with its sub-folders) or a pattern.
+
+    Returns:
+        The folder that holds them all, and the pictures in order.
+    """
     path = Path(source)
     if path.is_dir():
         found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())

@@ -37,6 +37,7 @@ class Predictor:
 
     Attributes:
         grid: TileGrid, where tiles of large photos lie.
+        whole_pixels: largest photo that is computed at once without `tile`.
 
     Raises:
         ValueError: an argument that cannot be.
@@ -71,9 +72,9 @@ class Predictor:
         self.tile = tile
         self._progress = progress
         multiple = grid_multiple(model.size_multiple, self.scales)
-        self._whole_pixels = WHOLE_PIXELS / max(1.0, *self.scales) ** 2
+        self.whole_pixels = int(WHOLE_PIXELS / max(1.0, *self.scales) ** 2)
         if tile is None:
-            tile = max(math.isqrt(int(self._whole_pixels)), multiple + 1)
+            tile = max(math.isqrt(self.whole_pixels), multiple + 1)
         self.grid = plan_grid(model, self.scales, multiple, tile)
         # Known to be one: spares the CRF copies, and see `compat.one_image_is_slow`.
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
@@ -141,7 +142,7 @@ class Predictor:
         Returns:
             One or two uint8 arrays [H, W].
         """
-        image = _checked(image)
+        image = checked_image(image)
         height, width = image.shape[:2]
         if self._fits(height, width):
             return [labels[0].numpy() for labels in self._labels_of_one(image[None])]
@@ -163,7 +164,7 @@ class Predictor:
         Returns:
             float32 [H, W, C], whose softmax are probabilities.
         """
-        image = _checked(image)
+        image = checked_image(image)
         if self._fits(*image.shape[:2]):
             return self._scores_of_one(image[None])[0].numpy()
         scores = np.empty([*image.shape[:2], self.model.num_classes], np.float32)
@@ -186,14 +187,14 @@ class Predictor:
 
     def before_and_after_batch(self, images: Sequence) -> list[list[np.ndarray]]:
         """Labels photos as `batch` does, each as `before_and_after` does."""
-        images = [_checked(image) for image in images]
+        images = [checked_image(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
             padded = tuple(round_up(side, self.grid.multiple) for side in image.shape[:2])
             groups.setdefault(padded, []).append(i)
         labels = {}
         for (height, width), members in groups.items():
-            count = max(1, int(self._whole_pixels) // (height * width))
+            count = max(1, self.whole_pixels // (height * width))
             for start in range(0, len(members), count):
                 chosen = members[start : start + count]
                 labels.update(zip(chosen, self._batch([images[i] for i in chosen]), strict=True))
@@ -212,7 +213,7 @@ class Predictor:
 
     def _fits(self, height: int, width: int) -> bool:
         """Whether a picture is computed at once."""
-        if self.tile is None and height * width <= self._whole_pixels:
+        if self.tile is None and height * width <= self.whole_pixels:
             return True
         return len(list(self.grid.tiles(height, width))) == 1
 
@@ -224,7 +225,12 @@ class Predictor:
             yield (rows.core, columns.core), cores
 
 
-def _checked(image) -> np.ndarray:
+def checked_image(image) -> np.ndarray:
+    """Returns a photo as an array.
+
+    Raises:
+        ValueError: it is not uint8 RGB [H, W, 3], or empty.
+    """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or not image.size:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Opens a trained model."""
+"""Opens a trained model, and says of other files what opens them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ import keras
 
 from deeplab_tf.models.deeplab import DeepLab
 
+# Ending of a file -> what it is and which call opens it. The first that matches counts.
+_OTHER_FILES = {
+    ".weights.h5": "weights without a network. Build the DeepLab that they belong to and call "
+    "model.load_weights('{path}')",
+    ".h5": "weights, or a model of Keras 2. ImageNet weights of Keras Applications are first "
+    "weights for training: tools/train.py --config.model.weights={path}",
+    ".tflite": "a LiteRT model. tf.lite.Interpreter('{path}') runs it",
+    ".onnx": "an ONNX model. onnxruntime.InferenceSession('{path}') runs it",
+    "saved_model.pb": "a part of a SavedModel. Give its folder: deeplab_tf.load('{path.parent}')",
+    ".pb": "a frozen graph of TensorFlow 1. tf.compat.v1.import_graph_def runs it; this library "
+    "reads .keras files and SavedModels",
+}
+_CHECKPOINT = (
+    "a checkpoint, which holds variables only. deeplab_tf.load('WORKDIR') opens the newest one "
+    "of a training run"
+)
+
 
 def load_model(path) -> DeepLab:
     """Opens a `.keras` file for prediction.
@@ -18,19 +35,11 @@ def load_model(path) -> DeepLab:
 
     Raises:
         ValueError: there is no such file, it is another kind of file, or it holds another kind of
-            model; the message says what to do.
+            model; the message says which call opens it.
     """
     path = Path(path)
-    if (path / "saved_model.pb").exists():
-        raise ValueError(
-            f"{path}: a SavedModel for TF Serving. Give the .keras file it was exported from."
-        )
-    if path.is_dir():
-        raise ValueError(f"{path}: a folder. Give the .keras file, such as {path}/model.keras.")
-    if not path.exists():
-        raise ValueError(f"{path}: no such file. tools/train.py writes WORKDIR/model.keras.")
-    if path.suffix != ".keras":
-        raise ValueError(f"{path}: not a .keras file.")
+    if path.suffix != ".keras" or not path.is_file():
+        raise ValueError(f"{path}: {_what_it_is(path)}.")
     try:
         model = keras.models.load_model(path, compile=False)
     except (OSError, TypeError, KeyError, ValueError, zipfile.BadZipFile) as error:
@@ -38,3 +47,48 @@ def load_model(path) -> DeepLab:
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")
     return model
+
+
+def is_saved_model(path: Path) -> bool:
+    """Whether a folder is a SavedModel."""
+    return (path / "saved_model.pb").is_file()
+
+
+def is_workdir(path: Path) -> bool:
+    """Whether a folder is the work directory of a training run."""
+    return (path / "config.json").is_file()
+
+
+def _what_it_is(path: Path) -> str:
+    if path.is_dir():
+        return _what_folder_it_is(path)
+    if Path(f"{path}.index").exists():
+        return _CHECKPOINT
+    if not path.exists():
+        return "no such file. tools/train.py writes WORKDIR/model.keras"
+    if path.suffix == ".index" or ".data-" in path.name or path.name == "checkpoint":
+        return _CHECKPOINT
+    for ending, text in _OTHER_FILES.items():
+        if path.name.endswith(ending):
+            return text.format(path=path)
+    return "not a .keras file"
+
+
+def _what_folder_it_is(path: Path) -> str:
+    if is_saved_model(path):
+        return (
+            f"a SavedModel for TF Serving. deeplab_tf.load('{path}') labels photos with it; "
+            "everything else takes the .keras file it was exported from"
+        )
+    versions = [child for child in path.iterdir() if is_saved_model(child)]
+    if versions:
+        newest = max(versions, key=lambda child: (len(child.name), child.name))
+        return f"a folder of SavedModels. Give one of them, such as {newest}"
+    if (path / "checkpoint").is_file():
+        return _CHECKPOINT
+    if is_workdir(path) and not (path / "model.keras").exists():
+        return (
+            "a work directory without model.keras, which is written when training ends. "
+            f"deeplab_tf.load('{path}') opens the newest checkpoint"
+        )
+    return f"a folder. Give the .keras file, such as {path / 'model.keras'}"

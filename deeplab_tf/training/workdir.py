@@ -115,6 +115,26 @@ class Checkpoints:
         self._manager.save(checkpoint_number=step)
 
 
+def restore_variables(folder, variables: dict[str, tf.Variable]):
+    """Restores a network from the newest checkpoint of `Checkpoints`, for use and not training.
+
+    Args:
+        folder: where checkpoints lie.
+        variables: all of the model by name, frozen ones too.
+
+    Raises:
+        ValueError: there is no checkpoint, or it does not hold all variables.
+    """
+    path = tf.train.latest_checkpoint(str(folder))
+    if path is None:
+        raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
+    try:
+        status = tf.train.Checkpoint(variables=variables).restore(path)
+        status.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"{path}: not a checkpoint of this model: {error}") from error
+
+
 class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event files.
 

@@ -10,27 +10,38 @@ import tensorflow as tf
 from PIL import Image
 
 import deeplab_tf
+from deeplab_tf.data.image import image_pixels
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.export.saved_model import BROKEN_IMAGE, export_saved_model
+from deeplab_tf.export import export_saved_model
+from deeplab_tf.export.fold import folded
+from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE
+from tests.export import pictures
+from tests.export.pictures import encoded, random_image
 from tests.models.narrow import narrow_model
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
+MAX_PIXELS = 20_000
 
 
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
     model = deeplab_tf.DeepLab(backbone="resnet50", head="aspp_s", dataset=SPEC, width=0.1)
-    # A random network's scores of tens of thousands would turn rounding into other answers.
-    for variable in model.scorer.trainable_variables:
-        variable.assign(variable * 1e-4)
+    # Statistics and scales as after training; those of a new network would hide a wrong factor.
+    rng = np.random.default_rng(0)
+    for name, variable in model.variables_by_name().items():
+        if name.split("/")[1] in ("gamma", "moving_variance"):
+            variable.assign(rng.uniform(0.3, 0.7, variable.shape))
+        elif name.split("/")[1] in ("beta", "moving_mean"):
+            variable.assign(rng.normal(0, 0.2, variable.shape))
     return model
 
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
     predictor = deeplab_tf.Predictor(model)
-    return export_saved_model(predictor, tmp_path_factory.mktemp("export") / "1")
+    output = tmp_path_factory.mktemp("export") / "1"
+    return export_saved_model(predictor, output, MAX_PIXELS)
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +54,6 @@ def refining():
 @pytest.fixture(scope="module")
 def refining_folder(refining, tmp_path_factory):
     return export_saved_model(refining, tmp_path_factory.mktemp("refining") / "1")
-
-
-def random_image(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, [height, width, 3], np.uint8)
-
-
-def encoded(image, kind="png"):
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("size", [(33, 47), (65, 51), (1, 1)])
@@ -80,16 +81,48 @@ def test_bytes_signature_labels_each_image_at_its_own_size(model, folder):
         np.testing.assert_array_equal(np.asarray(labels), expected)
 
 
-def test_a_broken_image_gets_its_own_error(folder):
-    good = encoded(random_image(12, 15))
-    contents = [b"", good, b"GIF89a nonsense", good[:60], good]
+def test_a_bad_picture_gets_its_own_error(model, folder):
+    png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
+    too_large = f"too large: 30000x30000, the limit is {MAX_PIXELS} pixels"
+    batch = [
+        (png, ""),
+        (b"", EMPTY),
+        (pictures.cmyk_jpeg(), ""),
+        (pictures.animated_gif(), NOT_AN_IMAGE),
+        (encoded(random_image(9, 9), "bmp"), NOT_AN_IMAGE),
+        (pictures.sixteen_bit_png(), ""),
+        (png[:-900], BROKEN),
+        (jpeg[:-900], BROKEN),
+        (pictures.png_that_claims(30000, 30000), too_large),
+        (pictures.jpeg_that_claims(30000, 30000), too_large),
+        (jpeg, ""),
+    ]
     loaded = tf.saved_model.load(str(folder))
-    found = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
-    wrong = BROKEN_IMAGE.encode()
-    assert found["error"].numpy().tolist() == [wrong, b"", wrong, wrong, b""]
-    pngs = found["label_png_bytes"].numpy()
-    assert pngs[0] == pngs[2] == pngs[3] == b""
-    assert pngs[1] == pngs[4] != b""
+    contents = tf.constant([content for content, _ in batch])
+    found = loaded.signatures["serving_default"](image_bytes=contents)
+    assert [error.decode() for error in found["error"].numpy()] == [error for _, error in batch]
+    predictor = deeplab_tf.Predictor(model)
+    for (content, error), answer in zip(batch, found["label_png_bytes"].numpy(), strict=True):
+        if error:
+            assert answer == b""
+            continue
+        labels = np.asarray(Image.open(io.BytesIO(answer)))
+        np.testing.assert_array_equal(labels, predictor(image_pixels(content, "image")))
+
+
+def test_the_limit_is_one_of_encoded_pictures_only(folder):
+    images = random_image(MAX_PIXELS // 100 + 1, 100)
+    loaded = tf.saved_model.load(str(folder))
+    found = loaded.signatures["serving_default"](image_bytes=tf.constant([encoded(images)]))
+    assert found["error"].numpy()[0].startswith(b"too large: 100x201, ")
+    found = loaded.signatures["predict_tensor"](images=tf.constant(images[None]))
+    assert found["labels"].shape == (1, 201, 100)
+
+
+def test_an_empty_batch_is_answered(folder):
+    loaded = tf.saved_model.load(str(folder))
+    found = loaded.signatures["serving_default"](image_bytes=tf.zeros([0], tf.string))
+    assert found["error"].shape == found["label_png_bytes"].shape == (0,)
 
 
 @pytest.mark.parametrize("size", [(33, 47), (20, 9)])
@@ -111,7 +144,7 @@ def test_crf_refines_each_image_at_its_own_size(refining, refining_folder):
     contents = [*map(encoded, images), b"nothing"]
     loaded = tf.saved_model.load(str(refining_folder))
     found = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
-    assert found["error"].numpy().tolist() == [b"", b"", b"", BROKEN_IMAGE.encode()]
+    assert found["error"].numpy().tolist() == [b"", b"", b"", NOT_AN_IMAGE.encode()]
     for image, png in zip(images, found["label_png_bytes"].numpy(), strict=False):
         labels = np.asarray(Image.open(io.BytesIO(png)))
         np.testing.assert_array_equal(labels, refining(image))
@@ -127,34 +160,72 @@ def test_what_cannot_be_exported(model, tmp_path, options, complaint):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["folder", "refining_folder"])
-def test_graph_holds_no_python_function(request, name):
+def operations(folder):
+    """Every operation of the graph and of its functions' bodies."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     proto = saved_model_pb2.SavedModel()
-    proto.ParseFromString((request.getfixturevalue(name) / "saved_model.pb").read_bytes())
+    proto.ParseFromString((folder / "saved_model.pb").read_bytes())
     graph = proto.meta_graphs[0].graph_def
     bodies = [graph.node, *(function.node_def for function in graph.library.function)]
-    operations = {node.op for body in bodies for node in body}
-    assert "Conv2D" in operations
-    assert not operations & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+    return {node.op for body in bodies for node in body}
 
 
-LOAD_WITHOUT_PACKAGE = """
-import sys
-sys.modules["deeplab_tf"] = sys.modules["keras"] = None
-import tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-out = loaded.signatures["predict_tensor"](images=tf.zeros([1, 9, 11, 3], tf.uint8))
-print("shape", out["labels"].shape)
-"""
+@pytest.mark.parametrize("name", ["folder", "refining_folder"])
+def test_graph_holds_no_python_function(request, name):
+    found = operations(request.getfixturevalue(name))
+    assert "Conv2D" in found
+    assert not found & {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+# === Batch normalisation ===
+
+
+def test_normalisation_is_folded_into_the_convolutions(model, folder):
+    found = operations(folder)
+    assert not {op for op in found if op.startswith("FusedBatchNorm")} | (found & {"Rsqrt"})
+    names = [name for name, _ in tf.train.list_variables(str(folder / "variables/variables"))]
+    # Kernel and bias of each of the 53 convolutions and of the head's; no statistics.
+    others = [name for name in model.variables_by_name() if name.startswith("fc")]
+    assert len([name for name in names if "_variables" in name]) == 2 * 53 + len(others)
+
+
+def test_folded_logits_are_the_models(model):
+    images = random_image(65, 51)[None]
+    wanted = model(images).numpy()
+    with folded(model) as variables:
+        found = model(images).numpy()
+        variables[-1].assign_add(tf.ones_like(variables[-1]))  # the bias of a convolution
+        assert not np.allclose(model(images), wanted, rtol=1e-2)
+    assert np.std(wanted) > 1e-2
+    assert np.abs(found - wanted).max() <= 1e-3 * np.abs(wanted).max()
+    assert np.mean(found.argmax(-1) == wanted.argmax(-1)) >= 0.9999
+    np.testing.assert_array_equal(model(images), wanted)
+
+
+# === Where it runs ===
 
 
 @pytest.mark.slow
-def test_loads_where_the_package_is_not_installed(refining_folder):
-    command = [sys.executable, "-c", LOAD_WITHOUT_PACKAGE, str(refining_folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "shape (1, 9, 11)" in result.stdout, result.stderr
+def test_runs_from_the_command_line(model, folder, tmp_path):
+    image = random_image(33, 47)
+    np.save(tmp_path / "images.npy", image[None])
+    np.save(tmp_path / "bytes.npy", np.array([encoded(image), b"nothing"]))
+    inputs = {"predict_tensor": "images=images.npy", "serving_default": "image_bytes=bytes.npy"}
+    for signature, given in inputs.items():
+        command = [
+            sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run",
+            f"--dir={folder}", "--tag_set=serve", f"--signature_def={signature}",
+            f"--inputs={given}", f"--outdir={tmp_path}",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    labels = deeplab_tf.Predictor(model)(image)
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), labels[None])
+    png, nothing = np.load(tmp_path / "label_png_bytes.npy", allow_pickle=True)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), labels)
+    errors = np.load(tmp_path / "error.npy", allow_pickle=True)
+    assert (nothing, *errors) == (b"", b"", NOT_AN_IMAGE.encode())
 
 
 def test_data_set_travels_along(folder):

@@ -35,13 +35,37 @@ def a_folder(folder, saved):
 
 def a_saved_model(folder, saved):
     (folder / "saved_model.pb").touch()
-    return folder, r"a SavedModel for TF Serving\. Give the \.keras file"
+    return folder, r"a SavedModel .* deeplab_tf\.load\('.*'\) .* everything else takes the \.keras"
 
 
-def another_suffix(folder, saved):
-    path = folder / "model.h5"
-    path.write_bytes(saved.read_bytes())
-    return path, r"not a \.keras file"
+def an_unfinished_workdir(folder, saved):
+    (folder / "config.json").write_text("{}")
+    return folder, r"without model\.keras.* deeplab_tf\.load\('.*'\) opens the newest checkpoint"
+
+
+def versions(folder, saved):
+    for version in ("2", "10", "9"):
+        (folder / version).mkdir()
+        (folder / version / "saved_model.pb").touch()
+    return folder, r"a folder of SavedModels\. Give one of them, such as .*/10\."
+
+
+def checkpoints(folder, saved):
+    (folder / "checkpoint").touch()
+    return folder, r"a checkpoint, .* deeplab_tf\.load\('WORKDIR'\)"
+
+
+def a_checkpoint_prefix(folder, saved):
+    (folder / "ckpt-5.index").touch()
+    return folder / "ckpt-5", "a checkpoint"
+
+
+def file_named(name, message):
+    def make(folder, saved):
+        (folder / name).write_bytes(b"content")
+        return folder / name, message
+
+    return make
 
 
 def an_empty_file(folder, saved):
@@ -83,7 +107,20 @@ WRONG = [
     missing,
     a_folder,
     a_saved_model,
-    another_suffix,
+    an_unfinished_workdir,
+    versions,
+    checkpoints,
+    a_checkpoint_prefix,
+    file_named("photo.jpg", r"not a \.keras file"),
+    file_named("model.h5", r"model\.weights=.*model\.h5"),
+    file_named("model.weights.h5", r"model\.load_weights\('.*model\.weights\.h5'\)"),
+    file_named("model.tflite", r"tf\.lite\.Interpreter\('.*model\.tflite'\)"),
+    file_named("model.onnx", r"onnxruntime\.InferenceSession\('.*model\.onnx'\)"),
+    file_named("frozen.pb", r"frozen graph of TensorFlow 1"),
+    file_named("saved_model.pb", r"Give its folder: deeplab_tf\.load\('[^']*[^b]'\)"),
+    file_named("ckpt-5.index", "a checkpoint"),
+    file_named("ckpt-5.data-00000-of-00001", "a checkpoint"),
+    file_named("checkpoint", "a checkpoint"),
     an_empty_file,
     cut_short,
     damaged,

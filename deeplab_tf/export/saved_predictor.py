@@ -1,0 +1,49 @@
+"""A SavedModel that is called as a Predictor is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.evaluation.predictor import checked_image
+
+
+class SavedPredictor:
+    """Labels photos with an exported SavedModel: its scales, mirroring and CRF are built in.
+
+    Args:
+        path: folder that `tools/export.py` has written.
+
+    Attributes:
+        spec: DatasetSpec, the classes.
+
+    Raises:
+        ValueError: the SavedModel is broken, or another program has written it.
+    """
+
+    def __init__(self, path):
+        try:
+            self._loaded = tf.saved_model.load(str(path))
+            self._predict = self._loaded.signatures["predict_tensor"]
+        except (KeyError, OSError, tf.errors.OpError) as error:
+            raise ValueError(f"{path}: not a SavedModel of tools/export.py ({error}).") from error
+        self.spec = DatasetSpec.load(Path(path) / "assets")
+
+    def __call__(self, image) -> np.ndarray:
+        """Labels one photo.
+
+        Args:
+            image: uint8 RGB [H, W, 3], any size; a large one takes much memory, since a
+                SavedModel has no tiles.
+
+        Returns:
+            uint8 [H, W] label ids.
+
+        Raises:
+            ValueError: the image is of another type or shape.
+        """
+        images = tf.constant(checked_image(image)[None])
+        return self._predict(images=images)["labels"][0].numpy()

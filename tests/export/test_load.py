@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import deeplab_tf
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.export import SavedPredictor, export_saved_model
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.loop import Trainer
+from tests.export.pictures import random_image
+from tests.models.narrow import doubtful_model
+
+IMAGE = random_image(20, 30)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return doubtful_model(IMAGE[None])
+
+
+def test_a_keras_file(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = deeplab_tf.load(tmp_path / "model.keras")
+    assert isinstance(loaded, deeplab_tf.DeepLab)
+    np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
+
+
+def test_a_saved_model_is_called_as_a_predictor_is(model, tmp_path):
+    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
+    loaded = deeplab_tf.load(str(export_saved_model(predictor, tmp_path / "1")))
+    assert isinstance(loaded, SavedPredictor) and loaded.spec == model.spec
+    labels = loaded(IMAGE)
+    assert labels.dtype == np.uint8 and len(np.unique(labels)) > 1
+    np.testing.assert_array_equal(labels, predictor(IMAGE))
+    with pytest.raises(ValueError, match="must be uint8 RGB"):
+        loaded(IMAGE / 255)
+
+
+def test_a_saved_model_of_another_program(tmp_path):
+    module = tf.Module()
+    module.double = tf.function(lambda x: 2 * x, [tf.TensorSpec([], tf.float32)])
+    tf.saved_model.save(module, str(tmp_path / "1"), {"serving_default": module.double})
+    with pytest.raises(ValueError, match=r"1: not a SavedModel of tools/export\.py"):
+        deeplab_tf.load(tmp_path / "1")
+
+
+def test_a_broken_saved_model(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"not a SavedModel of tools/export\.py"):
+        deeplab_tf.load(tmp_path)
+
+
+def test_everything_else_is_refused_as_load_model_does(tmp_path):
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(ValueError, match="a LiteRT model"):
+        deeplab_tf.load(tmp_path / "model.tflite")
+
+
+# === Work directories ===
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """A run whose last checkpoint is newer than what it started from."""
+    folder = tmp_path_factory.mktemp("run")
+    config = base_config("vgg16_large_fov")
+    config.model.width, config.data.crop_size = 0.05, 17
+    config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.1)
+    trainer = Trainer(config, SyntheticSplit("train", 4), folder, say=lambda line: None)
+    trainer.run()
+    return folder, trainer.model
+
+
+def test_a_finished_run(workdir):
+    folder, model = workdir
+    np.testing.assert_array_equal(deeplab_tf.load(folder)(IMAGE[None]), model(IMAGE[None]))
+
+
+def test_an_unfinished_run(workdir, tmp_path):
+    folder, model = workdir
+    for name in ("config.json", "dataset.json", "checkpoints"):
+        (tmp_path / name).symlink_to(folder / name)
+    loaded = deeplab_tf.load(tmp_path)
+    assert (loaded.spec, dict(loaded.crf)) == (model.spec, dict(model.crf))
+    np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
+    assert np.std(loaded(IMAGE[None])) > 0
+
+
+def test_a_run_without_a_checkpoint(workdir, tmp_path):
+    for name in ("config.json", "dataset.json"):
+        (tmp_path / name).symlink_to(workdir[0] / name)
+    with pytest.raises(ValueError, match=r"checkpoints: no checkpoint yet"):
+        deeplab_tf.load(tmp_path)
+
+
+def test_a_checkpoint_of_another_network(workdir, tmp_path):
+    (tmp_path / "dataset.json").symlink_to(workdir[0] / "dataset.json")
+    (tmp_path / "checkpoints").symlink_to(workdir[0] / "checkpoints")
+    text = (workdir[0] / "config.json").read_text()
+    (tmp_path / "config.json").write_text(text.replace('"width": 0.05', '"width": 0.1'))
+    with pytest.raises(ValueError, match="not a checkpoint of this model"):
+        deeplab_tf.load(tmp_path)

@@ -1,0 +1,107 @@
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE, decode_or_reason
+from tests.export import pictures
+from tests.export.pictures import encoded, random_image
+
+LIMIT = 10_000
+decode = tf.function(
+    lambda contents: decode_or_reason(contents, LIMIT),
+    input_signature=[tf.TensorSpec([], tf.string)],
+)
+CLAIM = "too large: 30000x30000, the limit is 10000 pixels"
+
+GOOD = {
+    "jpeg": lambda: encoded(random_image(24, 31), "jpeg"),
+    "png": lambda: encoded(random_image(24, 31)),
+    "cmyk jpeg": pictures.cmyk_jpeg,
+    "progressive jpeg": lambda: encoded(random_image(40, 50), "jpeg", progressive=True),
+    "rgba png": lambda: encoded(Image.fromarray(random_image(5, 9)).convert("RGBA")),
+    "as large as the limit": lambda: encoded(random_image(50, 200)),
+}
+BAD = {
+    "empty": (lambda: b"", EMPTY),
+    "text": (lambda: b"no picture", NOT_AN_IMAGE),
+    "animated gif": (pictures.animated_gif, NOT_AN_IMAGE),
+    "bmp": (lambda: encoded(random_image(12, 15), "bmp"), NOT_AN_IMAGE),
+    "webp": (lambda: encoded(random_image(12, 15), "webp"), NOT_AN_IMAGE),
+    "start of a jpeg": (lambda: b"\xff\xd8\xff", BROKEN),
+    "start of a png": (lambda: b"\x89PNG\r\n\x1a\n", BROKEN),
+    "jpeg without sense": (lambda: b"\xff\xd8\xff" + bytes(range(200)), BROKEN),
+    "jpeg cut in its header": (lambda: encoded(random_image(12, 15), "jpeg")[:100], BROKEN),
+    "jpeg cut in its pixels": (lambda: encoded(random_image(40, 50), "jpeg")[:-900], BROKEN),
+    "png cut in its header": (lambda: encoded(random_image(12, 15))[:20], BROKEN),
+    "png cut in its pixels": (lambda: encoded(random_image(40, 50))[:-900], BROKEN),
+    "png with broken pixels": (lambda: pictures.png_that_claims(50, 60), BROKEN),
+    "png without a side": (lambda: pictures.png_that_claims(0, 60), BROKEN),
+    "png with a forbidden side": (lambda: pictures.png_that_claims(2**31 + 5, 60), BROKEN),
+    "png that claims": (lambda: pictures.png_that_claims(30000, 30000), CLAIM),
+    "jpeg that claims": (lambda: pictures.jpeg_that_claims(30000, 30000), CLAIM),
+    "png of the largest sides": (
+        lambda: pictures.png_that_claims(2**31 - 1, 2**31 - 1),
+        "too large: 2147483647x2147483647, the limit is 10000 pixels",
+    ),
+    "a row too many": (
+        lambda: encoded(random_image(51, 200), "jpeg"),
+        "too large: 200x51, the limit is 10000 pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_good_pictures_are_decoded(case):
+    contents = GOOD[case]()
+    image, reason = decode(tf.constant(contents))
+    assert reason.numpy() == b""
+    np.testing.assert_array_equal(image, Image.open(io.BytesIO(contents)).convert("RGB"))
+
+
+def test_sixteen_bits_are_decoded():
+    image, reason = decode(tf.constant(pictures.sixteen_bit_png()))
+    assert reason.numpy() == b"" and image.shape == (9, 13, 3) and np.std(image) > 10
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_pictures_have_a_reason(case):
+    make, wanted = BAD[case]
+    image, reason = decode(tf.constant(make()))
+    assert image.shape == (0, 0, 3)
+    assert reason.numpy().decode() == wanted
+
+
+MEASURE = """
+import resource, sys
+import tensorflow as tf
+from deeplab_tf.export.safe_decode import decode_or_reason
+from tests.export.pictures import bomb, png_that_claims, random_image, encoded
+
+def megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+dangerous = [bomb(10000), png_that_claims(30000, 30000)]
+for limit in (1_000_000, 200_000_000):
+    decode = tf.function(lambda contents: decode_or_reason(contents, limit))
+    decode(tf.constant(encoded(random_image(9, 9))))
+    before = megabytes()
+    reasons = [decode(tf.constant(contents))[1].numpy() for contents in dangerous]
+    print(megabytes() - before, reasons[0][:9])
+"""
+
+
+@pytest.mark.slow
+def test_a_bomb_takes_no_memory():
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-c", MEASURE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    refused, decoded = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert refused[1] == "b'too large'" and float(refused[0]) < 20
+    # Without the limit its pixels would be 300 MB.
+    assert decoded[1] == "b''" and float(decoded[0]) > 200

@@ -1,0 +1,54 @@
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import deeplab_tf
+from deeplab_tf.export import export_saved_model
+from deeplab_tf.export.warmup import FILE_NAME, write_warmup_requests
+from tests.models.narrow import narrow_model
+
+
+def test_warm_up_requests_are_answered(tmp_path):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    lines = []
+    output = tmp_path / "streets" / "3"
+    export_saved_model(deeplab_tf.Predictor(narrow_model(width=0.05)), output, say=lines.append)
+    assert any("3 warm-up requests" in line for line in lines)
+    records = list(tf.data.TFRecordDataset(str(output / FILE_NAME)).as_numpy_iterator())
+    loaded = tf.saved_model.load(str(output))
+    answered = []
+    for record in records:
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        assert request.model_spec.name == "streets"
+        signature = request.model_spec.signature_name
+        inputs = {name: tf.constant(tf.make_ndarray(t)) for name, t in request.inputs.items()}
+        found = loaded.signatures[signature](**inputs)
+        if signature == "serving_default":
+            assert not any(found["error"].numpy())
+            answered += [tf.io.decode_png(png).shape[:2] for png in found["label_png_bytes"]]
+        else:
+            answered.append(found["labels"].shape[1:])
+    assert [tuple(size) for size in answered] == 2 * [(375, 500), (500, 375)]
+
+
+def test_warm_up_requests_keep_to_the_limit(tmp_path):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    write_warmup_requests(tmp_path, "small", max_pixels=100)
+    for record in tf.data.TFRecordDataset(str(tmp_path / FILE_NAME)).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        if "images" in request.inputs:
+            assert np.prod(tf.make_ndarray(request.inputs["images"]).shape[1:3]) == 100
+
+
+def test_without_the_extra_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[serving\]'"):
+        write_warmup_requests(tmp_path, "m", max_pixels=100)
+    assert list(tmp_path.iterdir()) == []

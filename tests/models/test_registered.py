@@ -1,0 +1,128 @@
+"""Every registered class comes back from its configuration with every argument."""
+
+import inspect
+import json
+
+import keras
+import pytest
+
+import deeplab_tf  # noqa: F401  registers the classes
+from tests.models.test_save import NON_DEFAULT, NON_DEFAULT_VGG
+
+HEAD = {"kernel_size": 5, "filters": 7, "dropout": 0.25, "method": "interlace"}
+# Class -> arguments, in all of its rows together each one unlike its default.
+ARGUMENTS = {
+    "ASPP": [{"num_classes": 4, "rates": (2, 5), **HEAD}],
+    "AtrousConv2D": [
+        {
+            "filters": 3,
+            "kernel_size": 5,
+            "dilation_rate": 2,
+            "method": "interlace",
+            "activation": "relu",
+            "use_bias": False,
+        },
+        {
+            "filters": 4,
+            "kernel_size": 2,
+            "strides": 3,
+            "kernel_initializer": keras.initializers.RandomNormal(stddev=0.3, seed=1),
+            "bias_initializer": keras.initializers.Constant(0.7),
+        },
+    ],
+    "Bottleneck": [
+        {"channels": 3, "strides": 2, "project": True},
+        {"channels": 3, "dilation_rate": 4, "method": "interlace"},
+    ],
+    "CaffePool2D": [
+        {"mode": "average", "pool_size": 5, "strides": 2},
+        {"mode": "average", "dilation_rate": 3},
+    ],
+    "ConvNorm": [
+        {"filters": 3, "kernel_size": 5, "norm_name": "bn", "strides": 2, "relu": False},
+        {
+            "filters": 3,
+            "kernel_size": 5,
+            "norm_name": "bn",
+            "dilation_rate": 4,
+            "method": "interlace",
+        },
+    ],
+    "DeepLab": [NON_DEFAULT, NON_DEFAULT_VGG],
+    "DenseCRF": [
+        {
+            "iterations": 3,
+            "bilateral_weight": 5.0,
+            "bilateral_sigma_xy": 40.0,
+            "bilateral_sigma_rgb": 7.0,
+            "gaussian_weight": 2.0,
+            "gaussian_sigma_xy": 2.0,
+            "normalization": "symmetric",
+            "compatibility": [[0.0, 1.5], [2.5, 0.0]],
+            "mode": "fast",
+            "spatial_kernel": "lattice",
+            "from_probabilities": True,
+            "clip": 1e-4,
+        },
+        {"implementation": "pydensecrf"},
+        {"trainable": True},
+    ],
+    "ExampleDropout": [{"rate": 0.3}],
+    "Fixed": [{"base_rate": 0.3}],
+    "Inverse": [{"base_rate": 0.3, "gamma": 0.2, "power": 0.5}],
+    "LargeFOV": [{"num_classes": 4, "rate": 6, "pool_rate": 2, "suffix": "_1", **HEAD}],
+    "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
+    "MultiScaleFeatures": [
+        {"num_classes": 4, "strides": (4, 2, 1, 1, 1), "filters": 7, "dropout": 0.25}
+    ],
+    "Polynomial": [{"base_rate": 0.3, "max_steps": 9, "power": 0.5}],
+    "ResNet": [{"depth": 50, "output_stride": 16, "width": 0.05, "method": "interlace"}],
+    "Step": [{"base_rate": 0.3, "gamma": 0.2, "step_size": 5}],
+    "VGG16": [{"output_stride": 16, "width": 0.05, "method": "interlace"}],
+}
+SCHEDULES = ("Fixed", "Inverse", "Polynomial", "Step")
+REGISTERED = {
+    name.removeprefix("deeplab_tf>"): registered_class
+    for name, registered_class in keras.saving.get_custom_objects().items()
+    if name.startswith("deeplab_tf>")
+}
+ROWS = [(name, row) for name, rows in ARGUMENTS.items() for row in rows]
+
+
+def parameters_of(name):
+    parameters = inspect.signature(REGISTERED[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind != p.VAR_KEYWORD}
+
+
+def test_every_registered_class_has_its_rows():
+    assert set(ARGUMENTS) == set(REGISTERED)
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_the_rows_leave_no_argument_at_its_default(name):
+    changed = {
+        key
+        for row in ARGUMENTS[name]
+        for key, value in row.items()
+        if value != parameters_of(name)[key]
+    }
+    assert changed == set(parameters_of(name))
+
+
+def plain(value):
+    """The form that a value has in a file."""
+    return json.loads(json.dumps(keras.saving.serialize_keras_object(value), default=dict))
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
+def test_all_arguments_come_back(name, row):
+    options = {} if name in SCHEDULES else {"name": "mine", "dtype": "mixed_bfloat16"}
+    made = REGISTERED[name](**row, **options)
+    copy = keras.saving.deserialize_keras_object(plain(made))
+    assert type(copy) is REGISTERED[name]
+    assert plain(copy) == plain(made)
+    for key, value in row.items():
+        expected = value.to_dict() if key == "dataset" else value
+        assert plain(copy.get_config()[key]) == plain(expected), key
+    if options:
+        assert copy.name == "mine" and copy.compute_dtype == made.compute_dtype
