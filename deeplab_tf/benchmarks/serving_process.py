@@ -1,0 +1,62 @@
+"""Starts the tests' server, which answers as TF Serving does, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+SERVER = Path(__file__).resolve().parents[2] / "tests" / "serving" / "server.py"
+
+
+class Server(NamedTuple):
+    """A running server on 127.0.0.1.
+
+    Attributes:
+        grpc: port.
+        rest: port.
+        process: its number.
+    """
+
+    grpc: int
+    rest: int
+    process: int
+
+    @property
+    def megabytes(self) -> float:
+        """What it holds in memory now (Linux)."""
+        lines = Path(f"/proc/{self.process}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+@contextlib.contextmanager
+def running_server(model_dir, name: str = "deeplab", *options: str) -> Iterator[Server]:
+    """Runs the server while the context is open.
+
+    Args:
+        model_dir: folder with a SavedModel in a folder for each version.
+        name: of the model, for clients.
+        *options: more flags.
+
+    Yields:
+        The server, ready for requests.
+
+    Raises:
+        ValueError: there is no checkout, of whose tests the server is a part, or it does not
+            start.
+    """
+    if not SERVER.exists():
+        raise ValueError(f"{SERVER} is absent: the server comes with a checkout of the sources.")
+    command = [sys.executable, str(SERVER), f"--model_dir={model_dir}", f"--name={name}", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise ValueError(f"The server did not start; its messages are above: {command}")
+            yield Server(**json.loads(line), process=process.pid)
+        finally:
+            process.terminate()
