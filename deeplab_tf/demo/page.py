@@ -75,6 +75,7 @@ def build_page(labeller: Labeller, examples: dict):
     gradio = _import_gradio()
     session = Session(labeller, examples)
     spec = labeller.spec
+    start = [labeller.parameters[control.name] for control in CONTROLS]
 
     def example(event: gradio.SelectData, *values):
         return session.example(event.index, *values)
@@ -100,9 +101,9 @@ def build_page(labeller: Labeller, examples: dict):
                     buttons=[],
                     elem_id="examples",
                 )
-                opacity = gradio.Slider(0, 100, _OPACITY, step=1, label="Opacity of the labels, %")
+                opacity = gradio.Slider(0, 100, _OPACITY, step=1, label="Opacity of the labels, %", elem_id="opacity")
                 with gradio.Group():
-                    sliders = [_slider(control, labeller.parameters) for control in CONTROLS]
+                    sliders = [_slider(gradio, *row) for row in zip(CONTROLS, start, strict=True)]
                 reset = gradio.Button("Reset the CRF", size="sm")
             with gradio.Column(scale=1):
                 shown = gradio.HTML(hint(FIRST_STEP), elem_id="answer")
@@ -126,18 +127,20 @@ def build_page(labeller: Labeller, examples: dict):
             trigger_mode="always_last",
             **computing,
         )
-        start = [labeller.parameters[control.name] for control in CONTROLS]
         reset.click(lambda: start, None, sliders, api_visibility="private")
         opacity.input(None, opacity, None, js=_SET_OPACITY)
     return page
 
 
-def _slider(control: Control, parameters: dict):
-    value = parameters[control.name]
-    low, high = min(control.low, value), max(control.high, value)
-    gradio = _import_gradio()
+def _slider(gradio, control: Control, value: float):
     return gradio.Slider(
-        low, high, value, step=control.step, label=control.label, elem_id=control.name
+        min(control.low, value),
+        max(control.high, value),
+        value,
+        step=control.step,
+        precision=0 if isinstance(value, int) else None,
+        label=control.label,
+        elem_id=control.name,
     )
 
 

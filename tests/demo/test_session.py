@@ -4,6 +4,7 @@ import base64
 import io
 import re
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +16,7 @@ from deeplab_tf.demo.session import CONTROLS, Session
 
 SPEC = DatasetSpec("three", ("sky", "<road>", "tree"), palette=((1, 2, 3), (9, 9, 9), (0, 200, 0)))
 CRF = {"iterations": 2, "bilateral_sigma_xy": 9.0, "normalization": "symmetric"}
-START = {**deeplab_tf.crf.CrfParameters(**CRF).to_dict()}
+START = deeplab_tf.crf.CrfParameters(**CRF).to_dict()
 VALUES = [START[control.name] for control in CONTROLS]
 
 
@@ -31,6 +32,7 @@ class CountingPredictor(deeplab_tf.Predictor):
 
 @pytest.fixture(scope="module")
 def model():
+    keras.utils.set_random_seed(0)
     return deeplab_tf.DeepLab(dataset=SPEC, width=0.05)
 
 
