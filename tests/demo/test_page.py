@@ -1,0 +1,259 @@
+"""The page as visitors use it: tools/demo.py in its own process, driven by a real Chromium."""
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplab_tf
+from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.spec import palette_bytes
+from deeplab_tf.data.synthetic import draw_scene, synthetic_spec
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+CRF = {"iterations": 3, "bilateral_sigma_xy": 20.0, "bilateral_sigma_rgb": 10.0}
+MESSAGE = "#answer [role=alert]"
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    keras.utils.set_random_seed(0)
+    return deeplab_tf.Predictor(deeplab_tf.DeepLab(dataset=synthetic_spec(), width=0.05), CRF)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two photos; the second is stored lying on its side."""
+    folder, exif = tmp_path_factory.mktemp("photos"), Image.Exif()
+    Image.fromarray(draw_scene("val", 6)[0]).save(folder / "first.png")
+    exif[0x0112] = 6
+    Image.fromarray(draw_scene("val", 8)[0]).save(folder / "second.jpg", exif=exif)
+    return [folder / "first.png", folder / "second.jpg"]
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    """What a process that wanted to reach another host would connect to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def server(predictor, proxy, tmp_path_factory):
+    """The address of a running page and what it complains about."""
+    folder = tmp_path_factory.mktemp("demo")
+    predictor.model.save(folder / "model.keras")
+    (folder / "crf.json").write_text(str(CRF).replace("'", '"'))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    outside = "http://{}:{}".format(*proxy.getsockname())
+    proxies = {name: outside for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    environment = {**os.environ, **proxies, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "tools/demo.py"), f"--port={port}"]
+    command += [f"--model={folder / 'model.keras'}", f"--crf={folder / 'crf.json'}"]
+    with open(folder / "errors.txt", "w") as errors:
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    try:
+        line = process.stdout.readline()
+        assert line == f"the page: http://127.0.0.1:{port}/\n", (folder / "errors.txt").read_text()
+        yield line.split()[-1], folder / "errors.txt"
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def requested():
+    """Addresses that the browser asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(server, browser, requested):
+    """Opens the page as another visitor."""
+    contexts = []
+
+    def open_page():
+        contexts.append(browser.new_context(viewport={"width": 1400, "height": 900}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(server[0])
+        page.get_by_text("Drop a photo on the left").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def upload(page, path):
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def wait_for_answer(page, stem):
+    page.locator("#figure-photo", has_text=f"{stem}, ").wait_for()
+
+
+def download(page, figure):
+    """Clicks on the link below a figure and returns the file."""
+    with page.expect_download() as download:
+        page.locator(f"#figure-{figure} a").click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def set_value(page, control, value):
+    box = page.locator(f"#{control} input[type=number]")
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def expected(predictor, path, **changes):
+    """The label PNGs as tools/predict.py writes them, before and after the CRF."""
+    other = deeplab_tf.Predictor(predictor.model, {**CRF, **changes})
+    answers = other.before_and_after(deeplab_tf.data.read_upright(path))
+    return [encode_label(labels, palette_bytes(predictor.model.spec)) for labels in answers]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_upload_is_labelled(visit, photos, predictor, number):
+    page, photo = visit(), photos[number]
+    upload(page, photo)
+    wait_for_answer(page, photo.stem)
+    before, after = expected(predictor, photo)
+    assert before != after
+    assert download(page, "network") == (f"{photo.stem}.png", before)
+    assert download(page, "crf") == (f"{photo.stem}.png", after)
+    for picture in page.locator("#answer img").all():
+        assert picture.evaluate("image => image.naturalWidth") > 0
+        box = picture.bounding_box()
+        assert box["x"] > 320 and box["x"] + box["width"] < 1400
+        assert box["y"] + box["height"] < 900
+    assert page.locator(".legend li").count() == predictor.model.num_classes
+    assert " ms" in page.locator("#figure-network figcaption").inner_text()
+
+
+def test_opacity_changes_the_picture_and_asks_the_server_nothing(visit, photos, requested):
+    page = visit()
+    upload(page, photos[0])
+    wait_for_answer(page, "first")
+    overlay = page.locator("#figure-network img.labels")
+    pictures = []
+    page.wait_for_load_state("networkidle")
+    asked = len(requested)
+    for percent in (0, 100):
+        page.locator("#opacity input[type=range]").fill(str(percent))
+        page.wait_for_function(
+            "value => getComputedStyle(document.querySelector('img.labels')).opacity == value",
+            arg=str(percent // 100),
+        )
+        pictures.append(overlay.screenshot())
+    assert pictures[0] != pictures[1]
+    assert requested[asked:] == []
+
+
+def test_crf_parameters_are_live_and_spare_the_network(visit, photos, predictor):
+    page, photo = visit(), photos[0]
+    upload(page, photo)
+    wait_for_answer(page, "first")
+    network = page.locator("#figure-network figcaption").inner_text()
+    caption = page.locator("#figure-crf figcaption")
+    first = caption.inner_text().split("changed")[1]
+    page.locator("#iterations input[type=range]").fill("0")
+    page.locator("#figure-crf", has_text="changed 0.00 % of").wait_for()
+    assert download(page, "crf")[1] == expected(predictor, photo)[0]
+    page.get_by_role("button", name="Reset the CRF").click()
+    page.locator("#figure-crf", has_text=f"changed{first.splitlines()[0]}").wait_for()
+    changes = {"bilateral_weight": 9.5, "bilateral_sigma_xy": 5, "gaussian_weight": 0}
+    wanted = expected(predictor, photo, **changes)[1]
+    assert wanted not in expected(predictor, photo)
+    for name, value in changes.items():
+        set_value(page, name, value)
+    share = np.mean(np.not_equal(*(deeplab_tf.data.png.label_ids(png, "label") for png in
+                                   (wanted, expected(predictor, photo)[0]))))  # fmt: skip
+    page.locator("#figure-crf", has_text=f"changed {100 * share:.2f} %").wait_for()
+    assert download(page, "crf")[1] == wanted
+    assert page.locator("#figure-network figcaption").inner_text() == network
+
+
+def test_visitors_do_not_see_each_others_photos(visit, photos, predictor):
+    pages = [visit(), visit()]
+    for page, photo in zip(pages, photos, strict=True):
+        upload(page, photo)
+    for page, photo in zip(pages, photos, strict=True):
+        wait_for_answer(page, photo.stem)
+        page.locator("#iterations input[type=range]").fill("0")
+        page.locator("#figure-crf", has_text="changed 0.00 %").wait_for()
+        assert download(page, "crf") == (f"{photo.stem}.png", expected(predictor, photo)[0])
+
+
+def test_an_example_is_labelled(visit):
+    page = visit()
+    page.locator("#examples button").nth(1).click()
+    wait_for_answer(page, "val_0001")
+    assert "113 x 89" in page.locator("#figure-photo figcaption").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "message"),
+    [
+        ("notes.txt", b"no photo", "notes.txt: neither a JPEG nor a PNG file"),
+        ("empty.png", b"", "empty.png: neither a JPEG nor a PNG file"),
+        ("broken.jpg", b"\xff\xd8\xff" + bytes(50), "broken.jpg: broken or cut off"),
+    ],
+)
+def test_no_photo_is_a_message_and_the_next_one_is_labelled(
+    visit, photos, tmp_path, name, contents, message
+):
+    page = visit()
+    (tmp_path / name).write_bytes(contents)
+    upload(page, tmp_path / name)
+    page.locator(MESSAGE, has_text=message).wait_for()
+    upload(page, photos[0])
+    wait_for_answer(page, "first")
+    assert page.locator(MESSAGE).count() == 0
+
+
+def test_too_many_pixels_and_too_many_bytes_are_messages(visit, tmp_path):
+    page = visit()
+    Image.new("L", (4000, 3000)).save(tmp_path / "phone.jpg")
+    upload(page, tmp_path / "phone.jpg")
+    page.locator(MESSAGE, has_text="phone.jpg: 4000 x 3000 pixels are too many").wait_for()
+    with open(tmp_path / "film.jpg", "wb") as file:
+        file.truncate(33 * 2**20)
+    upload(page, tmp_path / "film.jpg")
+    page.get_by_text("exceed the maximum allowed size").wait_for()
+
+
+def test_nothing_left_the_machine_and_nothing_went_wrong(server, requested, proxy):
+    """Runs last, over all that the tests above did."""
+    hosts = {urlsplit(url).netloc for url in requested if not url.startswith(("data:", "blob:"))}
+    assert hosts == {urlsplit(server[0]).netloc}
+    assert select.select([proxy], [], [], 0)[0] == []
+    assert "Traceback" not in server[1].read_text()

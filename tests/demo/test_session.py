@@ -1,0 +1,134 @@
+"""What the page computes and shows, without Gradio or a browser."""
+
+import base64
+import io
+import re
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import deeplab_tf
+from deeplab_tf.data.spec import DatasetSpec, palette_bytes
+from deeplab_tf.demo.labeller import Labeller
+from deeplab_tf.demo.session import CONTROLS, Session
+
+SPEC = DatasetSpec("three", ("sky", "<road>", "tree"), palette=((1, 2, 3), (9, 9, 9), (0, 200, 0)))
+CRF = {"iterations": 2, "bilateral_sigma_xy": 9.0, "normalization": "symmetric"}
+START = deeplab_tf.crf.CrfParameters(**CRF).to_dict()
+VALUES = [START[control.name] for control in CONTROLS]
+
+
+class CountingPredictor(deeplab_tf.Predictor):
+    """Counts how often the network is run."""
+
+    runs = 0
+
+    def scores_of(self, image):
+        self.runs += 1
+        return super().scores_of(image)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return deeplab_tf.DeepLab(dataset=SPEC, width=0.05)
+
+
+@pytest.fixture
+def predictor(model):
+    return CountingPredictor(model, crf=CRF, scales=(0.5, 1.0), flip=True)
+
+
+@pytest.fixture
+def image():
+    rng = np.random.default_rng(1)
+    blocks = np.kron(rng.integers(0, 200, [5, 6, 3]), np.ones([7, 7, 1]))
+    return (blocks + rng.integers(0, 50, blocks.shape)).astype(np.uint8)
+
+
+@pytest.fixture
+def session(predictor, image):
+    return Session(Labeller(predictor), {"one": image})
+
+
+def shown_pngs(html):
+    """The label PNGs behind the links of a page, and the names they are saved under."""
+    links = re.findall(r'href="data:image/png;base64,([^"]*)"', html)
+    return [base64.b64decode(link) for link in links], re.findall('download="([^"]*)"', html)
+
+
+def labels_of(png):
+    with Image.open(io.BytesIO(png)) as picture:
+        assert picture.mode == "P" and bytes(picture.getpalette()) == palette_bytes(SPEC)
+        return np.asarray(picture)
+
+
+def test_labels_are_the_predictors_before_and_after(session, predictor, image):
+    _, html = session.example(0, *VALUES)
+    pngs, names = shown_pngs(html)
+    wanted = predictor.before_and_after(image)
+    assert len(np.unique(wanted[0])) > 1 and np.any(wanted[0] != wanted[1])
+    assert names == ["one.png", "one.png"]
+    assert pngs == [deeplab_tf.data.encode_label(x, palette_bytes(SPEC)) for x in wanted]
+
+
+def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
+    photo, _ = session.example(0, *VALUES)
+    values = [8.0, 20.0, 30.0, 0.0, 4]
+    html = session.refine(photo, *values)
+    assert predictor.runs == 1
+    changes = {control.name: value for control, value in zip(CONTROLS, values, strict=True)}
+    other = deeplab_tf.Predictor(model, {**CRF, **changes}, scales=(0.5, 1.0), flip=True)(image)
+    assert np.any(other != predictor(image))
+    np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), other)
+
+
+def test_an_upload_is_read_and_deleted(session, predictor, image, tmp_path):
+    path = tmp_path / "my photo.png"
+    Image.fromarray(image).save(path)
+    _, html = session.upload(str(path), *VALUES)
+    assert not path.exists()
+    pngs, names = shown_pngs(html)
+    assert names == ["my photo.png"] * 2
+    np.testing.assert_array_equal(labels_of(pngs[1]), predictor(image))
+
+
+def test_an_upload_that_is_no_photo_is_a_message(session, tmp_path):
+    path = tmp_path / "<b>.jpg"
+    path.write_bytes(b"no photo")
+    photo, html = session.upload(str(path), *VALUES)
+    assert photo is None and not path.exists()
+    assert 'role="alert"' in html and "&lt;b&gt;.jpg: neither a JPEG nor a PNG" in html
+
+
+def test_sliders_before_the_first_photo_say_what_to_do(session):
+    assert "Drop a photo" in session.refine(None, *VALUES)
+
+
+def test_the_legend_tells_the_shares(session, predictor, image):
+    _, html = session.example(0, *VALUES)
+    before, after = predictor.before_and_after(image)
+    entries = re.findall('<li class="(present|absent)">(.*?)</li>', html)
+    assert len(entries) == SPEC.num_classes
+    for i, (kind, text) in enumerate(entries):
+        shares = [100 * np.mean(labels == i) for labels in (before, after)]
+        assert kind == ("present" if any(shares) else "absent")
+        if any(shares):
+            assert f"{shares[0]:.1f} → {shares[1]:.1f} %" in text
+        assert f"rgb{SPEC.palette[i]}" in text
+    assert "&lt;road&gt;" in html and "<road>" not in html
+    assert f"changed {100 * np.mean(before != after):.2f} % of the pixels" in html
+
+
+def test_times_are_those_of_network_and_crf(session):
+    photo, html = session.example(0, *VALUES)
+    assert f"Network: {1000 * photo.seconds:.0f} ms" in html
+    assert float(re.search(r"CRF: (\d+) ms", html)[1]) > 0
+
+
+def test_a_wrong_parameter_is_an_error(predictor, image):
+    labeller = Labeller(predictor)
+    with pytest.raises(ValueError, match="iterations must be a whole number"):
+        labeller.refine(labeller.score("x", image), {"iterations": -1})
