@@ -58,7 +58,7 @@ def server(predictor, proxy, tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     outside = "http://{}:{}".format(*proxy.getsockname())
-    proxies = {name: outside for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), outside)
     environment = {**os.environ, **proxies, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(ROOT / "tools/demo.py"), f"--port={port}"]
     command += [f"--model={folder / 'model.keras'}", f"--crf={folder / 'crf.json'}"]

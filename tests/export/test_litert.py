@@ -100,7 +100,7 @@ def test_scales_and_mirror_are_the_predictors(model, tmp_path):
     predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
     lines = []
     path = export_litert(predictor, tmp_path / "model.tflite", SIZE, say=lines.append)
-    assert "100.000 % of the labels of 5 pictures are equal" in lines[0]
+    assert "100.0000 % of the labels of 5 pictures are equal" in lines[0]
     labels, _ = LiteRtLabeller(path)(scene())
     np.testing.assert_array_equal(labels, predictor(scene()))
     assert (labels != deeplab_tf.Predictor(model)(scene())).any()

@@ -58,7 +58,7 @@ def test_takes_batches(model, file):
 
 def test_export_says_how_far_it_agrees(file, lines):
     assert lines[0].startswith(
-        "ONNX against the Python predictor: 100.000 % of the labels of 5 pictures are equal"
+        "ONNX against the Python predictor: 100.0000 % of the labels of 5 pictures are equal"
     )
 
 
