@@ -8,6 +8,8 @@ a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --s
 takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
 of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
 tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
+--suite=serving exports --model, serves it to concurrent clients that send pictures of --data_dir,
+and times what the way through SavedModel and server costs; needs the extra `serving`.
 """
 
 import itertools
@@ -21,7 +23,7 @@ from deeplab_tf import cli
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
-    ["crf", "input", "evaluate", "predict", "tiles"],
+    ["crf", "input", "evaluate", "predict", "tiles", "serving"],
     "What to time.",
     required=True,
 )
@@ -34,6 +36,7 @@ DATA_DIR = flags.DEFINE_string(
     "Data set that the model was made for; for --suite=input ../shared/data/camvid if left out.",
 )
 SHARDS = flags.DEFINE_string("shards", None, "The data set of --suite=input as TFRecord shards.")
+REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
 
@@ -94,12 +97,24 @@ def compare_tiles() -> dict:
     return tiles.run(MODEL.value, DATA_DIR.value)
 
 
+def time_serving() -> dict:
+    from deeplab_tf.benchmarks import serving
+    from deeplab_tf.data import open_split
+    from deeplab_tf.models.loading import load_model
+
+    if MODEL.value is None or DATA_DIR.value is None:
+        raise ValueError("--suite=serving needs --model and --data_dir.")
+    split = open_split(DATA_DIR.value, "val")
+    return serving.run(load_model(MODEL.value), split, REPEATS.value, REQUESTS.value)
+
+
 SUITES = {
     "crf": time_crf,
     "input": time_input,
     "evaluate": time_evaluate,
     "predict": time_predict,
     "tiles": compare_tiles,
+    "serving": time_serving,
 }
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@ import json
 import urllib.error
 import urllib.request
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
