@@ -4,8 +4,8 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
-EXTRAS := benchmark,crf,datasets,test
-CURRENT_EXTRAS := browser,demo,litert,onnx,pretrained,serving
+EXTRAS := benchmark,crf,datasets,serving,test
+CURRENT_EXTRAS := browser,demo,litert,onnx,pretrained
 RUN := runs/quickstart
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2

@@ -23,17 +23,10 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_what_cannot_be_exported",
     "tests/tools/test_export.py::test_light_formats",
 )
-_WARM_UP = (
-    "tests/export/test_warmup.py::test_warm_up_requests_are_answered",
-    "tests/export/test_warmup.py::test_warm_up_requests_keep_to_the_limit",
-)
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
-    "legacy": {
-        **dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
-        **dict.fromkeys(_WARM_UP, "the extra `serving` is for the current stack only"),
-    },
+    "legacy": dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
 }
 
 # Test id -> package that neither stack brings; where it is installed the test runs.

@@ -9,6 +9,8 @@ takes the validation split of --data_dir and the network of --model. --suite=pre
 of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
 tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
 --suite=formats exports --model to LiteRT and ONNX and labels pictures of --data_dir with each.
+--suite=serving exports --model, serves it to concurrent clients that send pictures of --data_dir,
+and times what the way through SavedModel and server costs; needs the extra `serving`.
 """
 
 import itertools
@@ -22,7 +24,7 @@ from deeplab_tf import cli
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
-    ["crf", "input", "evaluate", "predict", "tiles", "formats"],
+    ["crf", "input", "evaluate", "predict", "tiles", "formats", "serving"],
     "What to time.",
     required=True,
 )
@@ -35,6 +37,7 @@ DATA_DIR = flags.DEFINE_string(
     "Data set that the model was made for; for --suite=input ../shared/data/camvid if left out.",
 )
 SHARDS = flags.DEFINE_string("shards", None, "The data set of --suite=input as TFRecord shards.")
+REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
 
@@ -72,13 +75,9 @@ def time_input() -> dict:
 
 def time_evaluate() -> dict:
     from deeplab_tf.benchmarks import evaluation
-    from deeplab_tf.data import open_split
-    from deeplab_tf.models.loading import load_model
 
-    if not MODEL.value or not DATA_DIR.value:
-        raise ValueError("--suite=evaluate needs --model and --data_dir.")
-    split = open_split(DATA_DIR.value, "val")
-    return evaluation.run(load_model(MODEL.value), split, REPEATS.value)
+    model, split = _model_and_split()
+    return evaluation.run(model, split, REPEATS.value)
 
 
 def time_predict() -> dict:
@@ -90,19 +89,35 @@ def time_predict() -> dict:
 def compare_tiles() -> dict:
     from deeplab_tf.benchmarks import tiles
 
-    if MODEL.value is None or DATA_DIR.value is None:
-        raise ValueError("--suite=tiles needs --model and --data_dir.")
+    _require_model_and_data()
     return tiles.run(MODEL.value, DATA_DIR.value)
 
 
 def compare_formats() -> dict:
     from deeplab_tf.benchmarks import formats
+
+    model, _ = _model_and_split()
+    return formats.run(MODEL.value, model, DATA_DIR.value, REPEATS.value, THREADS.value)
+
+
+def time_serving() -> dict:
+    from deeplab_tf.benchmarks import serving
+
+    model, split = _model_and_split()
+    return serving.run(model, split, REPEATS.value, REQUESTS.value)
+
+
+def _require_model_and_data():
+    if MODEL.value is None or DATA_DIR.value is None:
+        raise ValueError(f"--suite={SUITE.value} needs --model and --data_dir.")
+
+
+def _model_and_split():
+    from deeplab_tf.data import open_split
     from deeplab_tf.models.loading import load_model
 
-    if MODEL.value is None or DATA_DIR.value is None:
-        raise ValueError("--suite=formats needs --model and --data_dir.")
-    model = load_model(MODEL.value)
-    return formats.run(MODEL.value, model, DATA_DIR.value, REPEATS.value, THREADS.value)
+    _require_model_and_data()
+    return load_model(MODEL.value), open_split(DATA_DIR.value, "val")
 
 
 SUITES = {
@@ -112,6 +127,7 @@ SUITES = {
     "predict": time_predict,
     "tiles": compare_tiles,
     "formats": compare_formats,
+    "serving": time_serving,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Has a server label files, several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import tensorflow as tf
+
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.image import read_orientation, read_upright
+from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+from deeplab_tf.evaluation.predict import Job, encode_overlay
+from deeplab_tf.serving.answers import Answer, ServerUnavailable, ServingError
+
+
+def label_files(
+    client,
+    spec: DatasetSpec,
+    jobs: Sequence[Job],
+    overlay: bool = False,
+    batch_size: int = 1,
+    concurrency: int = 4,
+    progress: Callable[[Iterable], Iterable] = lambda finished: finished,
+) -> list[str]:
+    """Labels pictures through a server and writes what `predict_files` writes.
+
+    A picture that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
+    are. A bad picture does not stop the others; a server that cannot be reached does, and what is
+    written by then is whole.
+
+    Args:
+        client: a GrpcClient or RestClient.
+        spec: gives the palette.
+        jobs: from `plan_jobs`.
+        overlay: also writes the picture with its labels over it.
+        batch_size: pictures of a request. The server labels them one after the other: more save
+            little and lose more when a request fails.
+        concurrency: requests on the way at a time.
+        progress: wraps an iterable with one item for every finished job, such as a progress bar.
+
+    Returns:
+        One line for every picture that is not labelled.
+
+    Raises:
+        ServerUnavailable: the server cannot be reached.
+    """
+    palette = palette_bytes(spec)
+
+    def write(job: Job, labels):
+        write_atomically(job.target, encode_label(labels, palette))
+        if overlay:
+            image = encode_overlay(read_upright(job.source), labels, palette)
+            write_atomically(job.overlay, image)
+
+    def finish(batch: Sequence[Job]) -> list[str | None]:
+        problems = []
+        for job, answer in zip(batch, _answers(client, batch), strict=True):
+            if not answer.error:
+                write(job, answer.labels)
+            problems.append(f"{job.source}: {answer.error}" if answer.error else None)
+        return problems
+
+    def finished() -> Iterator[str | None]:
+        batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
+        with ThreadPoolExecutor(concurrency) as pool:
+            futures = [pool.submit(finish, batch) for batch in batches]
+            try:
+                for future in as_completed(futures):
+                    yield from future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    return sorted(problem for problem in progress(finished()) if problem is not None)
+
+
+def _answers(client, batch: Sequence[Job]) -> list[Answer]:
+    """Asks for a batch; files that cannot be read are not sent."""
+    contents = [_read(job) for job in batch]
+    good = [content for content in contents if isinstance(content, bytes)]
+    try:
+        labelled = iter(client.label(good))
+    except ServerUnavailable:
+        raise
+    except ServingError as error:
+        labelled = (Answer(None, str(error)) for _ in good)
+    return [
+        next(labelled) if isinstance(content, bytes) else Answer(None, content)
+        for content in contents
+    ]
+
+
+def _read(job: Job) -> bytes | str:
+    """Returns what to send, or what is wrong."""
+    try:
+        if read_orientation(job.source) == 1:
+            return job.source.read_bytes()
+        return tf.io.encode_png(read_upright(job.source)).numpy()
+    except (DataError, OSError) as error:
+        return str(error)

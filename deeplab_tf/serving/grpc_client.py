@@ -1,0 +1,129 @@
+"""A client of TF Serving over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.serving.answers import Answer, ServingError, read_answers
+from deeplab_tf.serving.retry import TryAgain, with_retries
+
+
+class GrpcClient:
+    """Labels pictures through a server's `PredictionService`.
+
+    Safe to be used by several threads at once. Messages may be of any size on this side; TF
+    Serving takes up to 2 GB.
+
+    Args:
+        server: `HOST:PORT`, 8500 by TF Serving's default.
+        model: its name on the server.
+        version: one of its versions; None for what the server takes for the newest.
+        deadline: seconds for a request, with all attempts.
+        retries: how often a request is sent again while the server is away or busy.
+        tls: whether the connection is encrypted.
+
+    Raises:
+        ImportError: the extra `serving` is not installed.
+
+    Example:
+        >>> client = GrpcClient("localhost:8500", model="deeplab")
+        >>> client.label([])
+        []
+    """
+
+    def __init__(
+        self, server: str, model="deeplab", version=None, deadline=60.0, retries=4, tls=False
+    ):
+        self._grpc, self._predict_pb2, service = _import_packages()
+        unlimited = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
+        if tls:
+            credentials = self._grpc.ssl_channel_credentials()
+            self._channel = self._grpc.secure_channel(server, credentials, unlimited)
+        else:
+            self._channel = self._grpc.insecure_channel(server, unlimited)
+        self._predict = service.PredictionServiceStub(self._channel).Predict
+        self._server, self._model, self._version = server, model, version
+        self._deadline, self._retries = deadline, retries
+
+    def label(self, contents: Sequence[bytes]) -> list[Answer]:
+        """Labels encoded pictures, each of its own size.
+
+        Args:
+            contents: JPEG or PNG files.
+
+        Returns:
+            An answer for each; a bad picture does not spoil the others.
+
+        Raises:
+            ServingError: the server refuses the request, or does not answer in time.
+        """
+        if not contents:
+            return []
+        value = tf.make_tensor_proto(list(contents), tf.string)
+        wanted = ["label_png_bytes", "error"]
+        outputs = self._request("serving_default", {"image_bytes": value}, wanted)
+        pngs, errors = (outputs[name].string_val for name in wanted)
+        return read_answers(pngs, [error.decode() for error in errors])
+
+    def label_tensor(self, images, probabilities: bool = False):
+        """Labels pixels.
+
+        Args:
+            images: uint8 RGB [B, H, W, 3].
+            probabilities: whether these are sent too, four bytes a pixel and class.
+
+        Returns:
+            uint8 [B, H, W]; with `probabilities` also float32 [B, H, W, C].
+
+        Raises:
+            ServingError: as `label`.
+        """
+        value = tf.make_tensor_proto(np.asarray(images), tf.uint8)
+        wanted = ["labels", "probabilities"] if probabilities else ["labels"]
+        outputs = self._request("predict_tensor", {"images": value}, wanted)
+        arrays = tuple(tf.make_ndarray(outputs[name]) for name in wanted)
+        return arrays if probabilities else arrays[0]
+
+    def close(self):
+        """Closes the connection."""
+        self._channel.close()
+
+    def _request(self, signature: str, inputs: dict, outputs: list[str]):
+        request = self._predict_pb2.PredictRequest(inputs=inputs, output_filter=outputs)
+        request.model_spec.name = self._model
+        request.model_spec.signature_name = signature
+        if self._version is not None:
+            request.model_spec.version.value = int(self._version)
+
+        def attempt(seconds: float):
+            try:
+                return self._predict(request, timeout=seconds).outputs
+            except self._grpc.RpcError as error:
+                raise self._explained(error) from error
+
+        return with_retries(attempt, self._retries, self._deadline)
+
+    def _explained(self, error) -> Exception:
+        codes, code, details = self._grpc.StatusCode, error.code(), error.details()
+        message = f"{self._server}, model {self._model!r}: {code.name}: {details}"
+        is_too_large = code == codes.RESOURCE_EXHAUSTED and "larger than max" in details
+        if code in (codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED) and not is_too_large:
+            return TryAgain(message)
+        if code == codes.DEADLINE_EXCEEDED:
+            message += f"; no answer within the deadline of {self._deadline:g} s"
+        return ServingError(message)
+
+
+def _import_packages():
+    try:
+        import grpc
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+    except ImportError as error:
+        raise ImportError(
+            f"The gRPC client cannot be used ({error}): pip install 'deeplab_tf[serving]', or "
+            "take the REST client."
+        ) from error
+    return grpc, predict_pb2, prediction_service_pb2_grpc

@@ -1,0 +1,126 @@
+"""A client of TF Serving over REST."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+
+import numpy as np
+
+from deeplab_tf.serving.answers import Answer, ServingError, read_answers
+from deeplab_tf.serving.retry import TryAgain, with_retries
+
+FORMS = ("inputs", "instances")
+# Too many requests, and what a proxy in front says of a server that is away.
+_TRY_AGAIN = (429, 502, 503, 504)
+
+
+class RestClient:
+    """Labels pictures through a server's REST interface; needs no packages.
+
+    Safe to be used by several threads at once. Pictures travel in base64, a third larger than over
+    gRPC, and pixels as decimal numbers: `label_tensor` is for tests and small pictures.
+
+    Args:
+        server: `HOST:PORT`, 8501 by TF Serving's default.
+        model: its name on the server.
+        version: one of its versions; None for what the server takes for the newest.
+        deadline: seconds for a request, with all attempts.
+        retries: how often a request is sent again while the server is away or busy.
+        tls: whether the connection is encrypted.
+        form: `inputs` for the columnar form of requests, `instances` for rows.
+
+    Raises:
+        ValueError: another form.
+
+    Source: https://www.tensorflow.org/tfx/serving/api_rest
+
+    Example:
+        >>> client = RestClient("localhost:8501", model="deeplab")
+        >>> client.label([])
+        []
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model="deeplab",
+        version=None,
+        deadline=60.0,
+        retries=4,
+        tls=False,
+        form="inputs",
+    ):
+        if form not in FORMS:
+            raise ValueError(f"form must be one of {FORMS}. Received: form={form!r}")
+        version = "" if version is None else f"/versions/{version}"
+        scheme = "https" if tls else "http"
+        self._url = f"{scheme}://{server}/v1/models/{model}{version}:predict"
+        self._deadline, self._retries, self._form = deadline, retries, form
+
+    def label(self, contents: Sequence[bytes]) -> list[Answer]:
+        """Labels encoded pictures, as `GrpcClient.label` does."""
+        if not contents:
+            return []
+        values = [{"b64": base64.b64encode(content).decode()} for content in contents]
+        outputs = self._request("serving_default", "image_bytes", values)
+        pngs = [base64.b64decode(png["b64"]) for png in outputs["label_png_bytes"]]
+        return read_answers(pngs, outputs["error"])
+
+    def label_tensor(self, images, probabilities: bool = False):
+        """Labels pixels, as `GrpcClient.label_tensor` does; the server always sends both."""
+        values = np.asarray(images, np.uint8).tolist()
+        outputs = self._request("predict_tensor", "images", values)
+        labels = np.array(outputs["labels"], np.uint8)
+        return (labels, np.array(outputs["probabilities"], np.float32)) if probabilities else labels
+
+    def close(self):
+        """Does nothing: every request has a connection of its own."""
+
+    def _request(self, signature: str, name: str, values: list) -> dict[str, list]:
+        """Sends one input's values and returns every output's."""
+        by_column = self._form == "inputs"
+        content = {name: values} if by_column else [{name: value} for value in values]
+        body = json.dumps({"signature_name": signature, self._form: content}).encode()
+
+        def attempt(seconds: float):
+            request = urllib.request.Request(
+                self._url, body, {"Content-Type": "application/json"}, method="POST"
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=seconds) as response:
+                    return json.load(response)
+            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+                raise self._explained(error) from error
+
+        answer = with_retries(attempt, self._retries, self._deadline)
+        if by_column:
+            return answer["outputs"]
+        rows = answer["predictions"]
+        return {output: [row[output] for row in rows] for output in rows[0]}
+
+    def _explained(self, error: Exception) -> Exception:
+        if isinstance(error, urllib.error.HTTPError):
+            message = f"{self._url}: HTTP {error.code}: {_reason(error)}"
+            return (TryAgain if error.code in _TRY_AGAIN else ServingError)(message)
+        cause = getattr(error, "reason", error)
+        if isinstance(cause, TimeoutError):
+            return ServingError(
+                f"{self._url}: no answer within the deadline of {self._deadline:g} s"
+            )
+        message = f"{self._url}: {cause}"
+        if isinstance(error, json.JSONDecodeError):
+            return ServingError(f"{message}; this is no answer of TF Serving")
+        return TryAgain(message)
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    body = error.read().decode("utf-8", "replace")
+    try:
+        return json.loads(body)["error"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return body[:200] or str(error.reason)

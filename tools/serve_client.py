@@ -1,0 +1,66 @@
+"""Has TF Serving label photos: writes what tools/predict.py writes.
+
+python tools/serve_client.py --server=localhost:8500 --dataset=EXPORT/1/assets \
+  --input=PHOTOS --output=LABELS
+"""
+
+import functools
+import sys
+
+from absl import flags
+
+from deeplab_tf import cli
+
+SERVER = flags.DEFINE_string(
+    "server", None, "HOST:PORT; TF Serving listens at 8500 for grpc, 8501 for rest.", required=True
+)
+PROTOCOL = flags.DEFINE_enum("protocol", "grpc", ["grpc", "rest"], "How to talk to the server.")
+TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
+MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
+MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", lower_bound=0)
+DATASET = flags.DEFINE_string(
+    "dataset", None, "Folder with dataset.json, such as the export's assets.", required=True
+)
+INPUT = flags.DEFINE_string("input", None, "A picture, a folder or a pattern.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Folder for the label PNGs.", required=True)
+OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
+RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Pictures of a request.", lower_bound=1)
+CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
+DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", lower_bound=0.001)
+RETRIES = flags.DEFINE_integer(
+    "retries", 4, "Send a request again so often while the server is away.", lower_bound=0
+)
+
+
+def main():
+    from deeplab_tf.data.spec import DatasetSpec
+    from deeplab_tf.evaluation.predict import plan_jobs
+    from deeplab_tf.serving import GrpcClient, RestClient
+    from deeplab_tf.serving.files import label_files
+
+    jobs = plan_jobs(INPUT.value, OUTPUT.value)
+    if RESUME.value:
+        found, jobs = len(jobs), [job for job in jobs if not job.is_finished(OVERLAY.value)]
+        print(f"{found - len(jobs)} of {found} pictures were labelled before")
+    spec = DatasetSpec.load(DATASET.value)
+    client = {"grpc": GrpcClient, "rest": RestClient}[PROTOCOL.value](
+        SERVER.value,
+        MODEL_NAME.value,
+        MODEL_VERSION.value,
+        DEADLINE.value,
+        RETRIES.value,
+        TLS.value,
+    )
+    bar = functools.partial(cli.progress_bar, total=len(jobs))
+    problems = label_files(
+        client, spec, jobs, OVERLAY.value, BATCH_SIZE.value, CONCURRENCY.value, bar
+    )
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{len(jobs) - len(problems)} of {len(jobs)} pictures labelled: {OUTPUT.value}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
