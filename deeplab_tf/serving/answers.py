@@ -14,7 +14,7 @@ class ServingError(OSError):
     """The server refused a request, or gave no answer that can be used."""
 
 
-class ServerUnavailable(ServingError):
+class UnavailableError(ServingError):
     """The server could not be reached, or not in time, however often it was tried."""
 
 

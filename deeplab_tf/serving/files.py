@@ -12,7 +12,7 @@ from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict import Job, encode_overlay
-from deeplab_tf.serving.answers import Answer, ServerUnavailable, ServingError
+from deeplab_tf.serving.answers import Answer, ServingError, UnavailableError
 
 
 def label_files(
@@ -44,7 +44,7 @@ def label_files(
         One line for every picture that is not labelled.
 
     Raises:
-        ServerUnavailable: the server cannot be reached.
+        UnavailableError: the server cannot be reached.
     """
     palette = palette_bytes(spec)
 
@@ -81,7 +81,7 @@ def _answers(client, batch: Sequence[Job]) -> list[Answer]:
     good = [content for content in contents if isinstance(content, bytes)]
     try:
         labelled = iter(client.label(good))
-    except ServerUnavailable:
+    except UnavailableError:
         raise
     except ServingError as error:
         labelled = (Answer(None, str(error)) for _ in good)

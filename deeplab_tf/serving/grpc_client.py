@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.serving.answers import Answer, ServingError, read_answers
-from deeplab_tf.serving.retry import TryAgain, with_retries
+from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 
 class GrpcClient:
@@ -111,7 +111,7 @@ class GrpcClient:
         message = f"{self._server}, model {self._model!r}: {code.name}: {details}"
         is_too_large = code == codes.RESOURCE_EXHAUSTED and "larger than max" in details
         if code in (codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED) and not is_too_large:
-            return TryAgain(message)
+            return TryAgainError(message)
         if code == codes.DEADLINE_EXCEEDED:
             message += f"; no answer within the deadline of {self._deadline:g} s"
         return ServingError(message)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deeplab_tf.serving.answers import Answer, ServingError, read_answers
-from deeplab_tf.serving.retry import TryAgain, with_retries
+from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 FORMS = ("inputs", "instances")
 # Too many requests, and what a proxy in front says of a server that is away.
@@ -106,7 +106,7 @@ class RestClient:
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, urllib.error.HTTPError):
             message = f"{self._url}: HTTP {error.code}: {_reason(error)}"
-            return (TryAgain if error.code in _TRY_AGAIN else ServingError)(message)
+            return (TryAgainError if error.code in _TRY_AGAIN else ServingError)(message)
         cause = getattr(error, "reason", error)
         if isinstance(cause, TimeoutError):
             return ServingError(
@@ -115,7 +115,7 @@ class RestClient:
         message = f"{self._url}: {cause}"
         if isinstance(error, json.JSONDecodeError):
             return ServingError(f"{message}; this is no answer of TF Serving")
-        return TryAgain(message)
+        return TryAgainError(message)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from deeplab_tf.serving.answers import ServerUnavailable
+from deeplab_tf.serving.answers import UnavailableError
 
 FIRST_PAUSE = 0.2  # seconds
 LONGEST_PAUSE = 10.0
@@ -16,7 +16,7 @@ LONGEST_PAUSE = 10.0
 Result = TypeVar("Result")
 
 
-class TryAgain(Exception):
+class TryAgainError(Exception):
     """Raised by an attempt that may go better later."""
 
 
@@ -32,13 +32,13 @@ def with_retries(
     together do not come back together.
 
     Args:
-        attempt: takes the seconds that are left; raises TryAgain.
+        attempt: takes the seconds that are left; raises TryAgainError.
         retries: how often it is tried again at most.
         deadline: seconds for all attempts and pauses together.
         sleep: waits so many seconds.
 
     Raises:
-        ServerUnavailable: no attempt has succeeded.
+        UnavailableError: no attempt has succeeded.
 
     Example:
         >>> with_retries(lambda seconds: seconds <= 5, retries=3, deadline=5)
@@ -48,10 +48,10 @@ def with_retries(
     for failures in itertools.count(1):
         try:
             return attempt(max(end - time.monotonic(), 0.001))
-        except TryAgain as error:
+        except TryAgainError as error:
             pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE) * random.uniform(0.5, 1)
             if failures > retries or time.monotonic() + pause >= end:
                 times = "once" if failures == 1 else f"{failures} times"
-                raise ServerUnavailable(f"{error} (tried {times})") from error
+                raise UnavailableError(f"{error} (tried {times})") from error
             sleep(pause)
     raise AssertionError

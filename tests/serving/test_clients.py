@@ -14,7 +14,7 @@ from deeplab_tf.benchmarks.serving_load import broken_pictures
 from deeplab_tf.benchmarks.serving_process import running_server
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.export import export_saved_model
-from deeplab_tf.serving import GrpcClient, RestClient, ServerUnavailable, ServingError
+from deeplab_tf.serving import GrpcClient, RestClient, ServingError, UnavailableError
 from deeplab_tf.serving.files import label_files
 from tests.models.narrow import doubtful_model, patches
 from tests.tools.commands import run
@@ -121,12 +121,12 @@ def test_large_messages_pass(server):
 def test_the_servers_refusal_is_told(server, kind, wrong):
     with pytest.raises(ServingError, match="Servable not found for request") as error:
         make_client(server, kind, **wrong).label([b""])
-    assert not isinstance(error.value, ServerUnavailable)
+    assert not isinstance(error.value, UnavailableError)
 
 
 @pytest.mark.parametrize("client", [GrpcClient, RestClient])
 def test_a_server_that_is_away(client):
-    with pytest.raises(ServerUnavailable, match=r"localhost:9.* \(tried 2 times\)"):
+    with pytest.raises(UnavailableError, match=r"localhost:9.* \(tried 2 times\)"):
         client("localhost:9", retries=1, deadline=20).label([b"x"])
 
 
@@ -187,7 +187,7 @@ GOOD = (200, json.dumps({"outputs": {"label_png_bytes": [{"b64": ""}], "error": 
 def test_rest_tries_again_while_the_server_is_busy(rest_fake):
     address = rest_fake((503, "busy"), (429, '{"error": "slow down"}'), GOOD)
     assert RestClient(address).label([b"x"])[0].error == "no"
-    with pytest.raises(ServerUnavailable, match="HTTP 503: busy"):
+    with pytest.raises(UnavailableError, match="HTTP 503: busy"):
         RestClient(rest_fake((503, "busy")), retries=1).label([b"x"])
 
 
@@ -246,7 +246,7 @@ def good(request, context):
 def test_grpc_tries_again_while_the_server_is_busy(grpc_fake):
     address = grpc_fake(refuse("UNAVAILABLE", "away"), refuse("RESOURCE_EXHAUSTED", "full"), good)
     assert GrpcClient(address).label([b"x"])[0].error == "no"
-    with pytest.raises(ServerUnavailable, match="UNAVAILABLE: away"):
+    with pytest.raises(UnavailableError, match="UNAVAILABLE: away"):
         GrpcClient(grpc_fake(refuse("UNAVAILABLE", "away")), retries=1).label([b"x"])
 
 
@@ -254,7 +254,7 @@ def test_grpc_does_not_send_too_large_a_message_again(grpc_fake):
     too_large = refuse("RESOURCE_EXHAUSTED", "Received message larger than max (9 vs. 4)")
     with pytest.raises(ServingError, match="larger than max") as error:
         GrpcClient(grpc_fake(too_large, good)).label([b"x"])
-    assert not isinstance(error.value, ServerUnavailable)
+    assert not isinstance(error.value, UnavailableError)
 
 
 def test_grpc_has_a_deadline(grpc_fake):

@@ -2,14 +2,14 @@ import time
 
 import pytest
 
-from deeplab_tf.serving import ServerUnavailable, ServingError, retry
-from deeplab_tf.serving.retry import TryAgain, with_retries
+from deeplab_tf.serving import ServingError, UnavailableError, retry
+from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 
 class Attempts:
     """Fails so many times, and keeps what it was called with."""
 
-    def __init__(self, failures, error=TryAgain):
+    def __init__(self, failures, error=TryAgainError):
         self.failures, self.error, self.seconds = failures, error, []
 
     def __call__(self, seconds):
@@ -36,14 +36,14 @@ def test_pauses_have_a_longest():
 @pytest.mark.parametrize("retries, times", [(0, "once"), (2, "3 times")])
 def test_the_last_failure_is_told(retries, times):
     attempts = Attempts(9)
-    with pytest.raises(ServerUnavailable, match=rf"away \(tried {times}\)"):
+    with pytest.raises(UnavailableError, match=rf"away \(tried {times}\)"):
         with_retries(attempts, retries, deadline=100, sleep=lambda seconds: None)
     assert len(attempts.seconds) == retries + 1
 
 
 def test_the_deadline_is_for_all_attempts_together():
     attempts, start = Attempts(99), time.monotonic()
-    with pytest.raises(ServerUnavailable):
+    with pytest.raises(UnavailableError):
         with_retries(attempts, retries=99, deadline=0.5)
     assert time.monotonic() - start < 0.5
     assert attempts.seconds == sorted(attempts.seconds, reverse=True)
