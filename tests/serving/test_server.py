@@ -5,14 +5,12 @@ import sys
 import urllib.error
 import urllib.request
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deeplab_tf.benchmarks.serving_process import SERVER, running_server
-
-pytest.importorskip("tensorflow_serving.apis")
-grpc = pytest.importorskip("grpc")
 
 
 class Half(tf.Module):
