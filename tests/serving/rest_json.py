@@ -204,15 +204,24 @@ def answer_of(outputs, is_rows):
 def _plain(name, array):
     """Returns nested lists of what JSON holds."""
     array = np.asarray(array)
-    if array.dtype == object:
-        convert = _encoded if name.endswith("_bytes") else lambda x: x.decode(errors="replace")
-    elif array.dtype.kind == "f":
-        convert = lambda x: float(str(x))  # noqa: E731  the shortest that reads back the same
+    if array.dtype.kind == "f":
+        convert = _shortest
+    elif array.dtype == object:
+        convert = _encoded if name.endswith("_bytes") else _text
     else:
         return array.tolist()
     flat = np.empty(array.size, object)
-    flat[:] = [convert(x) for x in array.ravel()]
+    flat[:] = [convert(value) for value in array.ravel()]
     return flat.reshape(array.shape).tolist()
+
+
+def _shortest(value):
+    """The shortest decimal number that reads back as the same float32."""
+    return float(str(value))
+
+
+def _text(value):
+    return value.decode(errors="replace")
 
 
 def _encoded(value):

@@ -14,10 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-# What is served has to stand alone.
-sys.modules["deeplab_tf"] = None
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 
 def main():
     parser = argparse.ArgumentParser()
@@ -42,4 +38,6 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.modules["deeplab_tf"] = None  # what is served has to stand alone
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     main()

@@ -12,7 +12,6 @@ from deeplab_tf.export import export_saved_model
 from tests.models.narrow import doubtful_model, patches
 
 pytestmark = [pytest.mark.slow]
-pytest.importorskip("tensorflow_serving.apis")
 
 # The allocator's own ups and downs; each request's pictures and scores take 20.
 LARGEST_GROWTH = 200  # megabytes
