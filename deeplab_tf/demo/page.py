@@ -101,7 +101,9 @@ def build_page(labeller: Labeller, examples: dict):
                     buttons=[],
                     elem_id="examples",
                 )
-                opacity = gradio.Slider(0, 100, _OPACITY, step=1, label="Opacity of the labels, %", elem_id="opacity")
+                opacity = gradio.Slider(
+                    0, 100, _OPACITY, step=1, label="Opacity of the labels, %", elem_id="opacity"
+                )
                 with gradio.Group():
                     sliders = [_slider(gradio, *row) for row in zip(CONTROLS, start, strict=True)]
                 reset = gradio.Button("Reset the CRF", size="sm")
@@ -115,9 +117,8 @@ def build_page(labeller: Labeller, examples: dict):
             "api_visibility": "private",
             "show_progress_on": shown,
         }
-        upload.upload(session.upload, [upload, *sliders], [photo, shown], **computing).then(
-            lambda: None, None, upload, api_visibility="private"
-        )
+        labelled = upload.upload(session.upload, [upload, *sliders], [photo, shown], **computing)
+        labelled.then(None, None, upload, js="() => null")  # ready for the next one
         gallery.select(example, sliders, [photo, shown], **computing)
         gradio.on(
             [slider.change for slider in sliders],

@@ -13,7 +13,9 @@ from deeplab_tf.demo.labeller import Labeller, ScoredPhoto
 from deeplab_tf.demo.markup import answer, hint, problem
 from deeplab_tf.demo.photo import read_photo
 
-FIRST_STEP = "Drop a photo on the left, or choose an example. One that is unused for an hour is gone."
+FIRST_STEP = (
+    "Drop a photo on the left, or choose an example. One that is unused for an hour is gone."
+)
 
 
 class Control(NamedTuple):
