@@ -117,9 +117,8 @@ def build_page(labeller: Labeller, examples: dict):
             "api_visibility": "private",
             "show_progress_on": shown,
         }
-        upload.upload(session.upload, [upload, *sliders], [photo, shown], **computing).then(
-            lambda: None, None, upload, api_visibility="private"
-        )
+        labelled = upload.upload(session.upload, [upload, *sliders], [photo, shown], **computing)
+        labelled.then(None, None, upload, js="() => null")  # ready for the next one
         gallery.select(example, sliders, [photo, shown], **computing)
         gradio.on(
             [slider.change for slider in sliders],

@@ -9,15 +9,14 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import deeplab_tf
-from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.png import encode_label, label_ids
 from deeplab_tf.data.spec import palette_bytes
-from deeplab_tf.data.synthetic import draw_scene, synthetic_spec
+from tests.models.narrow import doubtful_model, patches
 
 pytestmark = pytest.mark.slow
 
@@ -28,17 +27,16 @@ MESSAGE = "#answer [role=alert]"
 
 @pytest.fixture(scope="module")
 def predictor():
-    keras.utils.set_random_seed(0)
-    return deeplab_tf.Predictor(deeplab_tf.DeepLab(dataset=synthetic_spec(), width=0.05), CRF)
+    return deeplab_tf.Predictor(doubtful_model(patches(60, 80)), CRF)
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Two photos; the second is stored lying on its side."""
     folder, exif = tmp_path_factory.mktemp("photos"), Image.Exif()
-    Image.fromarray(draw_scene("val", 6)[0]).save(folder / "first.png")
+    Image.fromarray(patches(60, 80)[0]).save(folder / "first.png")
     exif[0x0112] = 6
-    Image.fromarray(draw_scene("val", 8)[0]).save(folder / "second.jpg", exif=exif)
+    Image.fromarray(patches(90, 70)[0]).save(folder / "second.jpg", exif=exif)
     return [folder / "first.png", folder / "second.jpg"]
 
 
@@ -128,6 +126,11 @@ def download(page, figure):
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
+def computations(requested):
+    """How often the page asked the server to compute; it also sends signs of life."""
+    return sum("/queue/join" in url for url in requested)
+
+
 def set_value(page, control, value):
     box = page.locator(f"#{control} input[type=number]")
     box.fill(str(value))
@@ -165,8 +168,7 @@ def test_opacity_changes_the_picture_and_asks_the_server_nothing(visit, photos, 
     wait_for_answer(page, "first")
     overlay = page.locator("#figure-network img.labels")
     pictures = []
-    page.wait_for_load_state("networkidle")
-    asked = len(requested)
+    asked = computations(requested)
     for percent in (0, 100):
         page.locator("#opacity input[type=range]").fill(str(percent))
         page.wait_for_function(
@@ -175,7 +177,7 @@ def test_opacity_changes_the_picture_and_asks_the_server_nothing(visit, photos, 
         )
         pictures.append(overlay.screenshot())
     assert pictures[0] != pictures[1]
-    assert requested[asked:] == []
+    assert computations(requested) == asked > 0
 
 
 def test_crf_parameters_are_live_and_spare_the_network(visit, photos, predictor):
@@ -195,8 +197,8 @@ def test_crf_parameters_are_live_and_spare_the_network(visit, photos, predictor)
     assert wanted not in expected(predictor, photo)
     for name, value in changes.items():
         set_value(page, name, value)
-    share = np.mean(np.not_equal(*(deeplab_tf.data.png.label_ids(png, "label") for png in
-                                   (wanted, expected(predictor, photo)[0]))))  # fmt: skip
+    before = label_ids(expected(predictor, photo)[0], "before")
+    share = np.mean(label_ids(wanted, "wanted") != before)
     page.locator("#figure-crf", has_text=f"changed {100 * share:.2f} %").wait_for()
     assert download(page, "crf")[1] == wanted
     assert page.locator("#figure-network figcaption").inner_text() == network
@@ -227,6 +229,7 @@ def test_an_example_is_labelled(visit):
         ("empty.png", b"", "empty.png: neither a JPEG nor a PNG file"),
         ("broken.jpg", b"\xff\xd8\xff" + bytes(50), "broken.jpg: broken or cut off"),
     ],
+    ids=["text", "empty", "broken"],
 )
 def test_no_photo_is_a_message_and_the_next_one_is_labelled(
     visit, photos, tmp_path, name, contents, message
