@@ -14,6 +14,7 @@ FLOW = (
     "evaluation",
     "training",
     "export",
+    "serving",
     "demo",
     "benchmarks",
 )

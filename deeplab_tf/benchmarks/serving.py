@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import statistics
 import tempfile
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from deeplab_tf.benchmarks.serving_load import GrpcRoute, run_load
+from deeplab_tf.benchmarks.serving_load import run_load
 from deeplab_tf.benchmarks.serving_process import Server, running_server
 from deeplab_tf.benchmarks.timing import seconds_of
 from deeplab_tf.data.image import image_pixels
@@ -23,6 +21,7 @@ from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.saved_model import export_saved_model
+from deeplab_tf.serving import GrpcClient, RestClient
 
 NAME = "deeplab"
 WIDTH, HEIGHT = 500, 375
@@ -74,27 +73,28 @@ def latency(predictor: Predictor, saved, server: Server, photo: np.ndarray, repe
     buffer = io.BytesIO()
     Image.fromarray(photo).resize((WIDTH, HEIGHT)).save(buffer, "jpeg", quality=95)
     content = buffer.getvalue()
-    loaded = tf.saved_model.load(str(saved))
-    signature = loaded.signatures["serving_default"]
+    signature = tf.saved_model.load(str(saved)).signatures["serving_default"]
+    grpc_client = GrpcClient(f"localhost:{server.grpc}", NAME)
+    rest_client = RestClient(f"localhost:{server.rest}", NAME)
 
     def in_process():
         labels = predictor(image_pixels(content, "the photo"))
-        return tf.io.encode_png(labels[..., None]).numpy()
+        tf.io.encode_png(labels[..., None])
+        return labels
 
     def by_signature():
-        return signature(image_bytes=tf.constant([content]))["label_png_bytes"][0].numpy()
+        return _labels(signature(image_bytes=tf.constant([content]))["label_png_bytes"][0])
 
-    with GrpcRoute(server) as grpc_route:
-        routes: dict[str, Callable[[], bytes]] = {
-            PREDICTOR: in_process,
-            "SavedModel": by_signature,
-            "gRPC": lambda: grpc_route(content)[0],
-            "REST": lambda: _by_rest(server, content),
-        }
-        rounds = [
-            {name: seconds_of(route) for name, route in routes.items()} for _ in range(repeats + 2)
-        ][2:]  # the first call traces, the second may still allocate
-        answers = {name: image_pixels(route(), name) for name, route in routes.items()}
+    routes: dict[str, Callable[[], np.ndarray]] = {
+        PREDICTOR: in_process,
+        "SavedModel": by_signature,
+        "gRPC": lambda: grpc_client.label([content])[0].labels,
+        "REST": lambda: rest_client.label([content])[0].labels,
+    }
+    rounds = [
+        {name: seconds_of(route) for name, route in routes.items()} for _ in range(repeats + 2)
+    ][2:]  # the first call traces, the second may still allocate
+    answers = {name: route() for name, route in routes.items()}
     return {
         "seconds": {name: statistics.median(one[name] for one in rounds) for name in routes},
         "overhead": {
@@ -102,17 +102,13 @@ def latency(predictor: Predictor, saved, server: Server, photo: np.ndarray, repe
             for name in routes
         },
         "equal_labels": {
-            name: float(np.mean((found == answers[PREDICTOR])[..., 0]))
-            for name, found in answers.items()
+            name: float(np.mean(found == answers[PREDICTOR])) for name, found in answers.items()
         },
     }
 
 
-def _by_rest(server: Server, content: bytes) -> bytes:
-    body = json.dumps({"instances": [{"b64": base64.b64encode(content).decode()}]}).encode()
-    address = f"http://127.0.0.1:{server.rest}/v1/models/{NAME}:predict"
-    with urllib.request.urlopen(urllib.request.Request(address, body)) as response:
-        return base64.b64decode(json.load(response)["predictions"][0]["label_png_bytes"]["b64"])
+def _labels(png) -> np.ndarray:
+    return tf.io.decode_png(png)[..., 0].numpy()
 
 
 def _report(name: str, result: dict, repeats: int):

@@ -16,46 +16,13 @@ from PIL import Image
 from deeplab_tf.benchmarks.serving_process import Server
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.serving import Answer, GrpcClient
 
 CLIENTS = 8
 # Different pictures; each is sent as often as it takes.
 PICTURES = 100
 SMALLEST, LARGEST = (160, 120), (480, 360)
 _DEADLINE = 600  # seconds
-
-
-class GrpcRoute:
-    """A client of its own connection.
-
-    Args:
-        server: to call.
-        name: of the model.
-    """
-
-    def __init__(self, server: Server, name: str = "deeplab"):
-        import grpc
-        from tensorflow_serving.apis import prediction_service_pb2_grpc
-
-        self._name = name
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc}")
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-
-    def __call__(self, content: bytes) -> tuple[bytes, str]:
-        """Sends one encoded picture and returns its label PNG and the reason of a refusal."""
-        from tensorflow_serving.apis import predict_pb2
-
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = self._name
-        request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([content]))
-        outputs = self._stub.Predict(request, timeout=_DEADLINE).outputs
-        png, error = (outputs[name].string_val[0] for name in ("label_png_bytes", "error"))
-        return png, error.decode()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._channel.close()
 
 
 def run_load(predictor: Predictor, server: Server, photos: list, requests: int) -> dict:
@@ -81,10 +48,10 @@ def run_load(predictor: Predictor, server: Server, photos: list, requests: int) 
     watch = _MemoryWatch(server, {min(PICTURES, requests), requests})
     clients = threading.local()
 
-    def send(index):
-        if not hasattr(clients, "route"):
-            clients.route = GrpcRoute(server)
-        answer = clients.route(pictures[index])
+    def send(index) -> Answer:
+        if not hasattr(clients, "own"):
+            clients.own = GrpcClient(f"localhost:{server.grpc}", deadline=_DEADLINE)
+        (answer,) = clients.own.label([pictures[index]])
         watch.count()
         return answer
 
@@ -93,11 +60,11 @@ def run_load(predictor: Predictor, server: Server, photos: list, requests: int) 
         answers = list(pool.map(send, order))
     seconds = time.perf_counter() - start
     right = refused = different = 0
-    for index, (png, error) in zip(order, answers, strict=True):
+    for index, (labels, error) in zip(order, answers, strict=True):
         if index >= len(good):
-            refused += bool(error) and not png
+            refused += bool(error)
         elif not error:
-            wrong = np.count_nonzero(image_pixels(png, "an answer")[..., 0] != wanted[index])
+            wrong = np.count_nonzero(labels != wanted[index])
             right += not wrong
             different += wrong
     count = int(np.sum(order < len(good)))
@@ -108,7 +75,7 @@ def run_load(predictor: Predictor, server: Server, photos: list, requests: int) 
         "different_labels": int(different),
         "broken": requests - count,
         "refused": int(refused),
-        "reasons": sorted({error for _, error in answers if error}),
+        "reasons": sorted({answer.error for answer in answers if answer.error}),
         "seconds": seconds,
         "megabytes": watch.megabytes,
     }
