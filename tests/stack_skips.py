@@ -23,10 +23,23 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_what_cannot_be_exported",
     "tests/tools/test_export.py::test_light_formats",
 )
+_PAGE = (
+    "tests/demo/test_page.py::test_an_upload_is_labelled",
+    "tests/demo/test_page.py::test_opacity_changes_the_picture_and_asks_the_server_nothing",
+    "tests/demo/test_page.py::test_crf_parameters_are_live_and_spare_the_network",
+    "tests/demo/test_page.py::test_visitors_do_not_see_each_others_photos",
+    "tests/demo/test_page.py::test_an_example_is_labelled",
+    "tests/demo/test_page.py::test_no_photo_is_a_message_and_the_next_one_is_labelled",
+    "tests/demo/test_page.py::test_too_many_pixels_and_too_many_bytes_are_messages",
+    "tests/demo/test_page.py::test_nothing_left_the_machine_and_nothing_went_wrong",
+)
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
-    "legacy": dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
+    "legacy": {
+        **dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
+        **dict.fromkeys(_PAGE, "the web page is for the current stack only"),
+    },
 }
 
 # Test id -> package that neither stack brings; where it is installed the test runs.

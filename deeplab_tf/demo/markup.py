@@ -33,9 +33,9 @@ STYLE = """
 .legend .swatch { flex: none; width: 1.15em; height: 1.15em; border-radius: 3px;
   border: 1px solid rgb(128 128 128 / .6); }
 .legend .name { flex: 1; min-width: 0; overflow-wrap: anywhere; }
-.legend .absent { opacity: .45; }
+.legend .absent .name { opacity: .5; }
 .problem { padding: 12px 16px; border: 1px solid #c2410c; border-radius: 6px; }
-.hint { padding: 30vh 16px 0; text-align: center; color: var(--body-text-color-subdued); }
+.hint { padding: 30vh 16px 0; text-align: center; }
 """
 
 

@@ -37,27 +37,30 @@ def serve(labeller: Labeller, host: str, port: int):
     """
     gradio = _import_gradio()
     scenes = {f"val_{i:04d}": draw_scene("val", i)[0] for i in range(EXAMPLES)}
-    for image in scenes.values():  # the first visitor shall not wait for the graph
-        labeller.score("", image)
+    for name, image in scenes.items():  # the first visitor shall not wait for graphs
+        labeller.refine(labeller.score(name, image), {})
     with tempfile.TemporaryDirectory(prefix="deeplab_demo_") as uploads:
         os.environ["GRADIO_TEMP_DIR"] = uploads
         page = build_page(labeller, scenes)
-        _, url, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            enable_monitoring=False,
-            run_history=False,
-            footer_links=[],
-            ssr_mode=False,
-            pwa=False,
-            max_file_size=MAX_BYTES,
-            state_session_capacity=_capacity(labeller.spec.num_classes),
-            theme=gradio.themes.Default(spacing_size="sm"),
-            css=STYLE + _PAGE_STYLE,
-        )
+        try:
+            _, url, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                share=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                enable_monitoring=False,
+                run_history=False,
+                footer_links=[],
+                ssr_mode=False,
+                pwa=False,
+                max_file_size=MAX_BYTES,
+                state_session_capacity=_capacity(labeller.spec.num_classes),
+                theme=gradio.themes.Default(spacing_size="sm"),
+                css=STYLE + _PAGE_STYLE,
+            )
+        except OSError as error:
+            raise OSError(f"Port {port} of {host} cannot be had; give another one.") from error
         print(f"the page: {url}", flush=True)
         page.block_thread()
 
@@ -147,7 +150,7 @@ def _slider(gradio, control: Control, value: float):
 
 def _capacity(num_classes: int) -> int:
     """How many visitors' scores are kept at once."""
-    return max(4, KEPT_BYTES // (4 * num_classes * WHOLE_PIXELS))
+    return max(1, KEPT_BYTES // (4 * num_classes * WHOLE_PIXELS))
 
 
 def _import_gradio():

@@ -59,9 +59,9 @@ class DenseCRF(keras.layers.Layer):
             is not refined (its softmax is returned) and does not influence the part inside.
 
     Attributes:
-        compiled: whether a call outside of a graph compiles the iteration first, as by default.
-            That takes three times as long as refining one photo of 480x360, and pays from the
-            third photo on; switch it off where the parameters are new for almost every photo.
+        compiled: whether a call outside of a graph compiles the mean field first (the default).
+            That takes as long as refining four photos of 480x360, each of which then takes half
+            the time. Switch it off where almost every photo comes with new parameters.
 
     Returns:
         float32 probabilities [B, H, W, C].

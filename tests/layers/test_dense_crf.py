@@ -53,6 +53,16 @@ def test_a_batch_equals_single_images(small):
     assert refined.dtype == np.float32
 
 
+def test_not_compiled_it_gives_the_same_and_traces_nothing(small, monkeypatch):
+    logits, images = batch(2)
+    layer = DenseCRF(**small)
+    compiled = layer((logits, images))
+    other = DenseCRF(**{**small, "bilateral_sigma_xy": 20.001})
+    other.compiled = False
+    monkeypatch.setattr(tf.Graph, "__init__", None)  # nobody can start a graph
+    assert_same(other((logits, images)), compiled)
+
+
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.int32, tf.float16, tf.float32, tf.float64])
 def test_dtypes_of_images_do_not_matter(dtype, small):
     logits, images = batch(1)

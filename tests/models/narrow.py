@@ -32,10 +32,10 @@ def patches(height, width):
     return squares + pictures(height, width) // 8
 
 
-def doubtful_model(images):
+def doubtful_model(images, **options):
     """Builds a narrow model that finds all classes in images, so unsure that the CRF matters."""
     keras.utils.set_random_seed(0)
-    model = narrow_model(width=0.05)
+    model = narrow_model(width=0.05, **options)
     kernel, bias = (model.variables_by_name()[f"fc8/{name}"] for name in ("kernel", "bias"))
     kernel.assign(0.05 * tf.convert_to_tensor(kernel))
     bias.assign(tf.zeros_like(bias))
