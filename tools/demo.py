@@ -20,7 +20,7 @@ def main():
     from deeplab_tf.models.loading import load_model
 
     model = load_model(MODEL.value)
-    predictor = cli.build_predictor(model, CRF.value or bool(model.crf), PREDICTION)
+    predictor = cli.build_predictor(model, CRF.value or True, PREDICTION)
     serve(Labeller(predictor), HOST.value, PORT.value)
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.benchmarks.serving_load import run_load
-from deeplab_tf.benchmarks.serving_process import Server, running_server
+from deeplab_tf.benchmarks.serving_process import Server, require_server, running_server
 from deeplab_tf.benchmarks.timing import seconds_of
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.data.pipeline import evaluation_dataset
@@ -41,7 +41,11 @@ def run(model, split: Split, repeats: int, requests: int) -> dict:
 
     Returns:
         Latencies without and with the CRF, and figures of the load.
+
+    Raises:
+        ValueError: the server cannot be started.
     """
+    require_server()  # before the minutes that the exports take
     photos = [example["image"].numpy() for example in evaluation_dataset(split, 20)]
     results = {}
     for name, crf in (("without CRF", None), ("with CRF", model.crf or {})):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -33,6 +34,19 @@ class Server(NamedTuple):
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
+def require_server():
+    """Checks that the server can be started.
+
+    Raises:
+        ValueError: there is no checkout, of whose tests the server is a part, or the extra
+            `serving` is not installed.
+    """
+    if not SERVER.exists():
+        raise ValueError(f"{SERVER} is absent: the server comes with a checkout of the sources.")
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        raise ValueError("tensorflow-serving-api is absent: pip install 'deeplab_tf[serving]'.")
+
+
 @contextlib.contextmanager
 def running_server(model_dir, name: str = "deeplab", *options: str) -> Iterator[Server]:
     """Runs the server while the context is open.
@@ -46,11 +60,9 @@ def running_server(model_dir, name: str = "deeplab", *options: str) -> Iterator[
         The server, ready for requests.
 
     Raises:
-        ValueError: there is no checkout, of whose tests the server is a part, or it does not
-            start.
+        ValueError: it cannot be started.
     """
-    if not SERVER.exists():
-        raise ValueError(f"{SERVER} is absent: the server comes with a checkout of the sources.")
+    require_server()
     command = [sys.executable, str(SERVER), f"--model_dir={model_dir}", f"--name={name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

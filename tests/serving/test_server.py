@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from deeplab_tf.benchmarks import serving_process
 from deeplab_tf.benchmarks.serving_process import SERVER, running_server
 
 
@@ -22,3 +23,9 @@ except SystemExit:
 def test_folder_without_versions(tmp_path):
     with pytest.raises(ValueError, match="did not start"), running_server(tmp_path):
         pass
+
+
+def test_without_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr(serving_process, "SERVER", tmp_path / "server.py")
+    with pytest.raises(ValueError, match=r"server\.py is absent: .* checkout"):
+        serving_process.require_server()
