@@ -57,6 +57,20 @@ def progress_bar(items, total: int | None = None, unit: str = "image"):
     return tqdm(items, total=total, unit=unit, **options)
 
 
+def tell_labelled(problems: list[str], total: int, output: str) -> int:
+    """Prints what could not be labelled and how many pictures were; returns the exit status.
+
+    Args:
+        problems: one line for every picture that could not be.
+        total: number of pictures.
+        output: folder of the labels.
+    """
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{total - len(problems)} of {total} pictures labelled: {output}")
+    return 1 if problems else 0
+
+
 class _CrfParser(flags.ArgumentParser):
     """Turns the three spellings of --crf into False, True or a path."""
 

@@ -4,7 +4,6 @@ python tools/predict.py --model=DIR/model.keras --input=PHOTOS --output=DIR --cr
 """
 
 import functools
-import sys
 
 from absl import flags
 
@@ -31,10 +30,7 @@ def main():
     bar = functools.partial(cli.progress_bar, total=len(jobs))
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
     problems = predict_files(predictor, model.spec, jobs, OVERLAY.value, bar)
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    print(f"{len(jobs) - len(problems)} of {len(jobs)} pictures labelled: {OUTPUT.value}")
-    return 1 if problems else 0
+    return cli.tell_labelled(problems, len(jobs), OUTPUT.value)
 
 
 if __name__ == "__main__":

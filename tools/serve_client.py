@@ -5,7 +5,6 @@ python tools/serve_client.py --server=localhost:8500 --dataset=EXPORT/1/assets \
 """
 
 import functools
-import sys
 
 from absl import flags
 
@@ -56,10 +55,7 @@ def main():
     problems = label_files(
         client, spec, jobs, OVERLAY.value, BATCH_SIZE.value, CONCURRENCY.value, bar
     )
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    print(f"{len(jobs) - len(problems)} of {len(jobs)} pictures labelled: {OUTPUT.value}")
-    return 1 if problems else 0
+    return cli.tell_labelled(problems, len(jobs), OUTPUT.value)
 
 
 if __name__ == "__main__":

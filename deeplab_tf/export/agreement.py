@@ -32,7 +32,8 @@ class Agreement(NamedTuple):
         return self.equal_labels >= equal_labels and is_near
 
     def __str__(self):
+        pictures = "1 picture" if self.pictures == 1 else f"{self.pictures} pictures"
         return (
-            f"{100 * self.equal_labels:.4f} % of the labels of {self.pictures} pictures are equal, "
+            f"{100 * self.equal_labels:.4f} % of the labels of {pictures} are equal, "
             f"the largest difference of a {self.value} is {self.largest_difference:.1e}"
         )

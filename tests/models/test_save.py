@@ -32,6 +32,7 @@ NON_DEFAULT = {
     "fc6_filters": 300,
     "msc_features": False,
     "dropout": 0.25,
+    "image_scale": 0.5,
     "method": "interlace",
     "dataset": SPEC,
     "crf": CRF,
