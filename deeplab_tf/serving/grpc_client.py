@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.serving.answers import Answer, ServingError, read_answers
+from deeplab_tf.serving.answers import Answer, ServingError, read_answers, reading_answer
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 
@@ -65,8 +65,9 @@ class GrpcClient:
         value = tf.make_tensor_proto(list(contents), tf.string)
         wanted = ["label_png_bytes", "error"]
         outputs = self._request("serving_default", {"image_bytes": value}, wanted)
-        pngs, errors = (outputs[name].string_val for name in wanted)
-        return read_answers(pngs, [error.decode() for error in errors])
+        with reading_answer(self._server):
+            pngs, errors = (outputs[name].string_val for name in wanted)
+            return read_answers(pngs, [error.decode() for error in errors], len(contents))
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels.
@@ -84,7 +85,8 @@ class GrpcClient:
         value = tf.make_tensor_proto(np.asarray(images), tf.uint8)
         wanted = ["labels", "probabilities"] if probabilities else ["labels"]
         outputs = self._request("predict_tensor", {"images": value}, wanted)
-        arrays = tuple(tf.make_ndarray(outputs[name]) for name in wanted)
+        with reading_answer(self._server):
+            arrays = tuple(tf.make_ndarray(outputs[name]) for name in wanted)
         return arrays if probabilities else arrays[0]
 
     def close(self):
@@ -107,7 +109,7 @@ class GrpcClient:
         return with_retries(attempt, self._retries, self._deadline)
 
     def _explained(self, error) -> Exception:
-        codes, code, details = self._grpc.StatusCode, error.code(), error.details()
+        codes, code, details = self._grpc.StatusCode, error.code(), error.details() or ""
         message = f"{self._server}, model {self._model!r}: {code.name}: {details}"
         is_too_large = code == codes.RESOURCE_EXHAUSTED and "larger than max" in details
         if code in (codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED) and not is_too_large:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 
 import numpy as np
 
-from deeplab_tf.serving.answers import Answer, ServingError, read_answers
+from deeplab_tf.serving.answers import Answer, ServingError, read_answers, reading_answer
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 FORMS = ("inputs", "instances")
@@ -68,15 +69,19 @@ class RestClient:
             return []
         values = [{"b64": base64.b64encode(content).decode()} for content in contents]
         outputs = self._request("serving_default", "image_bytes", values)
-        pngs = [base64.b64decode(png["b64"]) for png in outputs["label_png_bytes"]]
-        return read_answers(pngs, outputs["error"])
+        with reading_answer(self._url):
+            pngs = [base64.b64decode(png["b64"]) for png in outputs["label_png_bytes"]]
+            return read_answers(pngs, outputs["error"], len(contents))
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels, as `GrpcClient.label_tensor` does; the server always sends both."""
         values = np.asarray(images, np.uint8).tolist()
         outputs = self._request("predict_tensor", "images", values)
-        labels = np.array(outputs["labels"], np.uint8)
-        return (labels, np.array(outputs["probabilities"], np.float32)) if probabilities else labels
+        with reading_answer(self._url):
+            labels = np.array(outputs["labels"], np.uint8)
+            if not probabilities:
+                return labels
+            return labels, np.array(outputs["probabilities"], np.float32)
 
     def close(self):
         """Does nothing: every request has a connection of its own."""
@@ -88,20 +93,22 @@ class RestClient:
         body = json.dumps({"signature_name": signature, self._form: content}).encode()
 
         def attempt(seconds: float):
+            end = time.monotonic() + seconds
             request = urllib.request.Request(
                 self._url, body, {"Content-Type": "application/json"}, method="POST"
             )
             try:
                 with urllib.request.urlopen(request, timeout=seconds) as response:
-                    return json.load(response)
+                    return json.loads(_read_until(response, end))
             except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
                 raise self._explained(error) from error
 
         answer = with_retries(attempt, self._retries, self._deadline)
-        if by_column:
-            return answer["outputs"]
-        rows = answer["predictions"]
-        return {output: [row[output] for row in rows] for output in rows[0]}
+        with reading_answer(self._url):
+            if by_column:
+                return answer["outputs"]
+            rows = answer["predictions"]
+            return {output: [row[output] for row in rows] for output in rows[0]}
 
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, urllib.error.HTTPError):
@@ -118,8 +125,25 @@ class RestClient:
         return TryAgainError(message)
 
 
+def _read_until(response: http.client.HTTPResponse, end: float) -> bytes:
+    """Reads a body; the socket's own timeout is for each of its pieces and not for them all."""
+    pieces = []
+    while piece := response.read1(2**16):
+        pieces.append(piece)
+        if time.monotonic() > end:
+            raise TimeoutError
+    body = b"".join(pieces)
+    if len(body) < int(response.headers.get("Content-Length", 0)):
+        raise http.client.IncompleteRead(body)
+    return body
+
+
 def _reason(error: urllib.error.HTTPError) -> str:
-    body = error.read().decode("utf-8", "replace")
+    try:
+        with error:
+            body = error.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):  # its status is known all the same
+        return str(error.reason)
     try:
         return json.loads(body)["error"]
     except (json.JSONDecodeError, KeyError, TypeError):

@@ -1,9 +1,4 @@
-import http.server
 import io
-import json
-import threading
-import time
-from concurrent import futures
 
 import numpy as np
 import pytest
@@ -135,133 +130,6 @@ def test_another_form_is_an_error():
         RestClient("localhost:9", form="columns")
 
 
-# === Servers that misbehave ===
-
-
-class Fake:
-    """Answers requests in turn with the functions of a list; the last one stays."""
-
-    def __init__(self, answers):
-        self.answers, self.count = answers, 0
-
-    def __call__(self, *arguments):
-        self.count += 1
-        return self.answers[min(self.count, len(self.answers)) - 1](*arguments)
-
-
-@pytest.fixture
-def rest_fake():
-    """Returns a function that starts a server whose answers are (status, body) or seconds."""
-    started = []
-
-    def start(*answers):
-        remaining = list(answers)
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                answer = remaining.pop(0) if len(remaining) > 1 else remaining[0]
-                if isinstance(answer, float):
-                    time.sleep(answer)
-                    return
-                self.send_response(answer[0])
-                self.end_headers()
-                self.wfile.write(answer[1].encode())
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
-        return f"localhost:{server.server_port}"
-
-    yield start
-    for server in started:
-        server.shutdown()
-        server.server_close()
-
-
-GOOD = (200, json.dumps({"outputs": {"label_png_bytes": [{"b64": ""}], "error": ["no"]}}))
-
-
-def test_rest_tries_again_while_the_server_is_busy(rest_fake):
-    address = rest_fake((503, "busy"), (429, '{"error": "slow down"}'), GOOD)
-    assert RestClient(address).label([b"x"])[0].error == "no"
-    with pytest.raises(UnavailableError, match="HTTP 503: busy"):
-        RestClient(rest_fake((503, "busy")), retries=1).label([b"x"])
-
-
-def test_rest_has_a_deadline(rest_fake):
-    start = time.monotonic()
-    with pytest.raises(ServingError, match=r"no answer within the deadline of 0\.3 s"):
-        RestClient(rest_fake(3.0), deadline=0.3).label([b"x"])
-    assert time.monotonic() - start < 2
-
-
-@pytest.mark.parametrize(
-    "answer, message", [((200, "<html>"), "no answer of TF Serving"), ((400, "bad"), "400: bad")]
-)
-def test_rest_answers_that_cannot_be_used(rest_fake, answer, message):
-    with pytest.raises(ServingError, match=message):
-        RestClient(rest_fake(answer)).label([b"x"])
-
-
-@pytest.fixture
-def grpc_fake():
-    """Returns a function that starts a server whose requests are answered by functions."""
-    pytest.importorskip("tensorflow_serving.apis")
-    from tensorflow_serving.apis import prediction_service_pb2_grpc
-
-    started = []
-
-    def start(*answers):
-        class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
-            Predict = staticmethod(Fake(answers))
-
-        server = grpc.server(futures.ThreadPoolExecutor(2))
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(), server)
-        port = server.add_insecure_port("localhost:0")
-        server.start()
-        started.append(server)
-        return f"localhost:{port}"
-
-    yield start
-    for server in started:
-        server.stop(None)
-
-
-def refuse(code, details):
-    return lambda request, context: context.abort(getattr(grpc.StatusCode, code), details)
-
-
-def good(request, context):
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2
-
-    texts = {"label_png_bytes": b"", "error": b"no"}
-    outputs = {name: tf.make_tensor_proto([text]) for name, text in texts.items()}
-    return predict_pb2.PredictResponse(outputs=outputs)
-
-
-def test_grpc_tries_again_while_the_server_is_busy(grpc_fake):
-    address = grpc_fake(refuse("UNAVAILABLE", "away"), refuse("RESOURCE_EXHAUSTED", "full"), good)
-    assert GrpcClient(address).label([b"x"])[0].error == "no"
-    with pytest.raises(UnavailableError, match="UNAVAILABLE: away"):
-        GrpcClient(grpc_fake(refuse("UNAVAILABLE", "away")), retries=1).label([b"x"])
-
-
-def test_grpc_does_not_send_too_large_a_message_again(grpc_fake):
-    too_large = refuse("RESOURCE_EXHAUSTED", "Received message larger than max (9 vs. 4)")
-    with pytest.raises(ServingError, match="larger than max") as error:
-        GrpcClient(grpc_fake(too_large, good)).label([b"x"])
-    assert not isinstance(error.value, UnavailableError)
-
-
-def test_grpc_has_a_deadline(grpc_fake):
-    with pytest.raises(ServingError, match=r"no answer within the deadline of 0\.3 s"):
-        GrpcClient(grpc_fake(lambda *_: time.sleep(2)), deadline=0.3).label([b"x"])
-
-
 # === Files ===
 
 
@@ -314,6 +182,18 @@ def test_a_bad_file_does_not_cost_the_others(server, folder, photos, tmp_path, b
     problems = label_files(make_client(server, "grpc"), spec, jobs, batch_size=batch_size)
     assert problems == [f"{source / 'b.png'}: not a JPEG or PNG"]
     assert [job.target.exists() for job in jobs] == [True, False, True]
+
+
+def test_the_tool_names_bad_files_at_the_end(server, folder, photos, tmp_path):
+    source = tmp_path / "pictures"
+    source.mkdir()
+    (source / "a.png").write_bytes(encoded(photos[0]))
+    (source / "b.png").write_bytes(b"no")
+    flags = [f"--server=localhost:{server.grpc}", f"--input={source}"]
+    flags += [f"--dataset={folder / 'assets'}", f"--output={tmp_path / 'out'}"]
+    told, complaint = run("serve_client.py", *flags, status=1)
+    assert "1 of 2 pictures labelled" in told
+    assert complaint.strip().splitlines()[-1].startswith(f"error: {source / 'b.png'}: ")
 
 
 def test_the_tool_stops_where_the_server_is_away(folder, pictures, tmp_path):
