@@ -21,7 +21,7 @@ _TRY_AGAIN = (429, 502, 503, 504)
 
 
 class RestClient:
-    """Labels pictures through a server's REST interface; needs no packages.
+    """Labels pictures through a server's REST interface; needs no extra.
 
     Safe to be used by several threads at once. Pictures travel in base64, a third larger than over
     gRPC, and pixels as decimal numbers: `label_tensor` is for tests and small pictures.

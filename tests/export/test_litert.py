@@ -138,7 +138,7 @@ def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint)
 
 def test_a_file_that_disagrees_is_not_written(model, tmp_path):
     Image.fromarray(scene()).save(tmp_path / "picture.png")
-    with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 pictures .* Needed: 101 %"):
+    with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 picture .* Needed: 101 %"):
         export_litert(
             deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE,
             verify_on=tmp_path / "picture.png", least_equal_labels=1.01,
