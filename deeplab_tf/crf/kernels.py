@@ -29,16 +29,15 @@ def build_kernels(
     if lattices is None:
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     used = [weights.bilateral] if _is_used("bilateral", parameters) else []
-    kernels = []
+    others = []
     if _is_used("gaussian", parameters):
         if len(lattices) > len(used):
             used.append(weights.gaussian)
         else:
             size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
-            kernels.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
+            others.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
     pairs = zip(lattices, used, strict=True)
-    kernels += [LatticeKernel(lattice, w, normalization, columns) for lattice, w in pairs]
-    return kernels
+    return [LatticeKernel(*pair, normalization, columns) for pair in pairs] + others
 
 
 def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:
