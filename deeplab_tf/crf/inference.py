@@ -108,7 +108,7 @@ class MeanField:
         """
         if not self._kernels:
             return tf.zeros_like(marginals)
-        return self._penalized([kernel(marginals) for kernel in self._kernels])
+        return self._penalized(_filtered(self._kernels, marginals))
 
     def _penalized(self, filtered):
         """Returns messages from what kernels give."""
@@ -177,13 +177,13 @@ class MeanField:
         told, kernels = [tf.zeros_like(begin)], []
         for kernel in self._kernels:
             now, restricted = kernel.restrict(points, doubtful, state[0])
-            told.append(now)
+            told += now
             kernels.append(restricted)
         # Messages are linear: what follows changes them by those of the changes.
         told = tf.add_n(told)
 
         def step(changed, _):
-            changes = [kernel(changed - begin) for kernel in kernels]
+            changes = _filtered(kernels, changed - begin)
             return self.update(self._penalized([told, *changes]), pixels)
 
         changed = self.update(self._penalized([told]), pixels)
@@ -192,6 +192,15 @@ class MeanField:
             tf.tensor_scatter_nd_update(part, points[:, None], new)
             for part, new in zip(state, changed, strict=True)
         ]
+
+
+def _filtered(kernels, values) -> list[tf.Tensor]:
+    """Returns what all kernels give, one after the other: each by itself keeps the cores busy."""
+    found = []
+    for kernel in kernels:
+        with tf.control_dependencies(found):
+            found += kernel(values)
+    return found
 
 
 def _scores_of(start):

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.lattice_kernel import LatticeKernel
-from deeplab_tf.crf.lattice_sum import LatticeSum
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.separable_kernel import SeparableKernel
@@ -15,7 +14,7 @@ from deeplab_tf.crf.separable_kernel import SeparableKernel
 def build_kernels(
     image, parameters: CrfParameters, weights, columns: int | None, lattices=None
 ) -> list:
-    """Returns linear maps whose sum is what pixels say to each other.
+    """Returns linear maps; the sum of all they return is what pixels say to each other.
 
     A kernel whose weight is fixed at 0 is left out.
 
@@ -30,18 +29,15 @@ def build_kernels(
     if lattices is None:
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     used = [weights.bilateral] if _is_used("bilateral", parameters) else []
-    kernels = []
+    others = []
     if _is_used("gaussian", parameters):
         if len(lattices) > len(used):
             used.append(weights.gaussian)
         else:
             size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
-            kernels.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
-    if lattices:
-        pairs = zip(lattices, used, strict=True)
-        parts = [LatticeKernel(lattice, weight, normalization) for lattice, weight in pairs]
-        kernels.append(LatticeSum(parts, columns))
-    return kernels
+            others.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
+    pairs = zip(lattices, used, strict=True)
+    return [LatticeKernel(*pair, normalization, columns) for pair in pairs] + others
 
 
 def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:

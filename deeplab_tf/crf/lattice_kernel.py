@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-import itertools
 
 import tensorflow as tf
 
 from deeplab_tf.crf.normalization import normalizers
 from deeplab_tf.crf.permutohedral import Lattice
-from deeplab_tf.crf.shards import cut
+from deeplab_tf.crf.shards import SHARDS, cut
 from deeplab_tf.crf.sparse import (
+    WIDE,
     SparseMatrix,
+    in_groups,
     multiply,
     pack_pairs,
     rows_matrix,
@@ -21,76 +22,102 @@ from deeplab_tf.crf.sparse import (
 
 
 class LatticeKernel:
-    """How a weighted kernel spreads values to corners, blurs them and reads them.
+    """Spreads the pixels' values to corners, blurs them there and reads them back.
+
+    A sparse product runs on one core. So that all cores take part, every part of the lattice has
+    matrices of its own between pixels and corners, one a shard of the pixels.
 
     Args:
         lattice: of the pixels.
         weight: of the kernel; a tensor can be learned.
         normalization: as in `CrfParameters`.
-
-    Attributes:
-        corners: as in `Lattice`.
-        sizes: as in `Lattice`.
-        weights: d + 1 float32 [N], by which a pixel multiplies its blurred corners.
+        columns: the most values that a pixel will have, if known.
     """
 
-    def __init__(self, lattice: Lattice, weight, normalization: str):
-        self.corners, self.sizes = lattice.corners, lattice.sizes
-        self._edges = [_edges_matrix(edges, self.sizes) for edges in lattice.edges]
-        self._spread_weights, self._learned = lattice.weights, None
+    def __init__(self, lattice: Lattice, weight, normalization: str, columns: int | None = None):
+        self._corners, self._sizes = lattice.corners, lattice.sizes
+        self._edges = [_edges_matrix(edges, self._sizes) for edges in lattice.edges]
+        self._is_narrow, self._learned = columns is not None and columns < WIDE, None
+        self._spread_weights = lattice.weights
+        self._spread = self._read = _matrices(self._corners, lattice.weights, self._sizes)
         # The blurs add up to such a factor along a line of points.
         gain = 1 / (1 + 2.0 ** (1 - len(lattice.edges)))
-        before, after = normalizers(gain * self._sums(), normalization)
+        ones = tf.ones([tf.shape(self._corners[0])[0], 1])
+        before, after = normalizers(gain * tf.add_n(self._filter(ones)), normalization)
         if before is not None:
-            self._spread_weights = [w * before for w in lattice.weights]
-            self._matrices = self._spread_matrices()
+            self._spread_weights = [weights * before for weights in lattice.weights]
+            self._spread = _reweighted(self._spread, self._spread_weights)
         if isinstance(weight, float):
             gain *= weight
         else:
             self._learned = weight
         factor = gain if after is None else gain * after
-        self.weights = [w * factor for w in lattice.weights]
+        self._read_weights = [weights * factor for weights in lattice.weights]
+        self._read = _reweighted(self._read, self._read_weights)
 
-    def restrict(self, points) -> tuple[LatticeKernel, list[tf.Tensor]]:
-        """Returns the kernel of some pixels, and of their corners and those corners' neighbours.
+    def __call__(self, values) -> list[tf.Tensor]:
+        """Filters [N, K]; returns tensors [N, K] whose sum is the result."""
+        return self._in_groups(self._filter, values)
 
-        What goes from pixel to pixel over other corners is lost.
+    def restrict(self, points, is_point, values) -> tuple[list[tf.Tensor], LatticeKernel]:
+        """Returns what some pixels read of [N, K], and the kernel from these pixels to the same.
+
+        That kernel has these pixels' corners and those corners' neighbours; what goes from pixel to
+        pixel over other corners is lost.
 
         Args:
             points: int32 [P].
+            is_point: bool [N], the same.
+            values: [N, K].
 
         Returns:
-            The kernel, and for each part int64 [m], its corners.
+            Tensors [P, K] whose sum is what they read, and the kernel.
         """
-        restricted, parts = copy.copy(self), len(self.sizes)
-        corners, restricted.weights, restricted._spread_weights = (
-            [tf.gather(column, points) for column in columns]
-            for columns in (self.corners, self.weights, self._spread_weights)
+        restricted = copy.copy(self)
+        corners, spread_weights, read_weights = (
+            [tf.gather(rows, points) for rows in parts]
+            for parts in (self._corners, self._spread_weights, self._read_weights)
         )
-        touched = [
-            _is_among(tf.concat(corners[part::parts], axis=0), size)
-            for part, size in enumerate(self.sizes)
-        ]
+        touched = [_is_among(*part) for part in zip(corners, self._sizes, strict=True)]
         is_kept = self._with_neighbours(touched)
         kept = [tf.where(is_one)[:, 0] for is_one in is_kept]
         numbers = [tf.cumsum(tf.cast(is_one, tf.int32)) - 1 for is_one in is_kept]
-        restricted.sizes = sizes = [tf.size(places, tf.int32) for places in kept]
-        restricted.corners = [tf.gather(numbers[r % parts], c) for r, c in enumerate(corners)]
+        sizes = [tf.size(places, tf.int32) for places in kept]
+        corners = [tf.gather(*part) for part in zip(numbers, corners, strict=True)]
         restricted._edges = [
             _edges_matrix(_renumber(matrix.indices, is_kept, numbers), sizes)
             for matrix in self._edges
         ]
-        restricted._matrices = restricted._spread_matrices()
-        return restricted, kept
+        restricted._spread = _matrices(corners, spread_weights, sizes)
+        restricted._read = _reweighted(restricted._spread, read_weights)
 
-    def spread(self, values):
-        """Spreads the values [N, K] of the pixels: [M, K] a part."""
-        if len(self.sizes) == 2:  # enough for two cores to do
-            return [multiply(matrix, values, transpose=True) for matrix in self._matrices]
-        pairs = zip(self._matrices, cut(values), strict=True)
-        return [tf.add_n([multiply(matrix, x, transpose=True) for matrix, x in pairs])]
+        def read(values):
+            blurred = self._blur(self._to_corners(values))
+            return restricted._to_pixels(
+                [tf.gather(*part) for part in zip(blurred, kept, strict=True)]
+            )
 
-    def blur(self, parts):
+        return self._in_groups(read, values), restricted
+
+    def _in_groups(self, function, values) -> list[tf.Tensor]:
+        if self._is_narrow:
+            return function(values)
+        return [in_groups(lambda part: tf.add_n(function(part)), values)]
+
+    def _filter(self, values):
+        return self._to_pixels(self._blur(self._to_corners(values)))
+
+    def _to_corners(self, values):
+        """Spreads [N, K]: [M, K] a part."""
+        return [
+            tf.add_n([
+                multiply(matrix, rows, transpose=True)
+                for matrix, rows in zip(shards, cut(values, len(shards)), strict=True)
+            ])
+            for shards in self._spread
+        ]  # fmt: skip
+
+    def _blur(self, parts):
         """Mixes every corner with half of each neighbour, axis by axis."""
         for matrix in self._edges:
             forth = multiply(matrix, parts[-1])
@@ -101,6 +128,13 @@ class LatticeKernel:
                 parts = [parts[0] + forth, parts[1] + back]
         return parts if self._learned is None else [self._learned * part for part in parts]
 
+    def _to_pixels(self, parts):
+        """Reads [M, K] a part: for every part [N, K]."""
+        return [
+            tf.concat([multiply(matrix, part) for matrix in shards], axis=0)
+            for shards, part in zip(self._read, parts, strict=True)
+        ]
+
     def _with_neighbours(self, touched):
         """Returns which corners of each part are touched, bool, or neighbours of such ones."""
         near = ones = [tf.cast(is_touched, tf.float32)[:, None] for is_touched in touched]
@@ -110,24 +144,25 @@ class LatticeKernel:
             near[-1] += back
         return [one[:, 0] > 0 for one in near]
 
-    def _spread_matrices(self):
-        """Returns the matrices [N, M] of the parts, or [n, M] of the shards if there is one."""
-        columns = self.corners, self._spread_weights
-        if len(self.sizes) == 2:
-            pieces = [[x[i::2] for x in columns] for i in range(2)]
-        else:
-            pieces = zip(*(zip(*map(cut, x), strict=True) for x in columns), strict=True)
-        sizes = itertools.cycle(self.sizes)
-        return [rows_matrix(*piece, size) for piece, size in zip(pieces, sizes, strict=False)]
 
-    def _sums(self):
-        """Every pixel's sum of the kernel, but for a factor: [N]."""
-        weights = self._spread_weights
-        self._matrices = self._spread_matrices()
-        spread = self.spread(tf.ones([tf.size(weights[0]), 1]))
-        parts = [part[:, 0] for part in self.blur(spread)]
-        pairs = enumerate(zip(self.corners, weights, strict=True))
-        return tf.add_n([w * tf.gather(parts[r % len(parts)], c) for r, (c, w) in pairs])
+def _matrices(corners, weights, sizes) -> list[list[SparseMatrix]]:
+    """Returns for every part the matrices [n, M] of the shards, from its corners to pixels."""
+    count = max(1, SHARDS // len(sizes))
+    return [
+        [rows_matrix(*rows, size) for rows in zip(*(cut(x, count) for x in part), strict=True)]
+        for *part, size in zip(corners, weights, sizes, strict=True)
+    ]
+
+
+def _reweighted(matrices, weights) -> list[list[SparseMatrix]]:
+    """Returns the matrices with other weights, [N, k] a part."""
+    return [
+        [
+            matrix._replace(values=tf.reshape(rows, [-1]))
+            for matrix, rows in zip(shards, cut(part, len(shards)), strict=True)
+        ]
+        for shards, part in zip(matrices, weights, strict=True)
+    ]
 
 
 def _edges_matrix(edges, sizes) -> SparseMatrix:
@@ -135,7 +170,8 @@ def _edges_matrix(edges, sizes) -> SparseMatrix:
 
 
 def _is_among(numbers, size):
-    """Returns bool [size], which of 0..size-1 are among the numbers, int32 [n]."""
+    """Returns bool [size], which of 0..size-1 are among the numbers, int32 of any shape."""
+    numbers = tf.reshape(numbers, [-1])
     return tf.scatter_nd(numbers[:, None], tf.ones_like(numbers), [size]) > 0
 
 

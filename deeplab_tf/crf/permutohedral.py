@@ -25,9 +25,10 @@ class Lattice(NamedTuple):
     and each is blurred from the other alone. Where it is odd there is one part.
 
     Attributes:
-        corners: d + 1 int32 [N], the corners of every point's simplex by their remainder, numbered
-            from 0 on in each part.
-        weights: d + 1 float32 [N], the point's barycentric coordinates; their sum is 1.
+        corners: for every part int32 [N, k], the corners of every point's simplex, numbered from 0
+            on in each part.
+        weights: for every part float32 [N, k], the point's barycentric coordinates for them; the
+            sum over all parts is 1.
         edges: for every axis int32 [E, 2], pairs of neighbours: number within the first part,
             number within the last part.
         sizes: one or two int32 scalars, how many corners each part has.
@@ -65,7 +66,19 @@ def build_lattice(features: list[tf.Tensor]) -> Lattice:
         numbers = tf.scatter_nd(order[:, None], places, tf.shape(order))
         corners.append(tf.gather(numbers, found[remainder].idx))
     edges = _find_edges(sorted_keys, firsts, simplexes.strides)
-    return Lattice(corners, simplexes.weights, edges, sizes)
+    parts = len(sizes)
+    corners, weights = (
+        [_by_point(columns[part::parts]) for part in range(parts)]
+        for columns in (corners, simplexes.weights)
+    )
+    return Lattice(corners, weights, edges, sizes)
+
+
+def _by_point(columns):
+    """Returns k [N] as [N, k]; transposing is faster than tf.stack on axis 1."""
+    stacked = tf.stack(columns)
+    # Of integers oneDNN would print that it cannot.
+    return tf.bitcast(tf.transpose(tf.bitcast(stacked, tf.float32)), stacked.dtype)
 
 
 def _count(sorted_keys):

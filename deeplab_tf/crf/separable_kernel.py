@@ -28,17 +28,16 @@ class SeparableKernel:
         self._size = size
         radius = max(1, math.ceil(REACH * sigma))
         self._taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype("float32")
-        shapes = [1, size[0], 1, 1], [1, 1, size[1], 1]
-        column, row = (self._convolve(tf.ones(shape)) for shape in shapes)
-        sums = tf.reshape(column * row, [-1, 1])
+        column, row = (self._sums(length) for length in size)
+        sums = tf.reshape(column[:, None] * row, [-1, 1])
         self._before, after = normalizers(sums, normalization)
         self._after = weight * (tf.ones_like(sums) if after is None else after)
 
-    def __call__(self, values):
-        """Filters [N, K]."""
-        return self._filter(values) * self._after
+    def __call__(self, values) -> list[tf.Tensor]:
+        """Filters [N, K]; returns tensors [N, K] whose sum is the result."""
+        return [self._filter(values) * self._after]
 
-    def restrict(self, points, is_point, values) -> tuple[tf.Tensor, Callable]:
+    def restrict(self, points, is_point, values) -> tuple[list[tf.Tensor], Callable]:
         """Returns what some points read of [N, K], and the filter from these points to the same.
 
         Args:
@@ -47,19 +46,27 @@ class SeparableKernel:
             values: [N, K].
 
         Returns:
-            [P, K] and the filter.
+            Tensors [P, K] whose sum is what they read, and the filter.
         """
         after = tf.gather(self._after, points)
         # Reading is faster than scattering: all other pixels read a row of zeros at the front.
         places = tf.where(is_point, tf.cumsum(tf.cast(is_point, tf.int32)), 0)
 
         def read(image):
-            return after * tf.gather(self._filter(image), points)
+            return [after * tf.gather(self._filter(image), points)]
 
         def filtered(own):
             return read(tf.gather(tf.pad(own, [[1, 0], [0, 0]]), places))
 
         return read(values), filtered
+
+    def _sums(self, length):
+        """Returns the sum of the taps that lie on a line of pixels, for each of them."""
+        count, place = len(self._taps), tf.range(length)
+        upto = np.concatenate([[0], np.cumsum(self._taps, dtype=float)]).astype("float32")
+        first = tf.maximum(count // 2 - place, 0)
+        end = tf.minimum(count // 2 + length - place, count)
+        return tf.gather(upto, end) - tf.gather(upto, first)
 
     def _filter(self, values):
         if self._before is not None:

@@ -1,8 +1,4 @@
-"""Arrays over the pixels of an image, cut into shards.
-
-A sparse product runs on one core. So that all cores take part, the matrices that read messages
-come as one [n, M] a shard.
-"""
+"""Arrays over the pixels of an image, cut into shards for several cores."""
 
 from __future__ import annotations
 
@@ -16,8 +12,8 @@ SHARDS = max(2, min(8, os.cpu_count() or 2))
 _ALIGNMENT = 16
 
 
-def cut(rows) -> list[tf.Tensor]:
-    """Cuts [N, ...] into shards."""
+def cut(rows, shards: int) -> list[tf.Tensor]:
+    """Cuts [N, ...] into so many."""
     count = tf.shape(rows)[0]
-    ends = [count * i // SHARDS // _ALIGNMENT * _ALIGNMENT for i in range(SHARDS)]
+    ends = [count * i // shards // _ALIGNMENT * _ALIGNMENT for i in range(shards)]
     return [rows[start:end] for start, end in itertools.pairwise([*ends, count])]

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 # TensorFlow's kernel for the CPU takes eight times as long from this many dense columns on.
 WIDE = 32
+# Columns that are taken at a time then.
+_GROUP = 24
 
 
 class SparseMatrix(NamedTuple):
@@ -31,20 +33,17 @@ def sparse_matrix(indices, values, rows, columns) -> SparseMatrix:
 
 
 def rows_matrix(columns, values, size) -> SparseMatrix:
-    """Returns the matrix [n, size] whose rows all have as many entries.
+    """Returns the matrix [n, size] whose rows all have k entries.
 
     Args:
-        columns: int32 [n], the columns of every row's first entry, second entry, ...
-        values: float32 [n] likewise.
+        columns: int32 [n, k], where they are.
+        values: float32 [n, k].
         size: int32 scalar, number of columns.
     """
-    count = tf.size(columns[0])
-    pairs = pack_pairs(tf.range(count), tf.stack(columns))
-    # Transposing is faster than tf.stack on axis 1; of integers oneDNN would print that it cannot.
-    pairs = tf.transpose(tf.bitcast(pairs, tf.float64))
-    indices = unpack_pairs(tf.bitcast(pairs, tf.int64))
-    values = tf.transpose(tf.stack(values))
-    return sparse_matrix(tf.reshape(indices, [-1, 2]), tf.reshape(values, [-1]), count, size)
+    count, entries = tf.unstack(tf.shape(columns))
+    rows = tf.repeat(tf.range(count), entries)
+    indices = unpack_pairs(pack_pairs(rows, tf.reshape(columns, [-1])))
+    return sparse_matrix(indices, tf.reshape(values, [-1]), count, size)
 
 
 def pack_pairs(first, last):
@@ -77,3 +76,30 @@ def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
         return result, lambda d_result: multiply(matrix, d_result, not transpose)
 
     return product(dense)
+
+
+def in_groups(function, values):
+    """Calls a function of [N, K] that returns such a matrix, with some columns at a time if WIDE.
+
+    Args:
+        function: treats columns alike.
+        values: [N, K].
+    """
+    return tf.cond(
+        tf.shape(values)[1] < WIDE, lambda: function(values), lambda: _by_columns(function, values)
+    )
+
+
+def _by_columns(function, values):
+    columns = tf.shape(values)[1]
+    groups = (columns + _GROUP - 1) // _GROUP
+    done = tf.TensorArray(tf.float32, groups, infer_shape=False)
+
+    def step(i, done):
+        part = function(values[:, i * _GROUP : (i + 1) * _GROUP])
+        return i + 1, done.write(i, tf.transpose(part))
+
+    _, done = tf.while_loop(
+        lambda i, _: i < groups, step, (tf.constant(0), done), parallel_iterations=1
+    )
+    return tf.transpose(tf.reshape(done.concat(), [columns, -1]))
