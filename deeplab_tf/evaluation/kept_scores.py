@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from deeplab_tf.crf.candidates import Example
 from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 
 
@@ -31,7 +32,7 @@ class KeptScores(Sequence):
 
     Raises:
         ValueError: model and data set have another number of classes.
-        DataError: a file is broken, or the split has no labels.
+        DataError: a file is broken, also a kept one that is read; or the split has no labels.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class KeptScores(Sequence):
         index = self.indices[number]
         loaded = self._load(index)
         image, label = (loaded[key].numpy() for key in ("image", "label"))
-        scores = self._zoom(np.load(self._file(index)), *image.shape[:2])
+        scores = self._zoom(_read_array(self._file(index)), *image.shape[:2])
         return Example(scores.numpy(), image, label)
 
     def _load(self, index: int) -> dict[str, tf.Tensor]:
@@ -75,3 +76,10 @@ class KeptScores(Sequence):
 
     def _file(self, index: int) -> Path:
         return self._folder / f"{self.split.split}-{index:06d}.npy"
+
+
+def _read_array(file: Path) -> np.ndarray:
+    try:
+        return np.load(file)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{file}: broken ({error}). Remove it; it is computed again.") from error

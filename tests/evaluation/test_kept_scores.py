@@ -47,6 +47,16 @@ def test_files_are_small_and_computed_once(split, tmp_path):
     assert (again[1].argmax(axis=-1) == 2).all()
 
 
+@pytest.mark.parametrize("left", [0, 40, 300])
+def test_a_broken_kept_file_is_named(split, tmp_path, left):
+    model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
+    kept = KeptScores(model, split, [2], tmp_path, progress_bar)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(DataError, match=r"val-000002\.npy: broken .*Remove it"):
+        kept[0]
+
+
 def test_another_number_of_classes_is_refused(split, tmp_path):
     other = deeplab_tf.DeepLab(num_classes=3, width=0.05)
     with pytest.raises(ValueError, match=r"3 classes apart.*'synthetic' has 5"):
