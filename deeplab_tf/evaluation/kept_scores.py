@@ -13,14 +13,15 @@ from deeplab_tf.crf.candidates import Example
 from deeplab_tf.data.files import whole_file
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+from deeplab_tf.evaluation.scales import score_grid, zoom_grid
 
 
 class KeptScores(Sequence):
     """Pictures of a split with the network's scores, as a sequence of `Example`.
 
     Kept are the scores on the feature grid, in float32: at an output stride of 8 a sixty-fourth
-    of those at full size. They are zoomed when an item is read, by the model itself, so that
-    labels are those of the model. Files that are there already are not computed again.
+    of those at full size. They are zoomed when an item is read, as a `Predictor` does, so that
+    labels are those of one. Files that are there already are not computed again.
 
     Args:
         model: a DeepLab.
@@ -47,9 +48,12 @@ class KeptScores(Sequence):
         self.split, self.indices, self._folder = split, list(indices), Path(folder)
         grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
         side = tf.TensorSpec([], tf.int32)
-        self._zoom = tf.function(lambda x, h, w: model.zoom(x[None], h, w)[0], [grid, side, side])
+        scale = model.image_scale
+        self._zoom = tf.function(
+            lambda x, h, w: zoom_grid(model, x[None], scale, h, w)[0], [grid, side, side]
+        )
         image = tf.TensorSpec([None, None, 3], tf.uint8)
-        score = tf.function(lambda x: model.score_maps(x[None])[0][0], [image])
+        score = tf.function(lambda x: score_grid(model, x[None], scale)[0], [image])
 
         def keep(index: int):
             scores = score(self._load(index)["image"])
