@@ -13,6 +13,7 @@ from deeplab_tf.crf.candidates import CandidateScorer
 from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.shards import file_hash
+from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.kept_scores import KeptScores
@@ -68,11 +69,12 @@ def search(
 
     Returns:
         All candidates and their mIoU in fast mode.
+
+    Raises:
+        DataError: the kept results are broken.
     """
     file = folder / "candidates.json"
-    known = {}
-    if file.exists():
-        known = {Candidate(*values): score for *values, score in json.loads(file.read_text())}
+    known = _read_results(file) if file.exists() else {}
     runs = max(0, budget - len(known)) * len(examples)
     spec = examples.split.spec
     new_measure = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
@@ -90,3 +92,10 @@ def search(
 
         first = Candidate(*(getattr(start, name) for name in Candidate._fields))
         return coarse_to_fine(score, first, GRIDS[grid], budget)
+
+
+def _read_results(file: Path) -> dict[Candidate, float]:
+    try:
+        return {Candidate(*values): score for *values, score in json.loads(file.read_text())}
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{file}: broken ({error}). Remove it to search anew.") from error

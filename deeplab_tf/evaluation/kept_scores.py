@@ -11,15 +11,17 @@ import tensorflow as tf
 
 from deeplab_tf.crf.candidates import Example
 from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+from deeplab_tf.evaluation.scales import score_grid, zoom_grid
 
 
 class KeptScores(Sequence):
     """Pictures of a split with the network's scores, as a sequence of `Example`.
 
     Kept are the scores on the feature grid, in float32: at an output stride of 8 a sixty-fourth
-    of those at full size. They are zoomed when an item is read, by the model itself, so that
-    labels are those of the model. Files that are there already are not computed again.
+    of those at full size. They are zoomed when an item is read, as a `Predictor` does, so that
+    labels are those of one. Files that are there already are not computed again.
 
     Args:
         model: a DeepLab.
@@ -31,7 +33,7 @@ class KeptScores(Sequence):
 
     Raises:
         ValueError: model and data set have another number of classes.
-        DataError: a file is broken, or the split has no labels.
+        DataError: a file is broken, also a kept one that is read; or the split has no labels.
     """
 
     def __init__(
@@ -46,9 +48,12 @@ class KeptScores(Sequence):
         self.split, self.indices, self._folder = split, list(indices), Path(folder)
         grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
         side = tf.TensorSpec([], tf.int32)
-        self._zoom = tf.function(lambda x, h, w: model.zoom(x[None], h, w)[0], [grid, side, side])
+        scale = model.image_scale
+        self._zoom = tf.function(
+            lambda x, h, w: zoom_grid(model, x[None], scale, h, w)[0], [grid, side, side]
+        )
         image = tf.TensorSpec([None, None, 3], tf.uint8)
-        score = tf.function(lambda x: model.score_maps(x[None])[0][0], [image])
+        score = tf.function(lambda x: score_grid(model, x[None], scale)[0], [image])
 
         def keep(index: int):
             scores = score(self._load(index)["image"])
@@ -67,7 +72,7 @@ class KeptScores(Sequence):
         index = self.indices[number]
         loaded = self._load(index)
         image, label = (loaded[key].numpy() for key in ("image", "label"))
-        scores = self._zoom(np.load(self._file(index)), *image.shape[:2])
+        scores = self._zoom(_read_array(self._file(index)), *image.shape[:2])
         return Example(scores.numpy(), image, label)
 
     def _load(self, index: int) -> dict[str, tf.Tensor]:
@@ -75,3 +80,10 @@ class KeptScores(Sequence):
 
     def _file(self, index: int) -> Path:
         return self._folder / f"{self.split.split}-{index:06d}.npy"
+
+
+def _read_array(file: Path) -> np.ndarray:
+    try:
+        return np.load(file)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{file}: broken ({error}). Remove it; it is computed again.") from error

@@ -49,7 +49,8 @@ def plan_jobs(source: str, output) -> list[Job]:
 
     Args:
         source: what to label.
-        output: folder for the label PNGs; sub-folders of a source folder are kept.
+        output: folder for the label PNGs; sub-folders of a source folder are kept. What lies in
+            an output folder below the source folder is no source.
 
     Returns:
         The jobs, sorted by source.
@@ -62,6 +63,9 @@ def plan_jobs(source: str, output) -> list[Job]:
     output = Path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the pictures ({output}); give another one.")
+    if output.resolve().is_relative_to(root.resolve()):
+        # Labels of an earlier run are no photos.
+        pictures = [p for p in pictures if not p.resolve().is_relative_to(output.resolve())]
     if not pictures:
         raise ValueError(f"{source}: no pictures ({', '.join(SUFFIXES)}) found.")
     jobs = [Job(p, (output / p.relative_to(root)).with_suffix(".png")) for p in pictures]

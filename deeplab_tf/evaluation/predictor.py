@@ -147,7 +147,7 @@ class Predictor:
         if self._fits(height, width):
             return [labels[0].numpy() for labels in self._labels_of_one(image[None])]
         if self.crf is not None and height * width <= WHOLE_PIXELS:
-            scores = self.scores_of(image)[None]
+            scores = self._joined_scores(image)
             return [labels[0].numpy() for labels in self._labels_of_scores(scores, image[None])]
         labels = [np.empty([height, width], np.uint8) for _ in range(1 + (self.crf is not None))]
         for place, cores in self._tiles(image, self._labels_of_one):
@@ -217,11 +217,18 @@ class Predictor:
             return True
         return len(list(self.grid.tiles(height, width))) == 1
 
+    def _joined_scores(self, image):
+        """Puts the scores of tiles together on the device: float32 [1, H, W, C]."""
+        cores = [core for _, (core,) in self._tiles(image, lambda x: [self._scores_of_one(x)])]
+        across = len(self.grid.spans(image.shape[1]))
+        rows = [tf.concat(cores[i : i + across], axis=1) for i in range(0, len(cores), across)]
+        return tf.concat(rows, axis=0)[None]
+
     def _tiles(self, image, function):
         """Yields where a tile's core lies, and what the function gives there."""
         for rows, columns in self._progress(list(self.grid.tiles(*image.shape[:2]))):
             results = function(image[None, rows.computed, columns.computed])
-            cores = [x[0, rows.core_in_tile, columns.core_in_tile].numpy() for x in results]
+            cores = [x[0, rows.core_in_tile, columns.core_in_tile] for x in results]
             yield (rows.core, columns.core), cores
 
 

@@ -81,6 +81,27 @@ def fused_scores(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=
     return tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
 
 
+def score_grid(model, images, scale: float):
+    """Scores pictures at one scale on the feature grid there, from which `zoom_grid` goes on.
+
+    Args:
+        model: a DeepLab.
+        images: uint8 or float RGB 0..255 [B, H, W, 3].
+        scale: factor on the pictures' sides.
+
+    Returns:
+        float32 [B, h, w, C].
+    """
+    pictures = _padded(images, grid_multiple(model.size_multiple, [scale]), model.mean_rgb, None)
+    return model.score_maps(rescale(pictures, scale))[0]
+
+
+def zoom_grid(model, grid, scale: float, height, width):
+    """Brings what `score_grid` gives to the pictures' size: the scores of `fused_scores`."""
+    multiple = grid_multiple(model.size_multiple, [scale])
+    return resize(grid, [round_up(n, multiple) for n in (height, width)])[:, :height, :width]
+
+
 def _padded(images, multiple: int, color, sizes):
     """Pads to the next sides `k * multiple + 1` with a colour, also over what does not count."""
     height, width = tf.unstack(tf.shape(images)[1:3])

@@ -7,6 +7,7 @@ import deeplab_tf
 from deeplab_tf.cli import progress_bar
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.search import Candidate
+from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.crf_search import search, search_folder
 from deeplab_tf.evaluation.kept_scores import KeptScores
@@ -70,6 +71,13 @@ def test_a_finished_search_computes_nothing_and_says_the_same(kept, tmp_path):
     first = search(kept, START, tmp_path, progress_bar, 2, budget=4)
     again = search(kept, START, tmp_path, Bar(0), 1, budget=4)
     assert list(again.items()) == list(first.items())
+
+
+@pytest.mark.parametrize("content", ["", "[[4, 67,", "[[4, 67]]", "3"])
+def test_broken_results_are_named(kept, tmp_path, content):
+    (tmp_path / "candidates.json").write_text(content)
+    with pytest.raises(DataError, match=r"candidates\.json: broken .*Remove it"):
+        search(kept, START, tmp_path, Bar(0), 1, budget=4)
 
 
 def test_the_folder_depends_on_all_that_results_depend_on(tmp_path):

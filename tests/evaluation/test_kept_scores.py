@@ -17,8 +17,11 @@ def split():
 
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5)])
-def test_labels_and_scores_are_the_models(split, tmp_path, scales):
-    model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05, scales=scales)
+@pytest.mark.parametrize("image_scale", [1.0, 0.75])
+def test_labels_and_scores_are_the_predictors(split, tmp_path, scales, image_scale):
+    model = deeplab_tf.DeepLab(
+        dataset=split.spec, width=0.05, scales=scales, image_scale=image_scale
+    )
     kept = KeptScores(model, split, [1, 4], tmp_path, progress_bar)
     predictor = deeplab_tf.Predictor(model)
     assert len(kept) == len(list(kept)) == 2
@@ -26,7 +29,7 @@ def test_labels_and_scores_are_the_models(split, tmp_path, scales):
         loaded = split.load(index)
         np.testing.assert_array_equal(example.image, loaded["image"])
         np.testing.assert_array_equal(example.label, loaded["label"])
-        logits = model(example.image[None])[0].numpy()
+        logits = predictor.scores_of(example.image)
         np.testing.assert_allclose(example.scores, logits, atol=1e-4 * np.abs(logits).max())
         labels = predictor(example.image)
         assert np.mean(example.scores.argmax(axis=-1) == labels) > 0.9999
@@ -45,6 +48,16 @@ def test_files_are_small_and_computed_once(split, tmp_path):
     assert files[0].read_bytes() == written
     np.testing.assert_array_equal(again[0], first[0])
     assert (again[1].argmax(axis=-1) == 2).all()
+
+
+@pytest.mark.parametrize("left", [0, 40, 300])
+def test_a_broken_kept_file_is_named(split, tmp_path, left):
+    model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
+    kept = KeptScores(model, split, [2], tmp_path, progress_bar)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(DataError, match=r"val-000002\.npy: broken .*Remove it"):
+        kept[0]
 
 
 def test_another_number_of_classes_is_refused(split, tmp_path):

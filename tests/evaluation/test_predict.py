@@ -61,6 +61,15 @@ def test_output_in_the_input_folder_is_refused(photos, source):
         plan_jobs(str(photos / source), photos)
 
 
+def test_labels_of_an_earlier_run_are_no_photos(photos, predictor):
+    jobs = plan_jobs(str(photos), photos / "labels")
+    predict_files(predictor, SPEC, jobs, overlay=True)
+    assert plan_jobs(str(photos), photos / "labels") == jobs
+    assert plan_jobs(f"{photos}/**/*.*", photos / "labels") == jobs
+    inner = photos / "deep" / "er"
+    assert [job.source for job in plan_jobs(str(inner), photos)] == [inner / "cmyk.jpeg"]
+
+
 def test_nothing_found(tmp_path):
     with pytest.raises(ValueError, match="no pictures"):
         plan_jobs(str(tmp_path / "nowhere"), tmp_path / "out")

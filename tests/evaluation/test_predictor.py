@@ -108,6 +108,14 @@ def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
     assert_same_scores(deeplab_tf.Predictor(narrow, **options).scores_of(image), whole)
 
 
+def test_only_labels_leave_the_device(narrow):
+    predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=65)
+    seen, refine = [], predictor._labels_of_scores
+    predictor._labels_of_scores = lambda scores, image: seen.append(scores) or refine(scores, image)
+    predictor(patches(101, 90)[0])
+    assert tf.is_tensor(seen[0]) and seen[0].shape[:3] == (1, 101, 90)
+
+
 def test_photos_are_scored_at_the_scale_that_the_model_carries(narrow, monkeypatch):
     image = patches(101, 90)[0]
     wanted = fused_scores(narrow, image[None], scales=(0.25, 0.5))[0]
