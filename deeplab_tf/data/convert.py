@@ -89,7 +89,9 @@ def convert(
             problems += found
     if problems:
         (output / FILE_NAME).unlink(missing_ok=True)
-    raise_report(f"{source}: {{}} problem(s) found, {output} is not complete", sorted(problems))
+    raise_report(
+        f"{source}: {{}} problem(s) found, {output} is not complete", sorted(set(problems))
+    )
     spec = _describe(archive, done)
     _clean(output, {task.path.name for task in tasks})
     if not (output / FILE_NAME).exists() or DatasetSpec.load(output) != spec:
