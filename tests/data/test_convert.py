@@ -98,7 +98,9 @@ def test_another_plan_leaves_nothing_of_the_old_one(tmp_path):
 def test_other_classes_make_all_shards_again(tmp_path):
     make_folder(tmp_path)
     count = run("folder", tmp_path).written
-    (tmp_path / "dataset.json").write_text(json.dumps({"name": "x", "class_names": list("abcde")}))
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({"name": "mine", "class_names": list("abcde")})
+    )
     assert run("folder", tmp_path).written == count
     assert open_split(tmp_path / "out", "val").spec.num_classes == 5
 
@@ -170,4 +172,9 @@ def test_the_output_must_be_a_folder_of_its_own(tmp_path):
     other = make_voc_folder(tmp_path / "other")
     with pytest.raises(DataError, match="holds another data set"):
         convert("camvid", folder, other)
+    convert("camvid", folder, tmp_path / "shards", processes=1)
+    make_voc12(tmp_path)
+    with pytest.raises(DataError, match=r"shards: holds another data set \(camvid\)"):
+        convert("voc12", tmp_path, tmp_path / "shards")
+    verify_shards(tmp_path / "shards")
     assert (folder / "dataset.json").exists() and (other / "dataset.json").exists()
