@@ -15,12 +15,14 @@ and times what the way through SavedModel and server costs; needs the extra `ser
 
 import itertools
 import json
+import tempfile
 from pathlib import Path
 
 from absl import flags
 
 from deeplab_tf import cli
 
+CAMVID = "../shared/data/camvid"
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
@@ -34,7 +36,8 @@ MODEL = flags.DEFINE_string("model", None, "A .keras file.")
 DATA_DIR = flags.DEFINE_string(
     "data_dir",
     None,
-    "Data set that the model was made for; for --suite=input ../shared/data/camvid if left out.",
+    f"Data set that the model was made for; for --suite=input {CAMVID} if left out, which is "
+    "converted to shards first where --shards is left out too.",
 )
 SHARDS = flags.DEFINE_string("shards", None, "The data set of --suite=input as TFRecord shards.")
 REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
@@ -68,9 +71,13 @@ def time_crf() -> dict:
 
 def time_input() -> dict:
     from deeplab_tf.benchmarks import input as input_benchmark
+    from deeplab_tf.data.convert import convert
 
-    data_dir = DATA_DIR.value or "../shared/data/camvid"
-    return input_benchmark.run(data_dir, SHARDS.value, REPEATS.value)
+    if DATA_DIR.value or SHARDS.value:
+        return input_benchmark.run(DATA_DIR.value or CAMVID, SHARDS.value, REPEATS.value)
+    with tempfile.TemporaryDirectory() as shards:
+        convert("camvid", CAMVID, shards, THREADS.value)
+        return input_benchmark.run(CAMVID, shards, REPEATS.value)
 
 
 def time_evaluate() -> dict:

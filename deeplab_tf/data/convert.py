@@ -75,7 +75,7 @@ def convert(
             ``dataset.json`` then.
     """
     archive, output = open_source(dataset, source), Path(output)
-    _check_output(Path(source), output)
+    _check_output(Path(source), output, archive.spec.name)
     tasks = _plan(archive, output, examples_per_shard)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = dict(zip(tasks, pool.map(_finished_shard, tasks), strict=True))
@@ -89,7 +89,9 @@ def convert(
             problems += found
     if problems:
         (output / FILE_NAME).unlink(missing_ok=True)
-    raise_report(f"{source}: {{}} problem(s) found, {output} is not complete", sorted(problems))
+    raise_report(
+        f"{source}: {{}} problem(s) found, {output} is not complete", sorted(set(problems))
+    )
     spec = _describe(archive, done)
     _clean(output, {task.path.name for task in tasks})
     if not (output / FILE_NAME).exists() or DatasetSpec.load(output) != spec:
@@ -181,11 +183,14 @@ def _records(task: _Task, problems: list[str]) -> Iterator[bytes]:
         raise DataError("The shard would not be whole.")
 
 
-def _check_output(source: Path, output: Path) -> None:
+def _check_output(source: Path, output: Path, name: str) -> None:
     if output.resolve() == source.resolve():
         raise DataError(f"{output}: the output folder is the source; give another one.")
-    if (output / FILE_NAME).exists() and not (output / _FINISHED).is_dir():
-        raise DataError(f"{output}: holds another data set; give another output folder.")
+    if not (output / FILE_NAME).exists():
+        return
+    found = DatasetSpec.load(output).name
+    if found != name or not (output / _FINISHED).is_dir():
+        raise DataError(f"{output}: holds another data set ({found}); give another output folder.")
 
 
 def _name_problems(archive: Source) -> list[str]:

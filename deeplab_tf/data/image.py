@@ -53,11 +53,12 @@ def image_size(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tenso
         tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
     """
     contents, is_jpeg = _checked(contents, name)
-    return tf.cond(
+    size = tf.cond(
         is_jpeg,
         lambda: tf.image.extract_jpeg_shape(contents)[:2],
         lambda: tf.io.decode_raw(_png_size(contents), tf.int32, little_endian=False)[::-1],
     )
+    return tf.ensure_shape(size, [2])
 
 
 def decode_window(

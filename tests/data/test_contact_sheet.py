@@ -1,4 +1,5 @@
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -68,6 +69,18 @@ def test_long_names_and_many_classes_fit(tmp_path):
     assert sheet.shape[1] < 500
     # Nothing is cut off at the right: the margin is white.
     assert (sheet[:, -8:] == 255).all()
+
+
+def test_a_split_without_labels_is_shown_too(tmp_path):
+    folder = make_voc_folder(tmp_path)
+    shutil.rmtree(folder / "SegmentationClass")
+    split = VocSplit(folder, "val")
+    assert not split.labelled
+    augmentation = Augmentation(241, scales=(9.0,))
+    sheet = sheet_of(split, augmentation, count=1)
+    (batch,) = training_dataset(split, augmentation, GREY, micro_batch=1, steps=1)
+    assert (batch["labels"] == 255).numpy().all()
+    assert len(places_of(np.round(batch["images"][0, 0]).astype(np.uint8), sheet)) == 1
 
 
 def test_broken_file_is_named(tmp_path):

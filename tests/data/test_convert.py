@@ -98,7 +98,9 @@ def test_another_plan_leaves_nothing_of_the_old_one(tmp_path):
 def test_other_classes_make_all_shards_again(tmp_path):
     make_folder(tmp_path)
     count = run("folder", tmp_path).written
-    (tmp_path / "dataset.json").write_text(json.dumps({"name": "x", "class_names": list("abcde")}))
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({"name": "mine", "class_names": list("abcde")})
+    )
     assert run("folder", tmp_path).written == count
     assert open_split(tmp_path / "out", "val").spec.num_classes == 5
 
@@ -147,8 +149,8 @@ def test_one_report_has_every_problem(tmp_path, processes):
     report = str(caught.value)
     for problem in problems:
         assert problem in report
-    # Seven pictures in train or val and in trainval, one of them twice, and the list.
-    assert "16 problem(s) found" in report and len(report.splitlines()) == 17
+    # A picture that is in train or val and in trainval is one problem.
+    assert "8 problem(s) found" in report and len(report.splitlines()) == 9
     assert not (tmp_path / "out/dataset.json").exists()
     with pytest.raises(DataError, match=r"dataset\.json: no such file"):
         open_split(tmp_path / "out", "train")
@@ -159,7 +161,7 @@ def test_problems_of_other_archives_name_the_file(tmp_path):
     make_sbd(tmp_path)
     mask = tmp_path / "benchmark_RELEASE/dataset/cls/2008_000002.mat"
     mask.write_bytes(mask.read_bytes()[:100])
-    with pytest.raises(DataError, match=r"2 problem(?s:.)*2008_000002\.mat: broken"):
+    with pytest.raises(DataError, match=r"1 problem(?s:.)*2008_000002\.mat: broken"):
         run("sbd", tmp_path)
 
 
@@ -170,4 +172,9 @@ def test_the_output_must_be_a_folder_of_its_own(tmp_path):
     other = make_voc_folder(tmp_path / "other")
     with pytest.raises(DataError, match="holds another data set"):
         convert("camvid", folder, other)
+    convert("camvid", folder, tmp_path / "shards", processes=1)
+    make_voc12(tmp_path)
+    with pytest.raises(DataError, match=r"shards: holds another data set \(camvid\)"):
+        convert("voc12", tmp_path, tmp_path / "shards")
+    verify_shards(tmp_path / "shards")
     assert (folder / "dataset.json").exists() and (other / "dataset.json").exists()

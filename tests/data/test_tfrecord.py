@@ -1,4 +1,5 @@
 import io
+import json
 
 import numpy as np
 import pytest
@@ -164,6 +165,14 @@ def test_verify_counts(shards):
     text = (shards / "dataset.json").read_text()
     (shards / "dataset.json").write_text(text.replace('"examples": 7', '"examples": 8'))
     with pytest.raises(DataError, match=r"split 'train': its shards hold 7 examples, not 8"):
+        verify_shards(shards)
+
+
+def test_verify_names_a_split_without_a_count(shards):
+    values = json.loads((shards / "dataset.json").read_text())
+    del values["splits"]["train"]["examples"]
+    (shards / "dataset.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match=r"split 'train': its shards hold 7 examples, not None"):
         verify_shards(shards)
 
 

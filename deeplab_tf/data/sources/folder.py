@@ -18,19 +18,20 @@ from deeplab_tf.data.voc_layout import IMAGE_ENDINGS
 def open_folder(source: Path) -> Source:
     """Opens a folder that its ``dataset.json`` describes.
 
-    Where ``images`` holds pictures, they are one split ``train``; otherwise each of its
-    sub-folders is a split. A split without a folder of masks has no labels.
+    Where ``images`` or ``masks`` holds pictures, all are one split ``train``; otherwise each
+    sub-folder of either is a split. A split without a folder of masks has no labels.
     """
     spec = DatasetSpec.load(source)
     images, masks = source / "images", source / "masks"
     for folder in (images, masks):
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder. See docs/data_sets.md.")
-    if any(path.suffix.lower() in IMAGE_ENDINGS for path in images.iterdir()):
+    found = [*images.iterdir(), *masks.iterdir()]
+    if any(path.suffix.lower() in IMAGE_ENDINGS for path in found):
         splits = {"train": _items(images, masks)}
     else:
-        folders = sorted(path for path in images.iterdir() if path.is_dir())
-        splits = {path.name: _items(path, masks / path.name) for path in folders}
+        names = sorted({path.name for path in found if path.is_dir()})
+        splits = {name: _items(images / name, masks / name) for name in names}
     spec = DatasetSpec(spec.name, spec.class_names, spec.palette, {}, spec.ignore_label)
     return Source(spec, splits, {}, partial(read_mask, colors=_color_map(source, spec)))
 

@@ -11,6 +11,7 @@ from deeplab_tf.data.sources.source import (
     find_folder,
     listed_splits,
     map_ids,
+    naming_unknown_layout,
     read_mat,
     require_scipy,
 )
@@ -51,15 +52,17 @@ def open_pascal_context(source: Path) -> Source:
 
 def read_label_map(path: Path, table: tuple[int, ...]) -> np.ndarray:
     """Reads the ids 0..59 of a ``LabelMap``; labels that are no class become background."""
-    return map_ids(np.asarray(read_mat(path, "LabelMap")), table, path)
+    with naming_unknown_layout(path):
+        return map_ids(np.asarray(read_mat(path, "LabelMap"), np.int32), table, path)
 
 
 def _id_table(labels: Path | None) -> tuple[int, ...]:
     """Id of every number of ``labels.txt``, whose lines are such as ``2: aeroplane``."""
     numbers = LABEL_NUMBERS
     if labels is not None:
-        lines = [line.split(":") for line in labels.read_text().splitlines() if line.strip()]
-        numbers = {name.strip(): int(number) for number, name in lines}
+        with naming_unknown_layout(labels):
+            lines = [line.split(":") for line in labels.read_text().splitlines() if line.strip()]
+            numbers = {name.strip(): int(number) for number, name in lines}
         missing = LABEL_NUMBERS.keys() - numbers
         if missing:
             raise DataError(f"{labels}: does not name {', '.join(sorted(missing))}.")

@@ -9,6 +9,7 @@ from deeplab_tf.data.sources.source import (
     Source,
     find_folder,
     listed_splits,
+    naming_unknown_layout,
     read_mat,
     require_scipy,
 )
@@ -57,20 +58,25 @@ def open_person_part(source: Path) -> Source:
 
 def read_parts(path: Path) -> np.ndarray:
     """Paints the parts of all persons in the order of the file, ids 0..6."""
-    objects = _objects(path)
-    if not objects:
-        raise DataError(f"{path}: has no objects.")
-    ids = np.zeros(objects[0].mask.shape, np.uint8)
-    for part in (part for person in _persons(objects) for part in np.atleast_1d(person.parts)):
-        if part.part_name not in PART_IDS:
-            raise DataError(f"{path}: {part.part_name!r} is none of the 24 parts of a person.")
-        ids[part.mask > 0] = PART_IDS[part.part_name]
-    return ids
+    with naming_unknown_layout(path):
+        objects = _objects(path)
+        if not objects:
+            raise DataError(f"{path}: has no objects.")
+        ids = np.zeros(objects[0].mask.shape, np.uint8)
+        for part in (part for person in _persons(objects) for part in np.atleast_1d(person.parts)):
+            if part.part_name not in PART_IDS:
+                raise DataError(f"{path}: {part.part_name!r} is none of the 24 parts of a person.")
+            ids[part.mask > 0] = PART_IDS[part.part_name]
+        return ids
 
 
 def _has_parts(path: Path) -> bool:
-    """Whether a person has parts; true for a missing file, which the converter reports."""
-    return not path.exists() or any(np.size(person.parts) for person in _persons(_objects(path)))
+    """Whether a person has parts; true for a broken or missing file: the converter reports it."""
+    try:
+        with naming_unknown_layout(path):
+            return any(np.size(person.parts) for person in _persons(_objects(path)))
+    except DataError:
+        return True
 
 
 def _objects(path: Path) -> list:

@@ -17,6 +17,7 @@ from deeplab_tf.data.sources.source import (
     Source,
     find_folder,
     listed_splits,
+    naming_unknown_layout,
     read_mat,
     require_scipy,
     voc_items,
@@ -63,4 +64,5 @@ def read_sbd_label(path: Path) -> np.ndarray:
     """Reads the ids of a mask of SBD (``.mat``) or VOC (``.png``)."""
     if path.suffix == ".png":
         return read_label(path)
-    return np.asarray(read_mat(path, "GTcls").Segmentation)
+    with naming_unknown_layout(path):
+        return np.asarray(read_mat(path, "GTcls").Segmentation, np.int32)

@@ -1,9 +1,10 @@
 """What a source tells the converter, and what the sources share."""
 
+import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,6 +138,21 @@ def require_scipy() -> None:
             "This data set's labels are MATLAB files, which SciPy reads. "
             "Install the extra 'datasets': pip install 'deeplab_tf[datasets]'."
         ) from None
+
+
+@contextlib.contextmanager
+def naming_unknown_layout(path: Path) -> Iterator[None]:
+    """Turns an error about a file's content, which knows no file, into one that names it.
+
+    Raises:
+        DataError: when the block fails because something is missing in the file or of a wrong kind.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not laid out as in the published archive ({error}).") from None
 
 
 def read_mat(path: Path, variable: str) -> Any:

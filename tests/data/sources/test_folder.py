@@ -61,6 +61,23 @@ def test_unpaired_files_stay_in_the_list(tmp_path):
     assert not items[0].image.exists() and not items[1].label.exists()
 
 
+def test_masks_without_a_folder_of_pictures_stay_in_the_list(tmp_path):
+    make_folder(tmp_path)
+    (tmp_path / "images/val").rename(tmp_path / "elsewhere")
+    items = open_source("folder", tmp_path).splits["val"]
+    assert [item.name for item in items] == ["val0", "val1", "val2"]
+    assert not any(item.image.exists() for item in items)
+
+
+def test_flat_masks_of_pictures_in_sub_folders_are_no_pairs(tmp_path):
+    make_folder(tmp_path)
+    for path in list(tmp_path.glob("masks/*/*")):
+        path.rename(tmp_path / "masks" / path.name)
+    splits = open_source("folder", tmp_path).splits
+    assert list(splits) == ["train"] and len(splits["train"]) == 12
+    assert not any(i.image.exists() and i.label.exists() for i in splits["train"])
+
+
 def test_unknown_colours_are_named_with_their_pixels(tmp_path):
     make_folder(tmp_path, rgb=True, palette=COLORS)
     source = open_source("folder", tmp_path)

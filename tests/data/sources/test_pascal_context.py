@@ -46,6 +46,20 @@ def test_numbers_come_from_labels_txt_where_it_is(tmp_path):
     (tmp_path / "labels.txt").write_text("\n".join(lines[1:]))
     with pytest.raises(DataError, match=r"labels\.txt: does not name aeroplane"):
         open_source("pascal_context", tmp_path)
+    (tmp_path / "labels.txt").write_text("1 accordion\n")
+    with pytest.raises(DataError, match=r"labels\.txt: not laid out"):
+        open_source("pascal_context", tmp_path)
+
+
+def test_numbers_may_be_stored_as_any_type(tmp_path):
+    make_pascal_context(tmp_path)
+    source = open_source("pascal_context", tmp_path)
+    path = source.splits["train"][0].label
+    save_mat(path, LabelMap=np.array([[2.0, 458.0], [1.0, 2.0]]))
+    assert source.read_label(path).tolist() == [[1, 59], [0, 1]]
+    save_mat(path, LabelMap="text")
+    with pytest.raises(DataError, match=rf"{path.name}: not laid out"):
+        source.read_label(path)
 
 
 def test_unknown_numbers_and_variables_are_named(tmp_path):

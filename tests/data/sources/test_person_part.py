@@ -56,3 +56,19 @@ def test_unknown_parts_are_named(tmp_path):
     save_mat(path, anno={"objects": thing})
     with pytest.raises(DataError, match=rf"{path.name}: 'wing' is none of the 24 parts"):
         source.read_label(path)
+
+
+def test_broken_files_wait_for_the_report_of_the_converter(tmp_path):
+    truth = list(make_person_part(tmp_path))
+    broken = [tmp_path / f"Annotations_Part/{name}.mat" for name in truth[:3]]
+    broken[0].write_bytes(b"text")
+    save_mat(broken[1], anno=1)
+    mask = np.ones((3, 3), np.uint8)
+    part = {"part_name": "head", "mask": mask}
+    person = {"class": "person", "mask": np.ones((9, 9), np.uint8), "parts": part}
+    save_mat(broken[2], anno={"objects": person})
+    source = open_source("person_part", tmp_path)
+    assert sum(map(len, source.splits.values())) == len(truth)
+    for path, message in zip(broken, ("broken", "not laid out", "not laid out"), strict=True):
+        with pytest.raises(DataError, match=rf"{path.name}: {message}"):
+            source.read_label(path)

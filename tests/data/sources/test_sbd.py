@@ -5,7 +5,7 @@ import pytest
 
 from deeplab_tf.data.sources import open_source
 from deeplab_tf.data.spec import DataError
-from tests.data.archives import make_sbd, make_voc12
+from tests.data.archives import make_sbd, make_voc12, save_mat
 
 
 def test_merges_as_the_official_recipe(tmp_path):
@@ -41,6 +41,8 @@ def test_says_that_both_archives_are_needed(tmp_path):
         (lambda path: path.unlink(), "cannot be read"),
         (lambda path: path.write_bytes(path.read_bytes()[:200]), "broken or no MATLAB file"),
         (lambda path: path.write_bytes(b"text"), "broken or no MATLAB file"),
+        (lambda path: save_mat(path, GTcls=1), "not laid out as in the published archive"),
+        (lambda path: save_mat(path, GTcls={"Segmentation": "text"}), "not laid out"),
     ],
 )
 def test_broken_masks_are_named(tmp_path, damage, message):
