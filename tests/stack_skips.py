@@ -17,6 +17,7 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_takes_batches",
     "tests/export/test_onnx.py::test_export_says_how_far_it_agrees",
     "tests/export/test_onnx.py::test_atrous_convolutions_stay_one_operator",
+    "tests/export/test_onnx.py::test_interlaced_convolutions_become_one_operator",
     "tests/export/test_onnx.py::test_data_set_lies_in_the_file",
     "tests/export/test_onnx.py::test_scales_and_mirror_are_the_predictors",
     "tests/export/test_onnx.py::test_normalisation_is_folded_and_the_size_fixed",

@@ -14,6 +14,9 @@ SERVER = flags.DEFINE_string(
     "server", None, "HOST:PORT; TF Serving listens at 8500 for grpc, 8501 for rest.", required=True
 )
 PROTOCOL = flags.DEFINE_enum("protocol", "grpc", ["grpc", "rest"], "How to talk to the server.")
+FORM = flags.DEFINE_enum(
+    "form", None, ["inputs", "instances"], "Columns or rows in requests of rest; unset, columns."
+)
 TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
 MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
 MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", lower_bound=0)
@@ -38,6 +41,9 @@ def main():
     from deeplab_tf.serving import GrpcClient, RestClient
     from deeplab_tf.serving.files import label_files
 
+    form = {} if FORM.value is None else {"form": FORM.value}
+    if form and PROTOCOL.value != "rest":
+        raise ValueError("--form belongs to --protocol=rest.")
     jobs = plan_jobs(INPUT.value, OUTPUT.value)
     if RESUME.value:
         found, jobs = len(jobs), [job for job in jobs if not job.is_finished(OVERLAY.value)]
@@ -50,6 +56,7 @@ def main():
         DEADLINE.value,
         RETRIES.value,
         TLS.value,
+        **form,
     )
     bar = functools.partial(cli.progress_bar, total=len(jobs))
     problems = label_files(

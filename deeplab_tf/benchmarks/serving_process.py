@@ -48,13 +48,17 @@ def require_server():
 
 
 @contextlib.contextmanager
-def running_server(model_dir, name: str = "deeplab", *options: str) -> Iterator[Server]:
+def running_server(
+    model_dir, name: str = "deeplab", *options: str, python=sys.executable, script: Path = SERVER
+) -> Iterator[Server]:
     """Runs the server while the context is open.
 
     Args:
         model_dir: folder with a SavedModel in a folder for each version.
         name: of the model, for clients.
         *options: more flags.
+        python: interpreter that runs the server.
+        script: the server, or a copy of it.
 
     Yields:
         The server, ready for requests.
@@ -63,7 +67,7 @@ def running_server(model_dir, name: str = "deeplab", *options: str) -> Iterator[
         ValueError: it cannot be started.
     """
     require_server()
-    command = [sys.executable, str(SERVER), f"--model_dir={model_dir}", f"--name={name}", *options]
+    command = [python, str(script), f"--model_dir={model_dir}", f"--name={name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()

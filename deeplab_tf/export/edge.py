@@ -14,6 +14,7 @@ from absl import logging
 from deeplab_tf import compat
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.agreement import Agreement
+from deeplab_tf.layers.atrous_conv import AtrousConv2D
 
 
 def check_exportable(predictor: Predictor, kind: str, extra: str, packages: Iterable[str]):
@@ -55,7 +56,8 @@ def labelling_function(predictor: Predictor, shape):
     """
 
     def label(images):
-        scores = predictor.scores(images)
+        with _one_operation_each(predictor.model):
+            scores = predictor.scores(images)
         return {"labels": tf.cast(tf.argmax(scores, axis=-1), tf.uint8), "scores": scores}
 
     # Not known to be one, or wide convolutions become halves: `compat.one_image_is_slow`.
@@ -66,6 +68,20 @@ def labelling_function(predictor: Predictor, shape):
         return {name: tf.ensure_shape(x, [shape[0], *x.shape[1:]]) for name, x in results}
 
     return tf.function(label_shape, [tf.TensorSpec([*shape, 3], tf.uint8, "images")])
+
+
+@contextlib.contextmanager
+def _one_operation_each(model) -> Iterator[None]:
+    """Has a model compute each atrous convolution at once: tf2onnx spoils interlaced ones."""
+    layers = [layer for layer in compat.all_layers(model) if isinstance(layer, AtrousConv2D)]
+    methods = [layer.method for layer in layers]
+    try:
+        for layer in layers:
+            layer.method = "native"
+        yield
+    finally:
+        for layer, method in zip(layers, methods, strict=True):
+            layer.method = method
 
 
 def require_agreement(

@@ -49,8 +49,11 @@ def load(path) -> DeepLab | SavedPredictor:
 def _load_workdir(path: Path) -> DeepLab:
     if (path / "model.keras").exists():
         return load_model(path / "model.keras")
-    config = ml_collections.ConfigDict(json.loads((path / "config.json").read_text()))
-    model = build_model(config, DatasetSpec.load(path))
+    spec, file = DatasetSpec.load(path), path / "config.json"
+    try:
+        model = build_model(ml_collections.ConfigDict(json.loads(file.read_text())), spec)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: not the config.json of tools/train.py ({error}).") from error
     variables = model.variables_by_name()
     restore_variables(
         path / "checkpoints", {name: compat.tf_variable(v) for name, v in variables.items()}

@@ -15,7 +15,7 @@ _OTHER_FILES = {
     "model.load_weights('{path}')",
     ".h5": "weights, or a model of Keras 2. ImageNet weights of Keras Applications are first "
     "weights for training: tools/train.py --config.model.weights={path}",
-    ".tflite": "a LiteRT model. tf.lite.Interpreter('{path}') runs it",
+    ".tflite": "a LiteRT model. ai_edge_litert.interpreter.Interpreter('{path}') runs it",
     ".onnx": "an ONNX model. onnxruntime.InferenceSession('{path}') runs it",
     "saved_model.pb": "a part of a SavedModel. Give its folder: deeplab_tf.load('{path.parent}')",
     ".pb": "a frozen graph of TensorFlow 1. tf.compat.v1.import_graph_def runs it; this library "

@@ -100,3 +100,11 @@ def test_a_checkpoint_of_another_network(workdir, tmp_path):
     (tmp_path / "config.json").write_text(text.replace('"width": 0.05', '"width": 0.1'))
     with pytest.raises(ValueError, match="not a checkpoint of this model"):
         deeplab_tf.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"architectures": ["x"]}', '{"model": {"head": 1}}'])
+def test_a_config_of_another_program(workdir, tmp_path, text):
+    (tmp_path / "dataset.json").symlink_to(workdir[0] / "dataset.json")
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=r"config\.json: not the config\.json of tools/train\.py"):
+        deeplab_tf.load(tmp_path)

@@ -11,6 +11,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.export import edge
 from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
+from deeplab_tf.layers import AtrousConv2D
 from tests.models.narrow import assert_same_scores, narrow_model
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
@@ -62,16 +63,33 @@ def test_export_says_how_far_it_agrees(file, lines):
     )
 
 
-def test_atrous_convolutions_stay_one_operator(file):
+def rates_of(file):
     import onnx
 
     nodes = onnx.load(str(file)).graph.node
-    rates = [
+    return [
         tuple(a.ints) for n in nodes if n.op_type == "Conv" for a in n.attribute
         if a.name == "dilations"
     ]  # fmt: skip
+
+
+def test_atrous_convolutions_stay_one_operator(file):
+    rates = rates_of(file)
     assert len(rates) == 16  # 13 of VGG-16, fc6, fc7 and fc8
     assert sorted(set(rates)) == [(1, 1), (2, 2), (12, 12)]
+
+
+@pytest.mark.parametrize("size", [None, (67, 90)])
+def test_interlaced_convolutions_become_one_operator(tmp_path, size):
+    keras.utils.set_random_seed(0)
+    predictor = deeplab_tf.Predictor(narrow_model(method="interlace"))
+    path = export_onnx(predictor, tmp_path / "m.onnx", size, say=lambda line: None)
+    labels, scores = OnnxLabeller(path)(scene(67, 90))
+    np.testing.assert_array_equal(labels, predictor(scene(67, 90)))
+    np.testing.assert_allclose(scores, predictor.scores_of(scene(67, 90)), atol=1e-3)
+    assert sorted(set(rates_of(path))) == [(1, 1), (2, 2), (12, 12)]
+    layers = compat.all_layers(predictor.model)
+    assert {x.method for x in layers if isinstance(x, AtrousConv2D)} == {"interlace"}
 
 
 def test_data_set_lies_in_the_file(file):

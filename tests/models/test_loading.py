@@ -114,7 +114,7 @@ WRONG = [
     file_named("photo.jpg", r"not a \.keras file"),
     file_named("model.h5", r"model\.weights=.*model\.h5"),
     file_named("model.weights.h5", r"model\.load_weights\('.*model\.weights\.h5'\)"),
-    file_named("model.tflite", r"tf\.lite\.Interpreter\('.*model\.tflite'\)"),
+    file_named("model.tflite", r"ai_edge_litert\.interpreter\.Interpreter\('.*model\.tflite'\)"),
     file_named("model.onnx", r"onnxruntime\.InferenceSession\('.*model\.onnx'\)"),
     file_named("frozen.pb", r"frozen graph of TensorFlow 1"),
     file_named("saved_model.pb", r"Give its folder: deeplab_tf\.load\('[^']*[^b]'\)"),

@@ -145,9 +145,11 @@ def pictures(photos, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+@pytest.mark.parametrize(
+    "protocol, options", [("grpc", []), ("rest", []), ("rest", ["--form=instances"])]
+)
 def test_the_tool_writes_what_predict_writes(
-    server, folder, predictor, pictures, tmp_path, protocol
+    server, folder, predictor, pictures, tmp_path, protocol, options
 ):
     from deeplab_tf.evaluation.predict import plan_jobs, predict_files
 
@@ -157,6 +159,7 @@ def test_the_tool_writes_what_predict_writes(
     flags = [
         f"--server=localhost:{port}", f"--protocol={protocol}", f"--input={pictures}",
         f"--dataset={folder / 'assets'}", f"--output={tmp_path / 'found'}", "--overlay",
+        *options,
     ]  # fmt: skip
     assert "3 of 3 pictures labelled" in run("serve_client.py", *flags)[0]
     wanted = sorted(
@@ -194,6 +197,13 @@ def test_the_tool_names_bad_files_at_the_end(server, folder, photos, tmp_path):
     told, complaint = run("serve_client.py", *flags, status=1)
     assert "1 of 2 pictures labelled" in told
     assert complaint.strip().splitlines()[-1].startswith(f"error: {source / 'b.png'}: ")
+
+
+def test_a_form_is_one_of_rest(folder, pictures, tmp_path):
+    flags = ["--server=localhost:9", "--form=inputs", f"--input={pictures}"]
+    flags += [f"--dataset={folder / 'assets'}", f"--output={tmp_path}"]
+    _, complaint = run("serve_client.py", *flags, status=1)
+    assert complaint.strip().splitlines()[-1] == "error: --form belongs to --protocol=rest."
 
 
 def test_the_tool_stops_where_the_server_is_away(folder, pictures, tmp_path):
