@@ -171,8 +171,8 @@ def _edges_matrix(edges, sizes) -> SparseMatrix:
 
 def _is_among(numbers, size):
     """Returns bool [size], which of 0..size-1 are among the numbers, int32 of any shape."""
-    numbers = tf.reshape(numbers, [-1])
-    return tf.scatter_nd(numbers[:, None], tf.ones_like(numbers), [size]) > 0
+    numbers, no_weights = tf.reshape(numbers, [-1]), tf.zeros([0], tf.int32)
+    return tf.raw_ops.DenseBincount(input=numbers, size=size, weights=no_weights) > 0
 
 
 def _renumber(edges, is_kept, numbers):
