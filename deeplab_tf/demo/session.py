@@ -78,11 +78,12 @@ class Session:
         """Labels an example."""
         return self._label(*self._examples[number], values)
 
-    def refine(self, photo: ScoredPhoto | None, *values: float) -> str:
-        """Refines what is scored already; None before the first photo."""
+    def refine(self, photo: ScoredPhoto | None, *values: float | None) -> str:
+        """Refines what is scored already; None before the first photo, and for an emptied box."""
         if photo is None:
             return hint(FIRST_STEP)
-        changes = {control.name: value for control, value in zip(CONTROLS, values, strict=True)}
+        pairs = zip(CONTROLS, values, strict=True)
+        changes = {control.name: value for control, value in pairs if value is not None}
         return answer(self._labeller, photo, self._labeller.refine(photo, changes))
 
     def _label(self, stem: str, image, values) -> tuple[ScoredPhoto, str]:

@@ -82,6 +82,12 @@ def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
     np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), other)
 
 
+def test_an_emptied_box_leaves_the_parameter_as_the_model_has_it(session, predictor, image):
+    photo, _ = session.example(0, *VALUES)
+    html = session.refine(photo, *[None] * len(VALUES))
+    np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), predictor(image))
+
+
 def test_an_upload_is_read_and_deleted(session, predictor, image, tmp_path):
     path = tmp_path / "my photo.png"
     Image.fromarray(image).save(path)
