@@ -28,16 +28,16 @@ def build_kernels(
     normalization = parameters.normalization
     if lattices is None:
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
-    used = [weights.bilateral] if _is_used("bilateral", parameters) else []
-    others = []
-    if _is_used("gaussian", parameters):
-        if len(lattices) > len(used):
-            used.append(weights.gaussian)
-        else:
-            size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
-            others.append(SeparableKernel(size, sigma, weights.gaussian, normalization))
-    pairs = zip(lattices, used, strict=True)
-    return [LatticeKernel(*pair, normalization, columns) for pair in pairs] + others
+    pairs = zip(("bilateral", "gaussian"), (weights.bilateral, weights.gaussian), strict=True)
+    used = [weight for kernel, weight in pairs if _is_used(kernel, parameters)]
+    kernels = [
+        LatticeKernel(lattice, weight, normalization, columns)
+        for lattice, weight in zip(lattices, used, strict=False)
+    ]
+    if len(used) > len(lattices):  # the last one has no lattice
+        size, sigma = tf.unstack(tf.shape(image)[:2]), parameters.gaussian_sigma_xy
+        kernels.append(SeparableKernel(size, sigma, used[-1], normalization))
+    return kernels
 
 
 def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:
