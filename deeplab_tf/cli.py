@@ -1,4 +1,4 @@
-"""What the programs in `tools/` share: one-line errors, the --crf flag, progress bars."""
+"""What the programs in `tools/` share: one-line errors, flags for paths, --crf, progress bars."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from collections.abc import Callable
 from absl import app, flags, logging
 from tqdm import tqdm
 
-from deeplab_tf.config_errors import config_file, flag_error, nearest_file
+from deeplab_tf.config_errors import config_file, expanded_config, flag_error, nearest_file
+from deeplab_tf.data.paths import expand_path
 
 # TensorFlow's own start-up messages would bury the first line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Flags that are defined here belong to the program, whose --help shows them.
+flags.disclaim_key_flags()
+_AS_TEXT = flags.ArgumentSerializer()
 
 
 def run(main: Callable[[], int | None]):
@@ -36,6 +40,10 @@ def run(main: Callable[[], int | None]):
 
 
 def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
+    try:
+        arguments = expanded_config(arguments)
+    except ValueError as error:
+        sys.exit(_fail(f"--config: {error}"))
     file = config_file(arguments)
     if file is not None and not os.path.isfile(file):
         sys.exit(_fail(f"--config={file}: no such file{nearest_file(file)}"))
@@ -71,6 +79,31 @@ def tell_labelled(problems: list[str], total: int, output: str) -> int:
     return 1 if problems else 0
 
 
+class PathParser(flags.ArgumentParser):
+    """Reads the path of a file or folder, or a pattern of paths; see `expand_path`."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument):
+        """Returns the path; a ValueError says what is wrong with it."""
+        return expand_path(argument)
+
+
+def define_path_flag(name: str, help_string: str, required: bool = False, default=None):
+    """Defines a flag that takes a path; programs define them in no other way.
+
+    `~` becomes the home folder; an address such as `gs://bucket` and an empty path are refused.
+    """
+    return flags.DEFINE(
+        PathParser(), name, default, help_string, serializer=_AS_TEXT, required=required
+    )
+
+
+def define_paths_flag(name: str, help_string: str):
+    """Defines a flag that takes a path and may be repeated; its value is a list."""
+    return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
+
+
 class _CrfParser(flags.ArgumentParser):
     """Turns the three spellings of --crf into False, True or a path."""
 
@@ -80,16 +113,23 @@ class _CrfParser(flags.ArgumentParser):
         words = {"true": True, "1": True, "false": False, "0": False}
         if isinstance(argument, bool):
             return argument
-        return words.get(argument.lower(), argument)
+        word = words.get(argument.lower())
+        return expand_path(argument) if word is None else word
 
 
 def define_data_dir_flag():
     """Defines --data_dir of a program that reads a data set."""
-    return flags.DEFINE_string(
+    return define_path_flag(
         "data_dir",
-        None,
         "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
         required=True,
+    )
+
+
+def define_overwrite_flag():
+    """Defines --overwrite of a program that writes files."""
+    return flags.DEFINE_bool(
+        "overwrite", False, "Also replace files that are there and this program did not write."
     )
 
 
@@ -97,7 +137,7 @@ def define_crf_flag():
     """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
     flag = flags.Flag(
         _CrfParser(),
-        flags.ArgumentSerializer(),
+        _AS_TEXT,
         "crf",
         default=False,
         help_string="Refine with the fully connected CRF: --crf takes the parameters that the "

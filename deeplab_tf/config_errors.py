@@ -8,6 +8,8 @@ import re
 import traceback
 from pathlib import Path
 
+from deeplab_tf.data.paths import expand_path
+
 
 def config_file(arguments) -> str | None:
     """Returns the path that --config gives, without the argument of `get_config` behind a colon."""
@@ -16,6 +18,23 @@ def config_file(arguments) -> str | None:
         if name in ("--config", "-config"):
             return (value if equals else following).split(":")[0]
     return None
+
+
+def expanded_config(arguments) -> list[str]:
+    """Returns the command line with the path that --config gives as `expand_path` has it.
+
+    Raises:
+        ValueError: as `expand_path` says.
+    """
+    expanded = list(arguments)
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name in ("--config", "-config"):
+            if equals:
+                expanded[index] = f"{name}={expand_path(value)}"
+            elif index + 1 < len(arguments):
+                expanded[index + 1] = expand_path(arguments[index + 1])
+    return expanded
 
 
 def nearest_file(file: str) -> str:

@@ -30,16 +30,16 @@ SUITE = flags.DEFINE_enum(
     "What to time.",
     required=True,
 )
-OUTPUT = flags.DEFINE_string("output", None, "JSON file for the figures.")
+OUTPUT = cli.define_path_flag("output", "JSON file for the figures.")
+OVERWRITE = cli.define_overwrite_flag()
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
-MODEL = flags.DEFINE_string("model", None, "A .keras file.")
-DATA_DIR = flags.DEFINE_string(
+MODEL = cli.define_path_flag("model", "A .keras file.")
+DATA_DIR = cli.define_path_flag(
     "data_dir",
-    None,
     f"Data set that the model was made for; for --suite=input {CAMVID} if left out, which is "
     "converted to shards first where --shards is left out too.",
 )
-SHARDS = flags.DEFINE_string("shards", None, "The data set of --suite=input as TFRecord shards.")
+SHARDS = cli.define_path_flag("shards", "The data set of --suite=input as TFRecord shards.")
 REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
@@ -48,10 +48,13 @@ def main():
     import tensorflow as tf
 
     from deeplab_tf.data.files import write_atomically
+    from deeplab_tf.data.own_files import is_json_with, refuse_foreign
 
+    if OUTPUT.value:
+        refuse_foreign({Path(OUTPUT.value): is_json_with("suite")}, OVERWRITE.value)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS.value)
-    results = SUITES[SUITE.value]()
+    results = {"suite": SUITE.value, **SUITES[SUITE.value]()}
     if OUTPUT.value:
         write_atomically(Path(OUTPUT.value), (json.dumps(results, indent=2) + "\n").encode())
 

@@ -18,8 +18,8 @@ DATASET = flags.DEFINE_enum(
     ["voc12", "sbd", "pascal_context", "person_part", "cityscapes", "camvid", "folder"],
     "What --source holds; docs/data_sets.md shows the layout of each.",
 )
-SOURCE = flags.DEFINE_string("source", None, "Folder where the archive was unpacked.")
-OUTPUT = flags.DEFINE_string("output", None, "Folder for the shards.", required=True)
+SOURCE = cli.define_path_flag("source", "Folder where the archive was unpacked.")
+OUTPUT = cli.define_path_flag("output", "Folder for the shards.", required=True)
 PROCESSES = flags.DEFINE_integer(
     "processes", None, "How many work at once; as many as there are processors if left out.",
     lower_bound=1,

@@ -17,7 +17,8 @@ from deeplab_tf import cli
 
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "train", "Name of the split.")
-OUTPUT = flags.DEFINE_string("output", None, "Folder for what is written.", required=True)
+OUTPUT = cli.define_path_flag("output", "Folder for what is written.", required=True)
+OVERWRITE = cli.define_overwrite_flag()
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
 CONFIG = config_flags.DEFINE_config_file(
     "config", help_string="A file of zoo/; its augmentation and seed are shown."
@@ -35,9 +36,14 @@ def main():
     from deeplab_tf.data.doctor import diagnose, format_diagnosis
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
+    from deeplab_tf.data.own_files import CONTACT_SHEET, is_json_with, is_png_of, refuse_foreign
     from deeplab_tf.training.loop import read_augmentation
 
     config, output = CONFIG.value, Path(OUTPUT.value)
+    sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
+    is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")
+    owners = {sheet_file: is_png_of(CONTACT_SHEET), diagnosis_file: is_diagnosis}
+    refuse_foreign(owners, OVERWRITE.value)
     augmentation, seed = Augmentation(CROP_SIZE.value or 321), 0
     if config:
         if CROP_SIZE.value:
@@ -49,9 +55,9 @@ def main():
     diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
     print(format_diagnosis(diagnosis))
     sheet = encode_contact_sheet(split, augmentation, MEAN_RGB, seed, CROPS.value)
-    write_atomically(output / "contact_sheet.png", sheet)
-    write_atomically(output / "doctor.json", (json.dumps(diagnosis, indent=2) + "\n").encode())
-    print(f"{augmentation.describe()}: {output / 'contact_sheet.png'}")
+    write_atomically(sheet_file, sheet)
+    write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
+    print(f"{augmentation.describe()}: {sheet_file}")
 
 
 if __name__ == "__main__":

@@ -16,14 +16,13 @@ from deeplab_tf import cli
 from deeplab_tf.evaluation.confusion import ABSENT_RULES
 from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run; takes its model.keras.")
-MODEL = flags.DEFINE_string("model", None, "A .keras file, instead of --workdir.")
+WORKDIR = cli.define_path_flag("workdir", "Folder of a training run; takes its model.keras.")
+MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many pictures only, spread evenly.", lower_bound=1)
-OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for metrics.json; WORKDIR/eval-SPLIT if left out."
-)
+OUTPUT = cli.define_path_flag("output", "Folder for metrics.json; WORKDIR/eval-SPLIT if left out.")
+OVERWRITE = cli.define_overwrite_flag()
 SUBMISSION = flags.DEFINE_enum(
     "submission", None, ["voc", "cityscapes"],
     "Also write what the benchmark's server takes, below OUTPUT/results.",
@@ -41,8 +40,8 @@ ABSENT = flags.DEFINE_enum(
 REPORT = flags.DEFINE_bool(
     "report", False, "Also write OUTPUT/report.html: scores, charts, best and worst pictures."
 )
-COMPARE = flags.DEFINE_multi_string(
-    "compare", [], "A metrics.json to show beside this one in the report; may be repeated."
+COMPARE = cli.define_paths_flag(
+    "compare", "A metrics.json to show beside this one in the report; may be repeated."
 )
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
@@ -51,6 +50,8 @@ PREDICTION = cli.define_prediction_flags()
 def main():
     from deeplab_tf.data import open_split
     from deeplab_tf.data.files import write_atomically
+    from deeplab_tf.data.own_files import is_json_with, refuse_foreign
+    from deeplab_tf.data.pipeline import spread_evenly
     from deeplab_tf.evaluation.evaluate import evaluate, format_table
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
@@ -63,15 +64,19 @@ def main():
     model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
     output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
     split = open_split(DATA_DIR.value, SPLIT.value)
-    split.check(LIMIT.value)
-    report = Report(split, compare=COMPARE.value) if REPORT.value else None
-    model = load_model(model_file)
-    predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    listeners = []
+    metrics_file, listeners = output / "metrics.json", []
+    owners = {metrics_file: is_json_with("split", "images", "seconds")}
     if SUBMISSION.value:
         listeners.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+        chosen = spread_evenly(len(split), LIMIT.value)
+        owners |= listeners[0].owners(split.names[i] for i in chosen)
+    report = Report(split, compare=COMPARE.value) if REPORT.value else None
     if report:
         listeners.append(report)
+        owners |= report.owners(output)
+    refuse_foreign(owners, OVERWRITE.value)
+    split.check(LIMIT.value)
+    predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
     results = evaluate(
         predictor, split, LIMIT.value, cli.progress_bar, listeners,
         trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
@@ -80,14 +85,14 @@ def main():
     if split.labelled:
         print(format_table(results))
     text = json.dumps(results, indent=2) + "\n"
-    write_atomically(output / "metrics.json", text.encode())
+    write_atomically(metrics_file, text.encode())
     if report:
         settings = describe_run(sys.argv, model_file, predictor, split.spec, DATA_DIR.value)
         page = report.write(results, settings, output)
         print(f"report: {page}")
     if SUBMISSION.value:
         print(f"submission: {listeners[0].folder}")
-    print(f"{results['images']} images in {results['seconds']:.0f} s: {output / 'metrics.json'}")
+    print(f"{results['images']} images in {results['seconds']:.0f} s: {metrics_file}")
 
 
 if __name__ == "__main__":

@@ -12,18 +12,17 @@ from absl import flags
 
 from deeplab_tf import cli
 
-MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
-OUTPUT = flags.DEFINE_string(
+MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
+OUTPUT = cli.define_path_flag(
     "output",
-    None,
     "Folder to write, MODEL/VERSION; for litert and onnx a file ending in .tflite or .onnx.",
     required=True,
 )
 # Format -> the options below that it takes.
 FORMATS = {
     "saved_model": ("max_pixels", "verify_on"),
-    "litert": ("size", "precision", "calibrate_on", "verify_on", "least_equal_labels"),
-    "onnx": ("size", "verify_on", "least_equal_labels"),
+    "litert": ("size", "precision", "calibrate_on", "verify_on", "least_equal_labels", "overwrite"),
+    "onnx": ("size", "verify_on", "least_equal_labels", "overwrite"),
 }
 NAMES = {"saved_model": "SavedModel", "litert": "LiteRT", "onnx": "ONNX"}
 FORMAT = flags.DEFINE_enum("format", "saved_model", list(FORMATS), "What to write.")
@@ -44,14 +43,12 @@ OPTIONS = {
         ["float32", "float16", "int8"],
         "Of the weights; int8 computes in whole numbers and needs --calibrate_on.",
     ),
-    "calibrate_on": flags.DEFINE_string(
+    "calibrate_on": cli.define_path_flag(
         "calibrate_on",
-        None,
         "Data set, or the word synthetic, whose training pictures show int8 the range of values.",
     ),
-    "verify_on": flags.DEFINE_string(
+    "verify_on": cli.define_path_flag(
         "verify_on",
-        None,
         "Picture, folder or quoted pattern on which the export has to agree with the model; "
         "unset, five pictures of --calibrate_on's split val, or embedded ones.",
     ),
@@ -62,6 +59,7 @@ OPTIONS = {
         lower_bound=0,
         upper_bound=1,
     ),
+    "overwrite": cli.define_overwrite_flag(),
 }
 CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags(tiles=False)

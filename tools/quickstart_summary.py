@@ -3,11 +3,9 @@
 import json
 from pathlib import Path
 
-from absl import flags
-
 from deeplab_tf import cli
 
-WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "Folder of the quick start.")
+WORKDIR = cli.define_path_flag("workdir", "Folder of the quick start.", default="runs/quickstart")
 
 
 def main():

@@ -20,13 +20,14 @@ FORM = flags.DEFINE_enum(
 TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
 MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
 MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", lower_bound=0)
-DATASET = flags.DEFINE_string(
-    "dataset", None, "Folder with dataset.json, such as the export's assets.", required=True
+DATASET = cli.define_path_flag(
+    "dataset", "Folder with dataset.json, such as the export's assets.", required=True
 )
-INPUT = flags.DEFINE_string("input", None, "A picture, a folder or a pattern.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Folder for the label PNGs.", required=True)
+INPUT = cli.define_path_flag("input", "A picture, a folder or a pattern.", required=True)
+OUTPUT = cli.define_path_flag("output", "Folder for the label PNGs.", required=True)
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
 RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
+OVERWRITE = cli.define_overwrite_flag()
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Pictures of a request.", lower_bound=1)
 CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
 DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", lower_bound=0.001)
@@ -37,17 +38,17 @@ RETRIES = flags.DEFINE_integer(
 
 def main():
     from deeplab_tf.data.spec import DatasetSpec
-    from deeplab_tf.evaluation.predict import plan_jobs
+    from deeplab_tf.evaluation.predict import jobs_to_do, plan_jobs
     from deeplab_tf.serving import GrpcClient, RestClient
     from deeplab_tf.serving.files import label_files
 
     form = {} if FORM.value is None else {"form": FORM.value}
     if form and PROTOCOL.value != "rest":
         raise ValueError("--form belongs to --protocol=rest.")
-    jobs = plan_jobs(INPUT.value, OUTPUT.value)
+    planned = plan_jobs(INPUT.value, OUTPUT.value)
+    jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
     if RESUME.value:
-        found, jobs = len(jobs), [job for job in jobs if not job.is_finished(OVERLAY.value)]
-        print(f"{found - len(jobs)} of {found} pictures were labelled before")
+        print(f"{len(planned) - len(jobs)} of {len(planned)} pictures were labelled before")
     spec = DatasetSpec.load(DATASET.value)
     client = {"grpc": GrpcClient, "rest": RestClient}[PROTOCOL.value](
         SERVER.value,

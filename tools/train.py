@@ -14,7 +14,7 @@ from deeplab_tf import cli
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
 DATA_DIR = cli.define_data_dir_flag()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all that the run writes.", required=True)
+WORKDIR = cli.define_path_flag("workdir", "Folder for all that the run writes.", required=True)
 STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",

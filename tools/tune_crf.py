@@ -15,14 +15,15 @@ from absl import flags
 from deeplab_tf import cli
 from deeplab_tf.crf.search import GRIDS
 
-MODEL = flags.DEFINE_string("model", None, "A .keras file.", required=True)
+MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split to tune on.")
 LIMIT = flags.DEFINE_integer(
     "limit", 100, "Tune on so many pictures, spread evenly.", lower_bound=1
 )
 CANDIDATES = flags.DEFINE_integer("candidates", 64, "Try so many candidates.", lower_bound=1)
-OUTPUT = flags.DEFINE_string("output", None, "JSON file for the parameters.", required=True)
+OUTPUT = cli.define_path_flag("output", "JSON file for the parameters.", required=True)
+OVERWRITE = cli.define_overwrite_flag()
 GRID = flags.DEFINE_enum("grid", "v2", list(GRIDS), "Ranges to search: those of v1 or v2.")
 HELD_OUT = flags.DEFINE_integer(
     "held_out", None,
@@ -37,8 +38,8 @@ WORKERS = flags.DEFINE_integer(
     "workers", os.cpu_count(), "Refine so many pictures at a time; fewer take less memory.",
     lower_bound=1,
 )  # fmt: skip
-START = flags.DEFINE_string(
-    "start", None, "JSON file of CRF parameters to start from; unset, those that the model carries."
+START = cli.define_path_flag(
+    "start", "JSON file of CRF parameters to start from; unset, those that the model carries."
 )
 
 
@@ -47,9 +48,10 @@ def main():
 
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
+    from deeplab_tf.data.own_files import refuse_foreign
     from deeplab_tf.evaluation.crf_search import search_folder
     from deeplab_tf.evaluation.kept_scores import KeptScores
-    from deeplab_tf.evaluation.tune_crf import choose_pictures, tune
+    from deeplab_tf.evaluation.tune_crf import choose_pictures, tune, tuning_owners
     from deeplab_tf.evaluation.tuning_report import format_tuning
     from deeplab_tf.models.loading import load_model
 
@@ -59,6 +61,7 @@ def main():
     output = Path(OUTPUT.value)
     if output.suffix != ".json":
         raise ValueError(f"--output={output}: the file's name must end in .json.")
+    refuse_foreign(tuning_owners(output), OVERWRITE.value)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value
     splits = [open_split(DATA_DIR.value, name) for name in names]
     chosen = choose_pictures(splits[0], LIMIT.value, splits[1], HELD_OUT.value)

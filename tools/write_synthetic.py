@@ -7,7 +7,8 @@ from absl import flags
 
 from deeplab_tf import cli
 
-OUTPUT = flags.DEFINE_string("output", None, "Folder of the data set.", required=True)
+OUTPUT = cli.define_path_flag("output", "Folder of the data set.", required=True)
+OVERWRITE = cli.define_overwrite_flag()
 TRAIN = flags.DEFINE_integer("train", 16, "Number of training pictures; 0 for no such split.")
 VAL = flags.DEFINE_integer("val", 4, "Number of validation pictures; 0 for no such split.")
 
@@ -18,7 +19,7 @@ def main():
 
     counts = {"train": TRAIN.value, "val": VAL.value}
     splits = {name: SyntheticSplit(name, count) for name, count in counts.items() if count}
-    write_voc_layout(OUTPUT.value, splits)
+    write_voc_layout(OUTPUT.value, splits, OVERWRITE.value)
     print(f"data set: {OUTPUT.value}")
 
 

@@ -8,9 +8,10 @@ import json
 import math
 import numbers
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
+
+from deeplab_tf.data.paths import user_path
 
 _CHOICES = {
     "normalization": ("after", "symmetric", "before", "none"),
@@ -128,8 +129,9 @@ class CrfParameters:
             ValueError: the file cannot be read, is not JSON, or holds a wrong key or value; the
                 message names the file.
         """
+        path = user_path(path)
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise ValueError(f"{path}: cannot be read: {error.strerror}.") from error
         except json.JSONDecodeError as error:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.overlay import overlay_labels
+from deeplab_tf.data.own_files import CONTACT_SHEET, png_mark
 from deeplab_tf.data.pipeline import example_at, training_dataset
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.data.split import Split, naming_broken_files
@@ -62,7 +63,9 @@ def encode_contact_sheet(
         grid,
     ]
     stream = io.BytesIO()
-    ImageOps.expand(_grid(parts, columns=1), _GAP, "white").save(stream, "PNG")
+    ImageOps.expand(_grid(parts, columns=1), _GAP, "white").save(
+        stream, "PNG", pnginfo=png_mark(CONTACT_SHEET)
+    )
     return stream.getvalue()
 
 

@@ -20,8 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplab_tf.data.examples import Part, inspect_example, raise_report
-from deeplab_tf.data.files import PART_ENDING, write_atomically
+from deeplab_tf.data.files import PART_ENDING, make_folder, write_atomically
 from deeplab_tf.data.image import read_image
+from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shards import encode_example, file_hash, write_shard
 from deeplab_tf.data.sources import Item, Source, open_source
 from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec, Shard
@@ -72,11 +74,14 @@ def convert(
 
     Raises:
         DataError: one report of all that is wrong with the archive; there is no
-            ``dataset.json`` then.
+            ``dataset.json`` then. Or the output folder holds another data set.
+        ValueError: a shard would replace a file that no conversion has written.
     """
-    archive, output = open_source(dataset, source), Path(output)
-    _check_output(Path(source), output, archive.spec.name)
+    source, output = user_path(source), user_path(output)
+    archive = open_source(dataset, source)
+    _check_output(source, output, archive.spec.name)
     tasks = _plan(archive, output, examples_per_shard)
+    _refuse_foreign_shards(output, tasks)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = dict(zip(tasks, pool.map(_finished_shard, tasks), strict=True))
     todo = [task for task in tasks if done[task] is None]
@@ -191,6 +196,14 @@ def _check_output(source: Path, output: Path, name: str) -> None:
     found = DatasetSpec.load(output).name
     if found != name or not (output / _FINISHED).is_dir():
         raise DataError(f"{output}: holds another data set ({found}); give another output folder.")
+
+
+def _refuse_foreign_shards(output: Path, tasks: Sequence[_Task]) -> None:
+    """Takes the folder as ours; whatever is in it then is ours, finished or not."""
+    is_ours = (output / _FINISHED).is_dir()
+    advice = "Give another --output."
+    refuse_foreign({task.path: lambda file: is_ours for task in tasks}, advice=advice)
+    make_folder(output / _FINISHED)
 
 
 def _name_problems(archive: Source) -> list[str]:

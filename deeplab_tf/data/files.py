@@ -7,7 +7,12 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+# Of temporary files; what a killed run left of them can be removed.
 PART_ENDING = ".part"
+
+
+class WriteError(OSError):
+    """A file cannot be written; the message names it."""
 
 
 @contextlib.contextmanager
@@ -15,21 +20,50 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Gives a temporary name for a file that appears under its own only when it is whole.
 
     The temporary file lies in the same folder, made where it is missing. It is renamed when
-    the block ends and removed when the block fails.
+    the block ends and removed when the block fails. Its name is short, so that whatever name
+    the file system takes can be written.
 
     Args:
         path: where the file shall be; an existing file is replaced.
+
+    Raises:
+        WriteError: when the file cannot be written: no permission, the name too long, the disk
+            full; ``errno`` tells which.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PART_ENDING}")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{PART_ENDING}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        # The block may also read other files, whose errors name them.
+        if error.filename is None or str(error.filename) in map(str, (temporary, *path.parents)):
+            raise _write_error(path, error) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it could not be made
+            temporary.unlink(missing_ok=True)
+
+
+def _write_error(path: Path, error: OSError) -> WriteError:
+    failure = WriteError(f"{path}: cannot be written ({error.strerror or error}).")
+    failure.errno = error.errno
+    return failure
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Makes a folder and those above it where they are missing.
+
+    Raises:
+        WriteError: when that cannot be.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _write_error(Path(path), error) from error
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
@@ -38,6 +72,9 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     Args:
         path: where the file shall be; an existing file is replaced.
         data: the whole content.
+
+    Raises:
+        WriteError: as for ``whole_file``.
     """
     with whole_file(path) as temporary:
         temporary.write_bytes(data)

@@ -2,13 +2,13 @@
 
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError
 
 _JPEG_START = b"\xff\xd8\xff"
@@ -151,7 +151,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         DataError: when the file cannot be read; the message names it.
     """
     try:
-        contents = Path(path).read_bytes()
+        contents = user_path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     return image_pixels(contents, str(path))
@@ -183,7 +183,7 @@ def read_orientation(path: str | os.PathLike) -> int:
         with warnings.catch_warnings():
             # Large pictures are meant to be read.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path)
+            picture = Image.open(user_path(path))
         with picture:
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
     except Image.DecompressionBombError as error:

@@ -3,13 +3,14 @@
 import io
 import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.own_files import png_mark
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError
 
 _START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -79,7 +80,7 @@ def read_label(path: str | os.PathLike) -> np.ndarray:
         DataError: when the file cannot be read or holds colours; the message names it.
     """
     try:
-        contents = Path(path).read_bytes()
+        contents = user_path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     return label_ids(contents, str(path))
@@ -103,13 +104,16 @@ def label_ids(contents: bytes, name: str) -> np.ndarray:
         raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
 
 
-def encode_label(labels: np.ndarray, palette: bytes | None = None) -> bytes:
+def encode_label(
+    labels: np.ndarray, palette: bytes | None = None, mark: str | None = None
+) -> bytes:
     """Encodes ids as a PNG of 8 bits and one channel.
 
     Args:
         labels: uint8 ``[height, width]``.
         palette: 768 bytes, see ``palette_bytes``; only viewers use it. Without one the file is
             grey, so that every decoder gives the ids.
+        mark: what the header names as the software, see ``own_files``; None for nothing.
 
     Returns:
         The bytes of the file.
@@ -132,7 +136,7 @@ def encode_label(labels: np.ndarray, palette: bytes | None = None) -> bytes:
     if palette is not None:
         picture.putpalette(palette)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", bits=8)
+    picture.save(stream, "PNG", bits=8, pnginfo=png_mark(mark))
     return stream.getvalue()
 
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from deeplab_tf.data.examples import raise_report
-from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.files import plain_reason, whole_file
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 
@@ -25,7 +26,7 @@ def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.nda
     """Makes the record of an example.
 
     Args:
-        name: of the example.
+        name: of the example; may hold sub-folders.
         image: the picture's file.
         size: its height and width.
         label: uint8 ids ``[height, width]``, or None.
@@ -34,7 +35,11 @@ def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.nda
         The bytes of a ``tf.train.Example`` with the features ``image/filename``,
         ``image/height``, ``image/width``, ``image/encoded`` and, where there is a label,
         ``label/encoded``. Those that are small come first, so that opening reads only them.
+
+    Raises:
+        DataError: the name leaves its folder, see ``checked_name``.
     """
+    checked_name(name, "image/filename")
     small = {
         "image/filename": tf.train.Feature(bytes_list=tf.train.BytesList(value=[name.encode()])),
         "image/height": tf.train.Feature(int64_list=tf.train.Int64List(value=[size[0]])),
@@ -59,13 +64,19 @@ def write_shard(path: str | os.PathLike, examples: Iterable[bytes]) -> Shard:
     Args:
         path: where to.
         examples: from ``encode_example``; an error of theirs leaves no file.
+
+    Raises:
+        WriteError: the file cannot be written.
     """
     count = 0
     with whole_file(path) as temporary:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for example in examples:
-                writer.write(example)
-                count += 1
+        try:
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for example in examples:
+                    writer.write(example)
+                    count += 1
+        except tf.errors.OpError as error:
+            raise OSError(plain_reason(error)) from error
         digest = file_hash(temporary)
     return Shard(Path(path).name, count, digest)
 
@@ -92,6 +103,7 @@ def verify_shards(folder: str | os.PathLike, progress: Callable = iter) -> int:
     Raises:
         DataError: one report of all that is wrong: missing, changed or miscounted shards.
     """
+    folder = user_path(folder)
     spec = DatasetSpec.load(folder)
     if not spec.shards:
         raise DataError(f"{folder}: its dataset.json lists no shards.")
@@ -105,9 +117,9 @@ def verify_shards(folder: str | os.PathLike, progress: Callable = iter) -> int:
     every = [shard for shards in spec.shards.values() for shard in shards]
     for shard in progress(every):
         try:
-            index_shard(Path(folder), shard)
-            if file_hash(Path(folder) / shard.file) != shard.sha256:
-                problems.append(f"{Path(folder) / shard.file}: changed (another SHA-256).")
+            index_shard(folder, shard)
+            if file_hash(folder / shard.file) != shard.sha256:
+                problems.append(f"{folder / shard.file}: changed (another SHA-256).")
         except DataError as error:
             problems.append(str(error))
     raise_report(f"{folder}: {{}} problem(s) found in {len(every)} shards", problems)
@@ -134,9 +146,10 @@ def index_shard(folder: Path, shard: Shard) -> list[ShardEntry]:
         shard: what ``dataset.json`` says of the file.
 
     Raises:
-        DataError: when the file is missing, cut off or holds another number of examples.
+        DataError: when the file is missing, cut off or holds another number of examples, or a
+            name leaves its folder.
     """
-    path = folder / shard.file
+    path = folder / checked_name(shard.file, folder)
     try:
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             entries = list(_walk(data))
@@ -144,6 +157,8 @@ def index_shard(folder: Path, shard: Shard) -> list[ShardEntry]:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, struct.error, IndexError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cut off or no shard of examples ({error}).") from None
+    for entry in entries:
+        checked_name(entry.name, path)
     if len(entries) != shard.examples:
         raise DataError(f"{path}: {len(entries)} examples, but dataset.json says {shard.examples}.")
     return entries

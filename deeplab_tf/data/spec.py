@@ -4,19 +4,15 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.paths import DataError, checked_name, user_path
 
 FILE_NAME = "dataset.json"
 VOID_COLOR = (224, 224, 192)
 
 Color = tuple[int, int, int]
-
-
-class DataError(ValueError):
-    """Something is wrong with a data set; the message names the file."""
 
 
 def voc_palette(count: int) -> tuple[Color, ...]:
@@ -168,8 +164,9 @@ class DatasetSpec:
         Raises:
             DataError: when the file is missing (the message is a template for it) or wrong.
         """
-        path = Path(folder) / FILE_NAME
-        if not Path(folder).is_dir():
+        folder = user_path(folder)
+        path = folder / FILE_NAME
+        if not folder.is_dir():
             raise DataError(f"{folder}: no such folder. Give a data set's folder or 'synthetic'.")
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -184,7 +181,7 @@ class DatasetSpec:
     def save(self, folder: str | os.PathLike) -> None:
         """Writes ``FOLDER/dataset.json``."""
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-        write_atomically(Path(folder) / FILE_NAME, text.encode("utf-8"))
+        write_atomically(user_path(folder) / FILE_NAME, text.encode("utf-8"))
 
 
 def palette_bytes(spec: DatasetSpec) -> bytes:
@@ -207,7 +204,7 @@ def _of_kind(value: Any, kind: Any, key: str) -> Any:
 
 def _split_sizes(splits: Any) -> dict[str, int]:
     entries = {
-        name: _of_kind(entry, dict, f"splits.{name}")
+        checked_name(name, "splits"): _of_kind(entry, dict, f"splits.{name}")
         for name, entry in _of_kind(splits, dict, "splits").items()
     }
     return {
@@ -231,7 +228,9 @@ def _split_shards(splits: Mapping[str, Any]) -> dict[str, tuple[Shard, ...]]:
 def _read_shard(entry: Any, key: str) -> Shard:
     values = _of_kind(entry, dict, key)
     kinds = Shard.__annotations__
-    return Shard(**{name: _of_kind(values.get(name), kinds[name], key) for name in kinds})
+    shard = Shard(**{name: _of_kind(values.get(name), kinds[name], key) for name in kinds})
+    checked_name(shard.file, key)
+    return shard
 
 
 def _template_text() -> str:

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from functools import partial
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -11,6 +10,7 @@ from deeplab_tf.data.encoded import decode_example
 from deeplab_tf.data.examples import Part, check_examples, inspect_example
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.image import image_pixels
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import label_ids
 from deeplab_tf.data.shards import index_shard
 from deeplab_tf.data.spec import DataError, DatasetSpec
@@ -40,8 +40,8 @@ class TfrecordSplit:
     """
 
     def __init__(self, folder: str | os.PathLike, split: str):
-        self.folder, self.split = Path(folder), split
-        spec = DatasetSpec.load(folder)
+        self.folder, self.split = user_path(folder), checked_name(split, folder)
+        spec = DatasetSpec.load(self.folder)
         if split not in spec.shards:
             known = ", ".join(spec.shards)
             raise DataError(f"{folder}: no split {split!r}. Splits of this data set: {known}.")

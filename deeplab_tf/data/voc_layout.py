@@ -10,6 +10,7 @@ import tensorflow as tf
 from deeplab_tf.data.encoded import decode_example
 from deeplab_tf.data.examples import Part, check_examples, inspect_example
 from deeplab_tf.data.image import read_image
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
 
@@ -40,8 +41,8 @@ class VocSplit:
     """
 
     def __init__(self, folder: str | os.PathLike, split: str):
-        self.folder, self.split = Path(folder), split
-        self.spec = DatasetSpec.load(folder)
+        self.folder, self.split = user_path(folder), split
+        self.spec = DatasetSpec.load(self.folder)
         self.names = read_list(self.folder / LISTS, split)
         images = files_by_stem(self.folder / IMAGES, self.names)
         self.image_paths = [
@@ -95,9 +96,10 @@ def read_list(folder: Path, split: str) -> list[str]:
     """Reads the names of ``FOLDER/SPLIT.txt``.
 
     Raises:
-        DataError: when it cannot be read or is empty; the message names the lists there are.
+        DataError: when it cannot be read (the message names the lists there are), is empty, or
+            it or a name in it leaves its folder.
     """
-    path = folder / f"{split}.txt"
+    path = folder / f"{checked_name(split, folder)}.txt"
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -106,7 +108,7 @@ def read_list(folder: Path, split: str) -> list[str]:
         raise DataError(
             f"{path}: cannot be read ({reason}). Splits of this data set: {known}."
         ) from None
-    names = [line.strip() for line in lines if line.strip()]
+    names = [checked_name(line.strip(), path) for line in lines if line.strip()]
     if not names:
         raise DataError(f"{path}: the list is empty; write one name without ending a line.")
     return names

@@ -12,6 +12,7 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.candidates import CandidateScorer
 from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shards import file_hash
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split
@@ -37,14 +38,14 @@ def search_folder(
         start: CrfParameters.
     """
     settings = {
-        "model": file_hash(model_file),
-        "data_dir": str(Path(data_dir).resolve()),
+        "model": file_hash(user_path(model_file)),
+        "data_dir": str(user_path(data_dir).resolve()),
         "dataset": split.spec.to_dict(),
         "pictures": [split.split, *(split.names[i] for i in tuning)],
         "crf": start.to_dict(),
     }
     digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-    return beside.with_suffix(".search") / digest[:16]
+    return user_path(beside).with_suffix(".search") / digest[:16]
 
 
 def search(

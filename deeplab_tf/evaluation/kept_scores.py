@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from deeplab_tf.crf.candidates import Example
 from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.scales import score_grid, zoom_grid
@@ -45,7 +46,7 @@ class KeptScores(Sequence):
                 f"{split.spec.name!r} has {split.spec.num_classes}."
             )
         require_labels(split)
-        self.split, self.indices, self._folder = split, list(indices), Path(folder)
+        self.split, self.indices, self._folder = split, list(indices), user_path(folder)
         grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
         side = tf.TensorSpec([], tf.int32)
         scale = model.image_scale
@@ -79,7 +80,7 @@ class KeptScores(Sequence):
         return self.split.load(tf.constant(index, tf.int64))
 
     def _file(self, index: int) -> Path:
-        return self._folder / f"{self.split.split}-{index:06d}.npy"
+        return self._folder / f"{checked_name(self.split.split, 'split')}-{index:06d}.npy"
 
 
 def _read_array(file: Path) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import io
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -12,15 +14,19 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.files import WriteError, write_atomically
 from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.overlay import overlay_labels
+from deeplab_tf.data.own_files import PREDICTION, is_png_of, png_mark, refuse_foreign
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+# After these no other picture can be written either.
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Job(NamedTuple):
@@ -39,9 +45,13 @@ class Job(NamedTuple):
         """The picture with its labels over it."""
         return self.target.with_name(f"{self.target.stem}_overlay.png")
 
+    def outputs(self, overlay: bool) -> list[Path]:
+        """What is written: the label PNG and, if wanted, the overlay."""
+        return [self.target, self.overlay] if overlay else [self.target]
+
     def is_finished(self, overlay: bool) -> bool:
-        """Whether all outputs are there; they appear only when they are whole."""
-        return self.target.exists() and (self.overlay.exists() or not overlay)
+        """Whether all outputs are there and ours; they appear only when they are whole."""
+        return all(map(is_png_of(PREDICTION), self.outputs(overlay)))
 
 
 def plan_jobs(source: str, output) -> list[Job]:
@@ -60,7 +70,7 @@ def plan_jobs(source: str, output) -> list[Job]:
             the input folder.
     """
     root, pictures = find_pictures(source)
-    output = Path(output)
+    output = user_path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the pictures ({output}); give another one.")
     if output.resolve().is_relative_to(root.resolve()):
@@ -78,23 +88,53 @@ def plan_jobs(source: str, output) -> list[Job]:
     return jobs
 
 
-def find_pictures(source: str) -> tuple[Path, list[Path]]:
+def jobs_to_do(
+    jobs: Sequence[Job], overlay: bool = False, resume: bool = False, overwrite: bool = False
+) -> list[Job]:
+    """Leaves out what is finished, and stops where files of others would be replaced.
+
+    Args:
+        jobs: from `plan_jobs`.
+        overlay: whether overlays are written too.
+        resume: leave out pictures whose outputs an earlier run has written.
+        overwrite: also replace files that no such run has written.
+
+    Raises:
+        ValueError: an output is there that no such run has written.
+    """
+    files = [file for job in jobs for file in job.outputs(overlay)]
+    refuse_foreign(dict.fromkeys(files, is_png_of(PREDICTION)), overwrite)
+    return [job for job in jobs if not (resume and job.is_finished(overlay))]
+
+
+def find_pictures(source) -> tuple[Path, list[Path]]:
     """Finds the pictures of a file, a folder (with its sub-folders) or a pattern.
+
+    What is there under the very name, such as a folder `run[1]`, is no pattern.
 
     Returns:
         The folder that holds them all, and the pictures in order.
+
+    Raises:
+        ValueError: the pattern goes up (`..`) behind its first wildcard.
     """
-    path = Path(source)
+    path = user_path(source)
     if path.is_dir():
         found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         return path, sorted(found)
     if path.exists():
         return path.parent, [path]
     # Sub-folders are kept below the folder in front of the first wildcard.
-    wild = next((i for i, part in enumerate(path.parts) if glob.has_magic(part)), 0)
-    matches = sorted(Path(p) for p in glob.glob(source, recursive=True))
-    pictures = [p for p in matches if p.is_file() and p.suffix.lower() in SUFFIXES]
-    return Path(*path.parts[:wild]), pictures
+    root, pattern = Path(), list(path.parts)
+    while pattern and (not glob.has_magic(pattern[0]) or os.path.exists(root / pattern[0])):
+        root /= pattern.pop(0)
+    if not pattern:
+        return path.parent, []
+    if ".." in pattern:
+        raise ValueError(f"{source}: .. behind a wildcard leaves the folder of the pictures.")
+    found = glob.glob(str(Path(*pattern)), root_dir=root, recursive=True)
+    matches = sorted(root / path for path in found)
+    return root, [p for p in matches if p.is_file() and p.suffix.lower() in SUFFIXES]
 
 
 def predict_files(
@@ -104,7 +144,7 @@ def predict_files(
     overlay: bool = False,
     progress=lambda finished: finished,
 ) -> list[str]:
-    """Labels pictures; a broken one does not stop the others.
+    """Labels pictures; one that is broken or cannot be written does not stop the others.
 
     While some pictures are labelled, the next are read and the last are written.
 
@@ -116,13 +156,14 @@ def predict_files(
         progress: wraps an iterable with one item for every finished job, such as a progress bar.
 
     Returns:
-        One line for every picture that could not be read.
+        One line for every picture that could not be read or written.
+
+    Raises:
+        WriteError: the disk is full, so that nothing else can be written either.
     """
 
-    def write(job: Job, image: np.ndarray, labels: np.ndarray):
-        write_atomically(job.target, encode_label(labels, palette))
-        if overlay:
-            write_atomically(job.overlay, encode_overlay(image, labels, palette))
+    def write(job: Job, image: np.ndarray, labels: np.ndarray) -> str | None:
+        return write_answer(job, labels, palette, image if overlay else None)
 
     def finish() -> Iterator[str | None]:
         for batch in _one_ahead(_read(jobs), reader):
@@ -139,6 +180,33 @@ def predict_files(
     palette, writing = palette_bytes(spec), []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         return [problem for problem in progress(finish()) if problem is not None]
+
+
+def write_answer(
+    job: Job, labels: np.ndarray, palette: bytes, image: np.ndarray | None = None
+) -> str | None:
+    """Writes the outputs of a job.
+
+    Args:
+        job: what is labelled.
+        labels: uint8 [H, W].
+        palette: 768 bytes, see `palette_bytes`.
+        image: uint8 RGB [H, W, 3] for an overlay, None for no overlay.
+
+    Returns:
+        What is wrong where a file cannot be written, else None.
+
+    Raises:
+        WriteError: the disk is full, so that nothing else can be written either.
+    """
+    try:
+        write_atomically(job.target, encode_label(labels, palette, PREDICTION))
+        if image is not None:
+            write_atomically(job.overlay, encode_overlay(image, labels, palette))
+    except WriteError as error:
+        if error.errno in _DISK_ERRORS:
+            raise
+        return str(error)
 
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:
@@ -169,5 +237,6 @@ def _one_ahead(items: Iterator, pool: ThreadPoolExecutor) -> Iterator:
 def encode_overlay(image, labels, palette: bytes, opacity: float = 0.5) -> bytes:
     """Encodes a picture under its labels as an RGB PNG; see `overlay_labels`."""
     buffer = io.BytesIO()
-    Image.fromarray(overlay_labels(image, labels, palette, opacity)).save(buffer, format="PNG")
+    overlaid = Image.fromarray(overlay_labels(image, labels, palette, opacity))
+    overlaid.save(buffer, format="PNG", pnginfo=png_mark(PREDICTION))
     return buffer.getvalue()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.own_files import PREDICTION, is_png_of
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.sources.cityscapes import LABEL_IDS
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
@@ -22,11 +24,11 @@ class _Format(NamedTuple):
 
 
 def _indexed(labels: np.ndarray, spec: DatasetSpec) -> bytes:
-    return encode_label(labels, palette_bytes(spec))
+    return encode_label(labels, palette_bytes(spec), PREDICTION)
 
 
 def _cityscapes_ids(labels: np.ndarray, spec: DatasetSpec) -> bytes:
-    return encode_label(np.array(LABEL_IDS, np.uint8)[labels])
+    return encode_label(np.array(LABEL_IDS, np.uint8)[labels], mark=PREDICTION)
 
 
 _FORMATS = {
@@ -69,9 +71,20 @@ class SubmissionWriter:
                 f"Received: {spec.name!r} with {spec.num_classes}."
             )
         self._format, self._spec = _FORMATS[form], spec
-        self.folder = Path(output) / self._format.folder
+        self.folder = user_path(output) / self._format.folder
+
+    def owners(self, names: Iterable[str]) -> dict[Path, Callable[[Path], bool]]:
+        """What is written for pictures of these names, as `refuse_foreign` takes it.
+
+        Raises:
+            DataError: a name leaves the folder.
+        """
+        return {self._file(name): is_png_of(PREDICTION) for name in names}
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{checked_name(name, 'split')}{self._format.ending}"
 
     def __call__(self, picture: Scored):
-        """Writes a picture's last answer."""
-        file = self.folder / f"{picture.name}{self._format.ending}"
+        """Writes a picture's last answer; replaces what is there."""
+        file = self._file(picture.name)
         write_atomically(file, self._format.encode(picture.answers[-1], self._spec))

@@ -15,6 +15,8 @@ import tensorflow as tf
 from deeplab_tf.crf import CrfParameters, mean_field
 from deeplab_tf.crf.search import best_of
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.own_files import is_json_with, read_json
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.pipeline import spread_evenly
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.crf_search import search
@@ -85,7 +87,7 @@ def tune(
         and `tuned`, the scores on `tuning` and, if there are any, `held_out` pictures; `images`,
         `candidates` and `seconds`.
     """
-    begin = time.monotonic()
+    begin, output = time.monotonic(), user_path(output)
     candidates = search(tuning, start, folder, progress, workers, **options)
     tuned = dataclasses.replace(start, **best_of(candidates)._asdict())
     _write_json(output, tuned.to_dict())
@@ -101,8 +103,29 @@ def tune(
         **options,
         "seconds": round(time.monotonic() - begin, 3),
     }
-    _write_json(output.with_suffix(".report.json"), report)
+    _write_json(_report_file(output), report)
     return report
+
+
+def tuning_owners(output) -> dict[Path, Callable[[Path], bool]]:
+    """What `tune` writes for an output, as `refuse_foreign` takes it."""
+    output = user_path(output)
+    return {
+        output: _is_tuned,
+        _report_file(output): is_json_with("parameters", "scores", "candidates"),
+    }
+
+
+def _is_tuned(file: Path) -> bool:
+    """Whether a file holds every parameter, as the report says where one is there."""
+    found, report = read_json(file), read_json(_report_file(file))
+    if found.keys() != CrfParameters().to_dict().keys():
+        return False
+    return report.get("parameters", {"tuned": found})["tuned"] == found
+
+
+def _report_file(output: Path) -> Path:
+    return output.with_suffix(".report.json")
 
 
 def _write_json(file: Path, content: dict):

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.edge import (
@@ -35,6 +37,7 @@ def export_litert(
     calibrate_on=None,
     verify_on=None,
     least_equal_labels: float | None = None,
+    overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Writes a `.tflite` file that labels one picture of a fixed size.
@@ -47,7 +50,7 @@ def export_litert(
 
     Args:
         predictor: what is exported, without CRF and tiles.
-        output: file to write, ending in `.tflite`; an existing one is replaced.
+        output: file to write, ending in `.tflite`; one that this function wrote is replaced.
         size: height and width of the pictures.
         precision: of the weights. `float16` halves the file and still computes in float32 on a
             processor; `int8` quarters it and computes in whole numbers, several times as fast.
@@ -57,6 +60,7 @@ def export_litert(
             the split `val` of `calibrate_on`, and without that for embedded ones.
         least_equal_labels: share of labels that has to be equal; None for
             `LEAST_EQUAL_LABELS[precision]`.
+        overwrite: replace the file also where this function did not write it.
         say: receives lines for people.
 
     Returns:
@@ -64,12 +68,13 @@ def export_litert(
 
     Raises:
         ValueError: an argument is wrong, LiteRT cannot hold the predictor, or too few labels are
-            equal. Nothing is written then.
+            equal, or another file is there. Nothing is written then.
         ImportError: the extra `litert` is not installed.
     """
-    output = Path(output)
+    output = user_path(output)
     check_exportable(predictor, "LiteRT", "litert", ["ai_edge_litert"])
     _check(output, size, precision, calibrate_on)
+    refuse_foreign({output: _is_own}, overwrite)
     calibration = []
     if precision == "int8":
         calibration = example_pictures(calibrate_on, "train", CALIBRATION_PICTURES, size)
@@ -99,6 +104,14 @@ def _check(output: Path, size, precision: str, calibrate_on):
         )
     if precision != "int8" and calibrate_on:
         raise ValueError(f"calibrate_on belongs to int8. Received: precision={precision!r}")
+
+
+def _is_own(file: Path) -> bool:
+    """Whether our archive is in the file."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return FILE_NAME in archive.namelist()
 
 
 def _convert(predictor: Predictor, size, precision: str, calibration: list) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import ml_collections
 
 from deeplab_tf import compat
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
@@ -38,7 +39,7 @@ def load(path) -> DeepLab | SavedPredictor:
         >>> deeplab_tf.load(path).num_classes
         3
     """
-    path = Path(path)
+    path = user_path(path)
     if is_saved_model(path):
         return SavedPredictor(path)
     if is_workdir(path):

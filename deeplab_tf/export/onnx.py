@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.edge import (
     check_exportable,
@@ -28,6 +31,7 @@ def export_onnx(
     size: tuple[int, int] | None = None,
     verify_on=None,
     least_equal_labels: float | None = None,
+    overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Writes an `.onnx` file that labels pictures of any size, or of a fixed one.
@@ -39,11 +43,12 @@ def export_onnx(
 
     Args:
         predictor: what is exported, without CRF and tiles.
-        output: file to write, ending in `.onnx`; an existing one is replaced.
+        output: file to write, ending in `.onnx`; one that this function wrote is replaced.
         size: height and width of the one picture that it takes; None for batches of any size.
         verify_on: pictures to compare answers on: a file, a folder or a pattern; None for
             embedded ones.
         least_equal_labels: share of labels that has to be equal; None for `LEAST_EQUAL_LABELS`.
+        overwrite: replace the file also where this function did not write it.
         say: receives lines for people.
 
     Returns:
@@ -51,13 +56,14 @@ def export_onnx(
 
     Raises:
         ValueError: an argument is wrong, ONNX cannot hold the predictor, or too few labels are
-            equal. Nothing is written then.
+            equal, or another file is there. Nothing is written then.
         ImportError: the extra `onnx` is not installed.
     """
-    output = Path(output)
+    output = user_path(output)
     check_exportable(predictor, "ONNX", "onnx", ["tf2onnx", "onnxruntime"])
     if output.suffix != ".onnx":
         raise ValueError(f"{output}: the name of an ONNX file ends in .onnx.")
+    refuse_foreign({output: _is_own}, overwrite)
     images = verification_pictures(verify_on, size=size)
     least = LEAST_EQUAL_LABELS if least_equal_labels is None else least_equal_labels
     with whole_file(output) as partial:
@@ -65,6 +71,11 @@ def export_onnx(
         agreement = require_agreement(OnnxLabeller(partial), predictor, images, least)
     say(f"ONNX against the Python predictor: {agreement}")
     return output
+
+
+def _is_own(file: Path) -> bool:
+    """Whether the metadata, the end of the file, has our entry."""
+    return file.is_file() and FILE_NAME.encode() in file.read_bytes()
 
 
 def _convert(predictor: Predictor, size) -> bytes:
@@ -76,7 +87,7 @@ def _convert(predictor: Predictor, size) -> bytes:
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     _pad_explicitly(model.graph)
-    onnx.helper.set_model_props(model, {"dataset.json": json.dumps(predictor.model.spec.to_dict())})
+    onnx.helper.set_model_props(model, {FILE_NAME: json.dumps(predictor.model.spec.to_dict())})
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

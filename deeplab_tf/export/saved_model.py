@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.fold import folded
 from deeplab_tf.export.pictures import cut_to, verification_pictures
@@ -53,7 +54,7 @@ def export_saved_model(
         ValueError: the folder exists, the predictor has tiles or a CRF of Python code, or the
             SavedModel disagrees with the predictor. Nothing is written then.
     """
-    output = Path(output)
+    output = user_path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
     _check(predictor, output, max_pixels)
     images = [cut_to(image, max_pixels) for image in verification_pictures(verify_on)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
 
@@ -26,12 +25,13 @@ class SavedPredictor:
     """
 
     def __init__(self, path):
+        path = user_path(path)
         try:
             self._loaded = load_quietly(path)
             self._predict = self._loaded.signatures["predict_tensor"]
         except (KeyError, OSError, tf.errors.OpError) as error:
             raise ValueError(f"{path}: not a SavedModel of tools/export.py ({error}).") from error
-        self.spec = DatasetSpec.load(Path(path) / "assets")
+        self.spec = DatasetSpec.load(path / "assets")
 
     def __call__(self, image) -> np.ndarray:
         """Labels one photo.

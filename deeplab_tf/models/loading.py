@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.models.deeplab import DeepLab
 
 # Ending of a file -> what it is and which call opens it. The first that matches counts.
@@ -37,7 +38,7 @@ def load_model(path) -> DeepLab:
         ValueError: there is no such file, it is another kind of file, or it holds another kind of
             model; the message says which call opens it.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.suffix != ".keras" or not path.is_file():
         raise ValueError(f"{path}: {_what_it_is(path)}.")
     try:

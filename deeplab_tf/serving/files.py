@@ -7,11 +7,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_orientation, read_upright
-from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.predict import Job, encode_overlay
+from deeplab_tf.evaluation.predict import Job, write_answer
 from deeplab_tf.serving.answers import Answer, ServingError, UnavailableError
 
 
@@ -45,22 +43,19 @@ def label_files(
 
     Raises:
         UnavailableError: the server cannot be reached.
+        WriteError: the disk is full, so that nothing else can be written either.
     """
     palette = palette_bytes(spec)
 
-    def write(job: Job, labels):
-        write_atomically(job.target, encode_label(labels, palette))
-        if overlay:
-            image = encode_overlay(read_upright(job.source), labels, palette)
-            write_atomically(job.overlay, image)
+    def write(job: Job, answer: Answer) -> str | None:
+        if answer.error:
+            return f"{job.source}: {answer.error}"
+        image = read_upright(job.source) if overlay else None
+        return write_answer(job, answer.labels, palette, image)
 
     def finish(batch: Sequence[Job]) -> list[str | None]:
-        problems = []
-        for job, answer in zip(batch, _answers(client, batch), strict=True):
-            if not answer.error:
-                write(job, answer.labels)
-            problems.append(f"{job.source}: {answer.error}" if answer.error else None)
-        return problems
+        answers = zip(batch, _answers(client, batch), strict=True)
+        return [write(job, answer) for job, answer in answers]
 
     def finished() -> Iterator[str | None]:
         batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.files import make_folder, write_atomically
+from deeplab_tf.data.own_files import is_json_with, refuse_foreign
+from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 
 # Sections whose change makes a run another run.
 _FIXED_SECTIONS = ("model", "data")
 # Keys in them that change no number.
 _FREE_KEYS = ("cache", "check")
+# What a run replaces. It must not be a data set's, or that of another program.
+_FILES = (FILE_NAME, "config.json", "model.keras", "metrics.jsonl")
+_ADVICE = "The folder holds something else than a run: give another --workdir."
 
 
 class Workdir:
@@ -26,15 +31,20 @@ class Workdir:
 
     Raises:
         ValueError: the folder holds a run of another model or data set; the message names the
-            fields.
+            fields. Or it holds files of the names below that no run has written.
     """
 
     def __init__(self, path, config: dict, spec: DatasetSpec):
-        self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path = user_path(path)
+        files = map(self.path.joinpath, _FILES)
+        refuse_foreign(dict.fromkeys(files, self._is_of_a_run), advice=_ADVICE)
+        make_folder(self.path)
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
+
+    def _is_of_a_run(self, file: Path) -> bool:
+        return is_json_with(*_FIXED_SECTIONS, "train")(self.path / "config.json")
 
     def describe(self):
         """Writes `dataset.json` and `config.json`, which bind the folder to this run."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deeplab_tf.data.paths import expand_path
 from deeplab_tf.weights import hed, keras_applications
 
 _NAMED_SOURCES = ("random", "hed")
@@ -84,7 +85,7 @@ def load_into(model, source: str | Path) -> WeightReport:
     """
     variables = model.variables_by_name()
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    label, weights = _read(str(source), shapes)
+    label, weights = _read(expand_path(source), shapes)
     tensors = [_judge(name, shape, weights.get(name)) for name, shape in shapes.items()]
     tensors += [
         TensorReport(name, "skipped", array.shape, "not in the model")

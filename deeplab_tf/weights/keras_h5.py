@@ -7,6 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from deeplab_tf.data.paths import user_path
+
 
 def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
     """Reads every layer's arrays in the order in which Keras keeps them.
@@ -25,7 +27,8 @@ def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
     Raises:
         ValueError: the file is missing, is no HDF5 file, is cut short, or names no layer.
     """
-    if not Path(path).is_file():
+    path = user_path(path)
+    if not path.is_file():
         raise ValueError(f"weights file not found: {path}")
     try:
         with h5py.File(path) as file:

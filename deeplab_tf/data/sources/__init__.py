@@ -2,8 +2,8 @@
 
 import dataclasses
 import os
-from pathlib import Path
 
+from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.sources.camvid import open_camvid
 from deeplab_tf.data.sources.cityscapes import open_cityscapes
 from deeplab_tf.data.sources.folder import open_folder
@@ -35,13 +35,17 @@ def open_source(dataset: str, folder: str | os.PathLike) -> Source:
         folder: where the archive was unpacked.
 
     Raises:
-        DataError: when the folder does not hold it.
+        DataError: when the folder does not hold it, or a name in it leaves its folder.
     """
     if dataset not in SOURCES:
         raise DataError(f"{dataset!r} is no known data set; there are: {', '.join(SOURCES)}.")
-    if not Path(folder).is_dir():
+    folder = user_path(folder)
+    if not folder.is_dir():
         raise DataError(f"{folder}: no such folder.")
-    source = SOURCES[dataset](Path(folder))
+    source = SOURCES[dataset](folder)
+    for split, items in source.splits.items():
+        for name in (split, *(item.name for item in items)):
+            checked_name(name, f"{folder}, split {split!r}")
     filled = {split: items for split, items in source.splits.items() if items}
     if not filled:
         raise DataError(f"{folder}: holds no pictures of {dataset!r}. See docs/data_sets.md.")

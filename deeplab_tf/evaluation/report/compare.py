@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.evaluate import MEANS
 
@@ -61,7 +62,7 @@ def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[Series]:
 
 def _load(file: str, spec: DatasetSpec) -> dict:
     try:
-        results = json.loads(Path(file).read_text(encoding="utf-8"))
+        results = json.loads(user_path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"--compare={file}: {error.strerror}.") from None
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from deeplab_tf.data.own_files import REPORT, png_mark
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.evaluate import Scored
@@ -139,5 +140,5 @@ def encode_strip(example: Example) -> bytes:
     for index, part in enumerate(parts):
         strip.paste(part, (index * step, 0))
     stream = io.BytesIO()
-    strip.save(stream, "PNG")
+    strip.save(stream, "PNG", pnginfo=png_mark(REPORT))
     return stream.getvalue()

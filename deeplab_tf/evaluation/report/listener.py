@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.own_files import REPORT, is_png_of, is_text_with
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import Scored
@@ -52,7 +54,7 @@ class Report:
         require_labels(split)
         self._spec = split.spec
         self._compared = load_comparisons(compare, split.spec)
-        self._examples = BestAndWorst(examples)
+        self._examples, self._count = BestAndWorst(examples), examples
         self._matrices: dict[str, ConfusionMatrix] = {}
 
     def __call__(self, picture: Scored):
@@ -74,6 +76,13 @@ class Report:
                 lambda: draw_example(picture, _scores(matrices), self._spec),
             )
 
+    def owners(self, output) -> dict[Path, Callable[[Path], bool]]:
+        """What `write` may write into a folder, as `refuse_foreign` takes it."""
+        output = user_path(output)
+        places = [(which, i) for which in ("best", "worst") for i in range(1, self._count + 1)]
+        pictures = {_strip_file(output, *place): is_png_of(REPORT) for place in places}
+        return {output / FILE_NAME: is_text_with(REPORT), **pictures}
+
     def write(self, results: Mapping, settings: Mapping[str, str], output) -> Path:
         """Writes `report.html` and a PNG of every row of pictures.
 
@@ -85,13 +94,13 @@ class Report:
         Returns:
             The page.
         """
-        output = Path(output)
-        for old in output.glob("report-*.png"):
+        output = user_path(output)
+        for old in filter(is_png_of(REPORT), output.glob("report-*.png")):
             old.unlink()
         examples = {"best": self._examples.best(), "worst": self._examples.worst()}
         for which, rows in examples.items():
             for place, example in enumerate(rows, start=1):
-                write_atomically(output / f"report-{which}-{place}.png", encode_strip(example))
+                write_atomically(_strip_file(output, which, place), encode_strip(example))
         page = write_page(
             f"Evaluation on {self._spec.name}",
             [*split_stages("this run", results), *self._compared],
@@ -102,6 +111,10 @@ class Report:
         )
         write_atomically(output / FILE_NAME, page.encode("utf-8", "xmlcharrefreplace"))
         return output / FILE_NAME
+
+
+def _strip_file(folder: Path, which: str, place: int) -> Path:
+    return folder / f"report-{which}-{place}.png"
 
 
 def _scores(matrices: Mapping[str, ConfusionMatrix]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 
+from deeplab_tf.data.own_files import REPORT
 from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.report.compare import Series
@@ -64,6 +65,7 @@ def write_page(
     body = [element("h1", title), *(part for part in sections if part is not None)]
     head = [
         element("meta", charset="utf-8"),
+        element("meta", name="generator", content=REPORT),
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),

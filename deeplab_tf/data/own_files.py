@@ -1,0 +1,102 @@
+"""Which files this library has written: it replaces no other ones unasked.
+
+PNGs carry a mark in their header, other files are known by what they hold.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL.PngImagePlugin import PngInfo
+
+PREDICTION = "deeplab_tf prediction"
+DATA_SET = "deeplab_tf data set"
+REPORT = "deeplab_tf report"
+CONTACT_SHEET = "deeplab_tf contact sheet"
+# The mark is the first chunk behind the 33 bytes of a PNG's header.
+_HEAD = 256
+
+
+def png_mark(mark: str | None) -> PngInfo | None:
+    """The text chunk ``Software`` that marks a PNG as ours, as Pillow's ``pnginfo`` takes it.
+
+    Args:
+        mark: one of the marks above, so that no kind of picture is taken for another; None for
+            no mark.
+    """
+    if mark is None:
+        return None
+    info = PngInfo()
+    info.add_text("Software", mark)
+    return info
+
+
+def is_png_of(mark: str) -> Callable[[Path], bool]:
+    """Returns what tells whether a file is a PNG with a mark; reads its first bytes only.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> file = Path(tempfile.mkdtemp()) / "a.png"
+        >>> Image.new("L", (2, 2)).save(file, pnginfo=png_mark(PREDICTION))
+        >>> is_png_of(PREDICTION)(file), is_png_of(DATA_SET)(file)
+        (True, False)
+    """
+    wanted = b"tEXtSoftware\0" + mark.encode("latin-1")
+    return lambda file: wanted in _head(file)
+
+
+def is_text_with(text: str) -> Callable[[Path], bool]:
+    """Returns what tells whether a file holds a text in its first bytes."""
+    return lambda file: text.encode() in _head(file)
+
+
+def is_json_with(*keys: str) -> Callable[[Path], bool]:
+    """Returns what tells whether a file is a JSON object that has these keys."""
+    return lambda file: set(keys) <= set(read_json(file))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where it holds none or cannot be read."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def refuse_foreign(
+    files: Mapping[Path, Callable[[Path], bool]],
+    overwrite: bool = False,
+    advice: str = "Give another --output, or --overwrite (overwrite=True) to replace it.",
+) -> None:
+    """Stops before any work where a file would be replaced that this library did not write.
+
+    Every writer calls it with all that it is going to write. What an earlier run of the same
+    command has written is replaced without a question.
+
+    Args:
+        files: what is going to be written; for each what tells of an existing file whether this
+            library wrote it, such as ``is_png_of(PREDICTION)``.
+        overwrite: replace all.
+        advice: the end of the message: what to do.
+
+    Raises:
+        ValueError: the message names the first such file and says how many there are.
+    """
+    if overwrite:
+        return
+    foreign = [file for file, is_own in files.items() if os.path.lexists(file) and not is_own(file)]
+    if foreign:
+        more = f" (the first of {len(foreign)} such files)" if len(foreign) > 1 else ""
+        raise ValueError(f"{foreign[0]} is there and this program did not write it{more}. {advice}")
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(_HEAD)
+    except (OSError, ValueError):
+        return b""

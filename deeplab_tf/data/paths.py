@@ -1,0 +1,88 @@
+"""Paths that people give, and names in data that become paths."""
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+# `Path` makes one slash of two: gs://bucket and gs:/bucket are the same mistake.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class DataError(ValueError):
+    """Something is wrong with a data set; the message names the file."""
+
+
+def expand_path(path: str | os.PathLike) -> str:
+    """Says which file or folder a person means; every path from outside comes through here.
+
+    Args:
+        path: as it was given. What is no path of its own (`synthetic`, `hed`, a pattern with `*`)
+            stays as it is.
+
+    Returns:
+        The path with `~` as the home folder.
+
+    Raises:
+        ValueError: when the path is empty or an address such as ``gs://bucket``.
+
+    Example:
+        >>> expand_path("~/run") == os.path.join(os.path.expanduser("~"), "run")
+        True
+    """
+    text = os.fsdecode(path)
+    if not text.strip():
+        raise ValueError("A path is empty; give a file or a folder.")
+    if _ADDRESS.match(text):
+        raise ValueError(
+            f"{text}: an address, not a path of this machine. Mount the storage as a folder, or "
+            "copy what is needed, and give that path."
+        )
+    return os.path.expanduser(text)
+
+
+def user_path(path: str | os.PathLike) -> Path:
+    """The same as ``expand_path``, as a ``Path``."""
+    return Path(expand_path(path))
+
+
+def checked_name(name: str, where: str | os.PathLike) -> str:
+    """Returns a name out of a data set if the file that it stands for lies below its folder.
+
+    Whoever reads names (of examples, splits or shards) from a file, or writes files under
+    them, asks here. Sub-folders, such as ``city/0001``, are allowed.
+
+    Args:
+        name: of an example, a split or a shard.
+        where: what the message calls the place of the name, such as the file that lists it.
+
+    Raises:
+        DataError: when the name is empty, absolute, has a part ``..``, a backslash or a drive
+            letter, or holds a control character.
+
+    Example:
+        >>> checked_name("city/0001", "train.txt")
+        'city/0001'
+    """
+    problem = _name_problem(name)
+    if problem:
+        raise DataError(
+            f"{where}: the name {name!r} {problem}. A name is a path below the data set's folder, "
+            "such as 0001 or city/0001."
+        )
+    return name
+
+
+def _name_problem(name: str) -> str | None:
+    if not name.strip():
+        return "is empty"
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        return "holds a control character"
+    if "\\" in name or _DRIVE.match(name):
+        return "has a backslash or a drive letter"
+    if name.startswith("/"):
+        return "is absolute"
+    if ".." in name.split("/"):
+        return "leaves the folder (..)"
+    return None
