@@ -1,12 +1,16 @@
 """Paths that people give, and names in data that become paths."""
 
+import contextlib
 import os
 import re
+import tempfile
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 # `Path` makes one slash of two: gs://bucket and gs:/bucket are the same mistake.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+_WILDCARD = re.compile(r"[*?\[\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -45,6 +49,25 @@ def expand_path(path: str | os.PathLike) -> str:
 def user_path(path: str | os.PathLike) -> Path:
     """The same as ``expand_path``, as a ``Path``."""
     return Path(expand_path(path))
+
+
+@contextlib.contextmanager
+def without_wildcards(folder: str | os.PathLike) -> Iterator[str]:
+    """Gives another path of a folder for TensorFlow, which reads checkpoints' paths as patterns.
+
+    Args:
+        folder: such as ``runs/lr[0.01]``.
+
+    Yields:
+        The path itself if nothing in it is a wildcard, else that of a link to the folder.
+    """
+    if not _WILDCARD.search(str(folder)):
+        yield str(folder)
+        return
+    with tempfile.TemporaryDirectory() as links:
+        link = os.path.join(links, "folder")
+        os.symlink(os.path.abspath(folder), link)
+        yield link
 
 
 def checked_name(name: str, where: str | os.PathLike) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
 
@@ -55,6 +55,7 @@ def load_quietly(path):
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
-        return tf.saved_model.load(str(path))
+        with without_wildcards(path) as folder:
+            return tf.saved_model.load(folder)
     finally:
         logging.set_verbosity(verbosity)
