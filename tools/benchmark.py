@@ -48,10 +48,10 @@ def main():
     import tensorflow as tf
 
     from deeplab_tf.data.files import write_atomically
-    from deeplab_tf.data.own_files import is_json_with, refuse_foreign
+    from deeplab_tf.data.own_files import check_outputs, is_json_with
 
     if OUTPUT.value:
-        refuse_foreign({Path(OUTPUT.value): is_json_with("suite")}, OVERWRITE.value)
+        check_outputs({Path(OUTPUT.value): is_json_with("suite")}, OVERWRITE.value)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS.value)
     results = {"suite": SUITE.value, **SUITES[SUITE.value]()}

@@ -36,14 +36,14 @@ def main():
     from deeplab_tf.data.doctor import diagnose, format_diagnosis
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
-    from deeplab_tf.data.own_files import CONTACT_SHEET, is_json_with, is_png_of, refuse_foreign
+    from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
     from deeplab_tf.training.loop import read_augmentation
 
     config, output = CONFIG.value, Path(OUTPUT.value)
     sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
     is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")
     owners = {sheet_file: is_png_of(CONTACT_SHEET), diagnosis_file: is_diagnosis}
-    refuse_foreign(owners, OVERWRITE.value)
+    check_outputs(owners, OVERWRITE.value)
     augmentation, seed = Augmentation(CROP_SIZE.value or 321), 0
     if config:
         if CROP_SIZE.value:

@@ -50,7 +50,7 @@ PREDICTION = cli.define_prediction_flags()
 def main():
     from deeplab_tf.data import open_split
     from deeplab_tf.data.files import write_atomically
-    from deeplab_tf.data.own_files import is_json_with, refuse_foreign
+    from deeplab_tf.data.own_files import check_outputs, is_json_with
     from deeplab_tf.data.pipeline import spread_evenly
     from deeplab_tf.evaluation.evaluate import evaluate, format_table
     from deeplab_tf.evaluation.report import Report, describe_run
@@ -74,7 +74,7 @@ def main():
     if report:
         listeners.append(report)
         owners |= report.owners(output)
-    refuse_foreign(owners, OVERWRITE.value)
+    check_outputs(owners, OVERWRITE.value)
     split.check(LIMIT.value)
     predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
     results = evaluate(

@@ -31,12 +31,14 @@ def main():
 
     from deeplab_tf.data import open_split, require_labels
     from deeplab_tf.data.doctor import quick_look
+    from deeplab_tf.data.paths import expand_path
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
 
     config = CONFIG.value
+    expand_path(config.model.weights)  # refused before any work
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
     splits = [
         open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)

@@ -48,7 +48,7 @@ def main():
 
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
-    from deeplab_tf.data.own_files import refuse_foreign
+    from deeplab_tf.data.own_files import check_outputs
     from deeplab_tf.evaluation.crf_search import search_folder
     from deeplab_tf.evaluation.kept_scores import KeptScores
     from deeplab_tf.evaluation.tune_crf import choose_pictures, tune, tuning_owners
@@ -61,7 +61,7 @@ def main():
     output = Path(OUTPUT.value)
     if output.suffix != ".json":
         raise ValueError(f"--output={output}: the file's name must end in .json.")
-    refuse_foreign(tuning_owners(output), OVERWRITE.value)
+    check_outputs(tuning_owners(output), OVERWRITE.value)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value
     splits = [open_split(DATA_DIR.value, name) for name in names]
     chosen = choose_pictures(splits[0], LIMIT.value, splits[1], HELD_OUT.value)

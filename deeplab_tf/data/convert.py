@@ -22,7 +22,7 @@ import numpy as np
 from deeplab_tf.data.examples import Part, inspect_example, raise_report
 from deeplab_tf.data.files import PART_ENDING, make_folder, write_atomically
 from deeplab_tf.data.image import read_image
-from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shards import encode_example, file_hash, write_shard
 from deeplab_tf.data.sources import Item, Source, open_source
@@ -81,7 +81,7 @@ def convert(
     archive = open_source(dataset, source)
     _check_output(source, output, archive.spec.name)
     tasks = _plan(archive, output, examples_per_shard)
-    _refuse_foreign_shards(output, tasks)
+    _claim_folder(output, tasks)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         done = dict(zip(tasks, pool.map(_finished_shard, tasks), strict=True))
     todo = [task for task in tasks if done[task] is None]
@@ -198,11 +198,11 @@ def _check_output(source: Path, output: Path, name: str) -> None:
         raise DataError(f"{output}: holds another data set ({found}); give another output folder.")
 
 
-def _refuse_foreign_shards(output: Path, tasks: Sequence[_Task]) -> None:
+def _claim_folder(output: Path, tasks: Sequence[_Task]) -> None:
     """Takes the folder as ours; whatever is in it then is ours, finished or not."""
     is_ours = (output / _FINISHED).is_dir()
     advice = "Give another --output."
-    refuse_foreign({task.path: lambda file: is_ours for task in tasks}, advice=advice)
+    check_outputs({task.path: lambda file: is_ours for task in tasks}, advice=advice)
     make_folder(output / _FINISHED)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 
+from deeplab_tf.data.files import WriteError
+
 PREDICTION = "deeplab_tf prediction"
 DATA_SET = "deeplab_tf data set"
 REPORT = "deeplab_tf report"
@@ -67,12 +69,12 @@ def read_json(file: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def refuse_foreign(
+def check_outputs(
     files: Mapping[Path, Callable[[Path], bool]],
     overwrite: bool = False,
     advice: str = "Give another --output, or --overwrite (overwrite=True) to replace it.",
 ) -> None:
-    """Stops before any work where a file would be replaced that this library did not write.
+    """Stops before any work where a file of somebody else would be replaced, or none be written.
 
     Every writer calls it with all that it is going to write. What an earlier run of the same
     command has written is replaced without a question.
@@ -84,14 +86,27 @@ def refuse_foreign(
         advice: the end of the message: what to do.
 
     Raises:
-        ValueError: the message names the first such file and says how many there are.
+        ValueError: a file is there that this library did not write; the message names the first
+            and says how many there are.
+        WriteError: a folder cannot be written into.
     """
+    for folder in {file.parent for file in files}:
+        _check_folder(folder)
     if overwrite:
         return
     foreign = [file for file, is_own in files.items() if os.path.lexists(file) and not is_own(file)]
     if foreign:
         more = f" (the first of {len(foreign)} such files)" if len(foreign) > 1 else ""
         raise ValueError(f"{foreign[0]} is there and this program did not write it{more}. {advice}")
+
+
+def _check_folder(folder: Path) -> None:
+    """Stops where a folder is none, or may not be written into or made."""
+    there = next((f for f in (folder, *folder.parents) if os.path.lexists(f)), Path())
+    if not there.is_dir():
+        raise WriteError(f"{folder}: cannot be written ({there} is not a folder).")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise WriteError(f"{folder}: cannot be written (no permission in {there}).")
 
 
 def _head(file: Path) -> bytes:

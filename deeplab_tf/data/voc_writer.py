@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.own_files import DATA_SET, is_png_of, png_mark, read_json, refuse_foreign
+from deeplab_tf.data.own_files import DATA_SET, check_outputs, is_png_of, png_mark, read_json
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec, palette_bytes
@@ -48,7 +48,7 @@ def write_voc_layout(
         raise ValueError("There is no split to write. Received: an empty mapping.")
     spec = next(iter(splits.values())).spec
     spec = dataclasses.replace(spec, splits={name: len(split) for name, split in splits.items()})
-    refuse_foreign(_owners(folder, splits, spec), overwrite)
+    check_outputs(_owners(folder, splits, spec), overwrite)
     for name, split in splits.items():
         for index, files in enumerate(_examples(folder, split)):
             _write_example(split, index, *files)

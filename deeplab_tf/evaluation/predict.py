@@ -17,7 +17,7 @@ from PIL import Image
 from deeplab_tf.data.files import WriteError, write_atomically
 from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.overlay import overlay_labels
-from deeplab_tf.data.own_files import PREDICTION, is_png_of, png_mark, refuse_foreign
+from deeplab_tf.data.own_files import PREDICTION, check_outputs, is_png_of, png_mark
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
@@ -103,7 +103,7 @@ def jobs_to_do(
         ValueError: an output is there that no such run has written.
     """
     files = [file for job in jobs for file in job.outputs(overlay)]
-    refuse_foreign(dict.fromkeys(files, is_png_of(PREDICTION)), overwrite)
+    check_outputs(dict.fromkeys(files, is_png_of(PREDICTION)), overwrite)
     return [job for job in jobs if not (resume and job.is_finished(overlay))]
 
 

@@ -74,7 +74,7 @@ class SubmissionWriter:
         self.folder = user_path(output) / self._format.folder
 
     def owners(self, names: Iterable[str]) -> dict[Path, Callable[[Path], bool]]:
-        """What is written for pictures of these names, as `refuse_foreign` takes it.
+        """What is written for pictures of these names, as `check_outputs` takes it.
 
         Raises:
             DataError: a name leaves the folder.

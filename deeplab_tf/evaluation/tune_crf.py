@@ -108,7 +108,7 @@ def tune(
 
 
 def tuning_owners(output) -> dict[Path, Callable[[Path], bool]]:
-    """What `tune` writes for an output, as `refuse_foreign` takes it."""
+    """What `tune` writes for an output, as `check_outputs` takes it."""
     output = user_path(output)
     return {
         output: _is_tuned,

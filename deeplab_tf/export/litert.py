@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.data.files import whole_file
-from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
@@ -74,7 +74,7 @@ def export_litert(
     output = user_path(output)
     check_exportable(predictor, "LiteRT", "litert", ["ai_edge_litert"])
     _check(output, size, precision, calibrate_on)
-    refuse_foreign({output: _is_own}, overwrite)
+    check_outputs({output: _is_own}, overwrite)
     calibration = []
     if precision == "int8":
         calibration = example_pictures(calibrate_on, "train", CALIBRATION_PICTURES, size)

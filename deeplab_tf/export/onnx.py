@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deeplab_tf.data.files import whole_file
-from deeplab_tf.data.own_files import refuse_foreign
+from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
@@ -63,7 +63,7 @@ def export_onnx(
     check_exportable(predictor, "ONNX", "onnx", ["tf2onnx", "onnxruntime"])
     if output.suffix != ".onnx":
         raise ValueError(f"{output}: the name of an ONNX file ends in .onnx.")
-    refuse_foreign({output: _is_own}, overwrite)
+    check_outputs({output: _is_own}, overwrite)
     images = verification_pictures(verify_on, size=size)
     least = LEAST_EQUAL_LABELS if least_equal_labels is None else least_equal_labels
     with whole_file(output) as partial:

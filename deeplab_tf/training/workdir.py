@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.files import make_folder, write_atomically
-from deeplab_tf.data.own_files import is_json_with, refuse_foreign
+from deeplab_tf.data.own_files import check_outputs, is_json_with
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 
@@ -37,7 +37,7 @@ class Workdir:
     def __init__(self, path, config: dict, spec: DatasetSpec):
         self.path = user_path(path)
         files = map(self.path.joinpath, _FILES)
-        refuse_foreign(dict.fromkeys(files, self._is_of_a_run), advice=_ADVICE)
+        check_outputs(dict.fromkeys(files, self._is_of_a_run), advice=_ADVICE)
         make_folder(self.path)
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.

@@ -85,7 +85,7 @@ def load_into(model, source: str | Path) -> WeightReport:
     """
     variables = model.variables_by_name()
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    label, weights = _read(expand_path(source), shapes)
+    label, weights = _read(str(source) and expand_path(source), shapes)
     tensors = [_judge(name, shape, weights.get(name)) for name, shape in shapes.items()]
     tensors += [
         TensorReport(name, "skipped", array.shape, "not in the model")

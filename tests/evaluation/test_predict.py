@@ -145,6 +145,29 @@ def test_a_full_disk_is_an_error(photos, tmp_path, predictor, monkeypatch):
         predict_files(predictor, SPEC, plan_jobs(str(photos), tmp_path / "out"))
 
 
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(photos, tmp_path, predictor):
+    for name in ("n" * 251 + ".jpg", "m" * 225 + ".jpg"):  # an overlay's name is longer
+        (photos / name).write_bytes((photos / "a.jpg").read_bytes())
+    (tmp_path / "out" / "a.png").mkdir(parents=True)
+    jobs = plan_jobs(str(photos), tmp_path / "out")
+    problems = predict_files(predictor, SPEC, jobs, overlay=True)
+    assert len(problems) == 2
+    for problem, name in zip(sorted(problems, key=len), ("a.png", "_overlay.png"), strict=True):
+        assert f"{name}: cannot be written (" in problem and str(tmp_path / "out") in problem
+    assert [job.target.is_file() for job in jobs] == [job.source.name != "a.jpg" for job in jobs]
+
+
+def test_a_disk_that_is_full_stops_what_else_could_not_be_written(
+    photos, tmp_path, predictor, monkeypatch
+):
+    def full(source, target):
+        raise OSError(28, "No space left on device", str(source))
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match=r"out/a\.png: cannot be written \(No space left"):
+        predict_files(predictor, SPEC, plan_jobs(str(photos), tmp_path / "out"))
+
+
 def test_finished_means_all_outputs(photos, tmp_path, predictor):
     job = plan_jobs(str(photos / "a.jpg"), tmp_path / "out")[0]
     assert not job.is_finished(overlay=False)

@@ -1,9 +1,13 @@
 """Runs the programs as a user does."""
 
+import contextlib
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from absl import flags
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,3 +22,27 @@ def run(tool, *arguments, status=0, cwd=None):
     assert result.returncode == status, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     return result.stdout, result.stderr
+
+
+@contextlib.contextmanager
+def loaded(tool):
+    """Gives a program as a module, without starting a process, and takes its flags away again."""
+    before = set(flags.FLAGS)
+    spec = importlib.util.spec_from_file_location(f"tool_{Path(tool).stem}", ROOT / "tools" / tool)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where absl looks up whose flags they are
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        del sys.modules[spec.name]
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+        flags.FLAGS.unparse_flags()
+
+
+def call(tool, *arguments):
+    """Calls the `main` of a program in this process; what it raises is what it complains about."""
+    with loaded(tool) as module:
+        flags.FLAGS([tool, *map(str, arguments)])
+        return module.main()

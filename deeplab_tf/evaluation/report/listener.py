@@ -77,7 +77,7 @@ class Report:
             )
 
     def owners(self, output) -> dict[Path, Callable[[Path], bool]]:
-        """What `write` may write into a folder, as `refuse_foreign` takes it."""
+        """What `write` may write into a folder, as `check_outputs` takes it."""
         output = user_path(output)
         places = [(which, i) for which in ("best", "worst") for i in range(1, self._count + 1)]
         pictures = {_strip_file(output, *place): is_png_of(REPORT) for place in places}

@@ -1,0 +1,83 @@
+"""What holds for the flags of all programs."""
+
+import os
+
+import pytest
+from absl import flags
+
+from deeplab_tf import cli
+from tests.tools.commands import ROOT, loaded
+
+TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
+# Flags that take a text and no path. A flag that takes a path is one of `cli.define_path_flag`.
+TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales"}
+PATHS = {
+    "benchmark.py": {"data_dir", "model", "output", "shards"},
+    "convert_dataset.py": {"output", "source"},
+    "demo.py": {"crf", "model"},
+    "doctor.py": {"data_dir", "output"},
+    "evaluate.py": {"compare", "crf", "data_dir", "model", "output", "workdir"},
+    "export.py": {"calibrate_on", "crf", "model", "output", "verify_on"},
+    "predict.py": {"crf", "input", "model", "output"},
+    "quickstart_summary.py": {"workdir"},
+    "serve_client.py": {"dataset", "input", "output"},
+    "train.py": {"data_dir", "workdir"},
+    "tune_crf.py": {"data_dir", "model", "output", "start"},
+    "write_synthetic.py": {"output"},
+}
+
+
+@pytest.fixture(scope="module", params=TOOLS)
+def tool(request):
+    """A program's name, its flags, and which of them --help shows."""
+    before = set(flags.FLAGS)
+    with loaded(request.param) as module:
+        found = {name: flags.FLAGS[name] for name in set(flags.FLAGS) - before}
+        shown = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(module.__name__)}
+        yield request.param, found, shown
+
+
+def refuses(flag, value):
+    try:
+        flag.parser.parse(value)
+    except ValueError:
+        return True
+    return False
+
+
+def test_every_path_is_taken_by_the_one_rule(tool):
+    name, found, _ = tool
+    taken = {flag for flag in found if flag != "config" and not refuses(found[flag], "some/path")}
+    texts = {flag for flag in taken if not refuses(found[flag], "gs://bucket/x")}
+    assert taken - texts == PATHS[name]
+
+
+def test_every_other_text_is_known_to_be_no_path(tool):
+    _, found, _ = tool
+    texts = {
+        flag.name
+        for flag in found.values()
+        if type(flag.parser) in (flags.ArgumentParser, flags.ListParser)
+    }
+    assert texts <= TEXTS, "define_path_flag of deeplab_tf/cli.py, or TEXTS here if it is no path"
+
+
+def test_home_and_empty_paths(tool):
+    name, found, _ = tool
+    for path in PATHS[name]:
+        assert found[path].parser.parse("~/a b") == os.path.expanduser("~/a b")
+        with pytest.raises(ValueError, match="A path is empty"):
+            found[path].parser.parse("")
+
+
+def test_help_shows_every_flag(tool):
+    _, found, shown = tool
+    assert set(found) == shown
+
+
+@pytest.mark.parametrize("form", ["--config=~/own.py", "--config ~/own.py", "-config=~/own.py"])
+def test_the_configuration_may_lie_at_home(tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = cli.expanded_config(["train.py", *form.split(" "), "--config.train.steps=3"])
+    assert cli.config_file(arguments) == str(tmp_path / "own.py")
+    assert arguments[-1] == "--config.train.steps=3"
