@@ -82,8 +82,6 @@ def tell_labelled(problems: list[str], total: int, output: str) -> int:
 class PathParser(flags.ArgumentParser):
     """Reads the path of a file or folder, or a pattern of paths; see `expand_path`."""
 
-    syntactic_help = "a path"
-
     def parse(self, argument):
         """Returns the path; a ValueError says what is wrong with it."""
         return expand_path(argument)

@@ -36,9 +36,12 @@ def main():
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
+    from deeplab_tf.training.workdir import check_workdir
 
     config = CONFIG.value
-    expand_path(config.model.weights)  # refused before any work
+    # What is refused is refused before any work.
+    check_workdir(WORKDIR.value)
+    expand_path(config.model.weights)
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
     splits = [
         open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)

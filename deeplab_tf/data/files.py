@@ -1,22 +1,21 @@
-"""Small helpers for files: whole writes, and error texts of TensorFlow's decoders."""
+"""Small helpers for files: whole writes, and error texts of writing and of TensorFlow."""
 
 import contextlib
+import errno
 import os
 import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import tensorflow as tf
+
 # Of temporary files; what a killed run left of them can be removed.
 PART_ENDING = ".part"
 
 
-class WriteError(OSError):
-    """A file cannot be written; the message names it."""
-
-
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike, ending: str = PART_ENDING) -> Iterator[Path]:
     """Gives a temporary name for a file that appears under its own only when it is whole.
 
     The temporary file lies in the same folder, made where it is missing. It is renamed when
@@ -25,45 +24,74 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         path: where the file shall be; an existing file is replaced.
+        ending: of the temporary name, for writers that look at it.
 
     Raises:
-        WriteError: when the file cannot be written: no permission, the name too long, the disk
-            full; ``errno`` tells which.
+        OSError: the file cannot be written; see `naming_written`.
     """
     path = Path(path)
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{PART_ENDING}")
+    make_folder(path.parent, path)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}{ending}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        # The block may also read other files, whose errors name them.
-        if error.filename is None or str(error.filename) in map(str, (temporary, *path.parents)):
-            raise _write_error(path, error) from error
-        raise
+        with naming_written(path, temporary):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # where it could not be made
             temporary.unlink(missing_ok=True)
 
 
-def _write_error(path: Path, error: OSError) -> WriteError:
-    failure = WriteError(f"{path}: cannot be written ({error.strerror or error}).")
-    failure.errno = error.errno
-    return failure
-
-
-def make_folder(path: str | os.PathLike) -> None:
+def make_folder(folder: str | os.PathLike, wanted_for: str | os.PathLike | None = None) -> None:
     """Makes a folder and those above it where they are missing.
 
+    Args:
+        folder: the folder.
+        wanted_for: what the message of an error names; the folder itself if left out.
+
     Raises:
-        WriteError: when that cannot be.
+        OSError: as for `naming_written`.
     """
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _write_error(Path(path), error) from error
+        raise _not_written(wanted_for or folder, error) from error
+
+
+@contextlib.contextmanager
+def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Iterator[None]:
+    """Names the file where writing it fails: Python's and TensorFlow's errors mostly do not.
+
+    Args:
+        path: the file or folder that the block writes.
+        others: temporary files or folders that it is written as.
+
+    Raises:
+        OSError: in place of what says that something cannot be written. `errno` is that of the
+            system (ENOSPC where the disk is full, EIO where it is unknown), `filename` the path.
+            An OSError about another file is left as it is.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        named = getattr(error, "filename", None)
+        if named is not None and not any(Path(named).is_relative_to(p) for p in (path, *others)):
+            raise
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: str | os.PathLike, error: Exception) -> OSError:
+    code, reason = _written_reason(error)
+    return OSError(code, f"cannot be written: {reason}", str(path))
+
+
+def _written_reason(error: Exception) -> tuple[int, str]:
+    code, full = getattr(error, "errno", None), os.strerror(errno.ENOSPC)
+    # TensorFlow's errors, and NumPy's and Pillow's, have the reason in their text only.
+    if code == errno.ENOSPC or full in str(error):
+        return errno.ENOSPC, "no space left on device"
+    return code or errno.EIO, getattr(error, "strerror", None) or plain_reason(error)
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
@@ -72,9 +100,6 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     Args:
         path: where the file shall be; an existing file is replaced.
         data: the whole content.
-
-    Raises:
-        WriteError: as for ``whole_file``.
     """
     with whole_file(path) as temporary:
         temporary.write_bytes(data)

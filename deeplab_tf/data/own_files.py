@@ -3,6 +3,7 @@
 PNGs carry a mark in their header, other files are known by what they hold.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -10,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
-
-from deeplab_tf.data.files import WriteError
 
 PREDICTION = "deeplab_tf prediction"
 DATA_SET = "deeplab_tf data set"
@@ -57,14 +56,14 @@ def is_text_with(text: str) -> Callable[[Path], bool]:
 
 def is_json_with(*keys: str) -> Callable[[Path], bool]:
     """Returns what tells whether a file is a JSON object that has these keys."""
-    return lambda file: set(keys) <= set(read_json(file))
+    return lambda file: set(keys) <= set(json_object(file))
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def json_object(file: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one where it holds none or cannot be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -88,7 +87,7 @@ def check_outputs(
     Raises:
         ValueError: a file is there that this library did not write; the message names the first
             and says how many there are.
-        WriteError: a folder cannot be written into.
+        OSError: a folder cannot be written into.
     """
     for folder in {file.parent for file in files}:
         _check_folder(folder)
@@ -104,9 +103,13 @@ def _check_folder(folder: Path) -> None:
     """Stops where a folder is none, or may not be written into or made."""
     there = next((f for f in (folder, *folder.parents) if os.path.lexists(f)), Path())
     if not there.is_dir():
-        raise WriteError(f"{folder}: cannot be written ({there} is not a folder).")
+        raise NotADirectoryError(
+            errno.ENOTDIR, f"cannot be written: {there} is not a folder", str(folder)
+        )
     if not os.access(there, os.W_OK | os.X_OK):
-        raise WriteError(f"{folder}: cannot be written (no permission in {there}).")
+        raise PermissionError(
+            errno.EACCES, f"cannot be written: no permission in {there}", str(folder)
+        )
 
 
 def _head(file: Path) -> bytes:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from deeplab_tf.data.examples import raise_report
-from deeplab_tf.data.files import plain_reason, whole_file
+from deeplab_tf.data.files import whole_file
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
@@ -66,17 +66,14 @@ def write_shard(path: str | os.PathLike, examples: Iterable[bytes]) -> Shard:
         examples: from ``encode_example``; an error of theirs leaves no file.
 
     Raises:
-        WriteError: the file cannot be written.
+        OSError: the file cannot be written.
     """
     count = 0
     with whole_file(path) as temporary:
-        try:
-            with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for example in examples:
-                    writer.write(example)
-                    count += 1
-        except tf.errors.OpError as error:
-            raise OSError(plain_reason(error)) from error
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for example in examples:
+                writer.write(example)
+                count += 1
         digest = file_hash(temporary)
     return Shard(Path(path).name, count, digest)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.own_files import DATA_SET, check_outputs, is_png_of, png_mark, read_json
+from deeplab_tf.data.own_files import DATA_SET, check_outputs, is_png_of, json_object, png_mark
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec, palette_bytes
@@ -67,7 +67,7 @@ def _owners(folder: Path, splits: Mapping[str, Split], spec: DatasetSpec) -> dic
         return bool(labels) and all(map(is_png_of(DATA_SET), labels))
 
     def is_own_description(file: Path) -> bool:
-        found, wanted = read_json(file), spec.to_dict()
+        found, wanted = json_object(file), spec.to_dict()
         return found.keys() == wanted.keys() and found | {"splits": wanted["splits"]} == wanted
 
     files = {file: is_png_of(DATA_SET) for split in splits.values()

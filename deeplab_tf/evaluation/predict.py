@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from deeplab_tf.data.files import WriteError, write_atomically
+from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.overlay import overlay_labels
 from deeplab_tf.data.own_files import PREDICTION, check_outputs, is_png_of, png_mark
@@ -159,7 +159,7 @@ def predict_files(
         One line for every picture that could not be read or written.
 
     Raises:
-        WriteError: the disk is full, so that nothing else can be written either.
+        OSError: the disk is full, so that nothing else can be written either.
     """
 
     def write(job: Job, image: np.ndarray, labels: np.ndarray) -> str | None:
@@ -197,16 +197,16 @@ def write_answer(
         What is wrong where a file cannot be written, else None.
 
     Raises:
-        WriteError: the disk is full, so that nothing else can be written either.
+        OSError: the disk is full, so that nothing else can be written either.
     """
     try:
         write_atomically(job.target, encode_label(labels, palette, PREDICTION))
         if image is not None:
             write_atomically(job.overlay, encode_overlay(image, labels, palette))
-    except WriteError as error:
+    except OSError as error:
         if error.errno in _DISK_ERRORS:
             raise
-        return str(error)
+        return f"{error.filename}: {error.strerror}"
 
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from deeplab_tf.crf import CrfParameters, mean_field
 from deeplab_tf.crf.search import best_of
 from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.own_files import is_json_with, read_json
+from deeplab_tf.data.own_files import is_json_with, json_object
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.pipeline import spread_evenly
 from deeplab_tf.data.split import Split
@@ -118,7 +118,7 @@ def tuning_owners(output) -> dict[Path, Callable[[Path], bool]]:
 
 def _is_tuned(file: Path) -> bool:
     """Whether a file holds every parameter, as the report says where one is there."""
-    found, report = read_json(file), read_json(_report_file(file))
+    found, report = json_object(file), json_object(_report_file(file))
     if found.keys() != CrfParameters().to_dict().keys():
         return False
     return report.get("parameters", {"tuned": found})["tuned"] == found

@@ -43,7 +43,7 @@ def label_files(
 
     Raises:
         UnavailableError: the server cannot be reached.
-        WriteError: the disk is full, so that nothing else can be written either.
+        OSError: the disk is full, so that nothing else can be written either.
     """
     palette = palette_bytes(spec)
 

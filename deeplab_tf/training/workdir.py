@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.files import make_folder, write_atomically
-from deeplab_tf.data.own_files import check_outputs, is_json_with
+from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 
@@ -17,8 +17,25 @@ _FIXED_SECTIONS = ("model", "data")
 # Keys in them that change no number.
 _FREE_KEYS = ("cache", "check")
 # What a run replaces. It must not be a data set's, or that of another program.
-_FILES = (FILE_NAME, "config.json", "model.keras", "metrics.jsonl")
+_FILES = (FILE_NAME, "model.keras", "metrics.jsonl")
 _ADVICE = "The folder holds something else than a run: give another --workdir."
+
+
+def check_workdir(path) -> Path:
+    """Returns the folder of a run, new or to be continued.
+
+    Args:
+        path: folder, which need not exist.
+
+    Raises:
+        ValueError: it holds files that a run would replace, and is none, for it has no
+            `config.json`.
+        OSError: it cannot be written into.
+    """
+    folder = user_path(path)
+    is_run = (folder / "config.json").is_file()
+    check_outputs({folder / name: lambda file: is_run for name in _FILES}, advice=_ADVICE)
+    return folder
 
 
 class Workdir:
@@ -31,20 +48,15 @@ class Workdir:
 
     Raises:
         ValueError: the folder holds a run of another model or data set; the message names the
-            fields. Or it holds files of the names below that no run has written.
+            fields. Or it is no run, see `check_workdir`.
     """
 
     def __init__(self, path, config: dict, spec: DatasetSpec):
-        self.path = user_path(path)
-        files = map(self.path.joinpath, _FILES)
-        check_outputs(dict.fromkeys(files, self._is_of_a_run), advice=_ADVICE)
+        self.path = check_workdir(path)
         make_folder(self.path)
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
-
-    def _is_of_a_run(self, file: Path) -> bool:
-        return is_json_with(*_FIXED_SECTIONS, "train")(self.path / "config.json")
 
     def describe(self):
         """Writes `dataset.json` and `config.json`, which bind the folder to this run."""

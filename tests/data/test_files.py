@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.data.files import (
-    WriteError,
     make_folder,
     plain_reason,
     whole_file,
@@ -64,11 +63,11 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
         (tmp_path / "folder", errno.EISDIR),
         (too_long, errno.ENAMETOOLONG),
     ):
-        with pytest.raises(WriteError) as caught:
+        with pytest.raises(OSError, match="cannot be written: ") as caught:
             write_atomically(path, b"x")
-        assert str(caught.value).startswith(f"{path}: cannot be written (")
+        assert caught.value.filename == str(path)
         assert caught.value.errno in (number, errno.EEXIST)
-    with pytest.raises(WriteError, match=r"file/a: cannot be written"):
+    with pytest.raises(OSError, match=r"cannot be written: .*file/a"):
         make_folder(tmp_path / "file/a")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
@@ -77,8 +76,8 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     "error", [OSError(errno.ENOSPC, "No space left on device"), OSError("3 requested, 1 written")]
 )
 def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, error):
-    reason = rf"a\.npy: cannot be written \({error.strerror or error}"
-    with pytest.raises(WriteError, match=reason), whole_file(tmp_path / "a.npy") as temporary:
+    reason = r"cannot be written: (no space left|3 requested).*a\.npy"
+    with pytest.raises(OSError, match=reason), whole_file(tmp_path / "a.npy") as temporary:
         temporary.write_bytes(b"half")
         raise error
     assert os.listdir(tmp_path) == []
@@ -89,7 +88,7 @@ def test_a_full_disk_names_the_shard(tmp_path):
         yield b"x"
         raise tf.errors.ResourceExhaustedError(None, None, "a.part; No space left on device")
 
-    with pytest.raises(WriteError, match=r"s\.tfrecord: cannot be written .*No space left"):
+    with pytest.raises(OSError, match=r"cannot be written: no space left.*s\.tfrecord"):
         write_shard(tmp_path / "s.tfrecord", examples())
     assert os.listdir(tmp_path) == []
 
