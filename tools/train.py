@@ -33,10 +33,12 @@ def main():
     from deeplab_tf.data.doctor import quick_look
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
 
     config = CONFIG.value
+    check_config(config)
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
     splits = [
         open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)

@@ -1,17 +1,20 @@
-"""Small helpers for files: whole writes, and error texts of TensorFlow's decoders."""
+"""Small helpers for files: whole writes, and error texts of writing and of TensorFlow."""
 
 import contextlib
+import errno
 import os
 import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import tensorflow as tf
+
 PART_ENDING = ".part"
 
 
 @contextlib.contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
+def whole_file(path: str | os.PathLike, ending: str = PART_ENDING) -> Iterator[Path]:
     """Gives a temporary name for a file that appears under its own only when it is whole.
 
     The temporary file lies in the same folder, made where it is missing. It is renamed when
@@ -19,17 +22,53 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         path: where the file shall be; an existing file is replaced.
+        ending: of the temporary name, for writers that look at it.
+
+    Raises:
+        OSError: the file cannot be written; see `naming_written`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PART_ENDING}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{ending}")
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with naming_written(path, temporary):
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Iterator[None]:
+    """Names the file where writing it fails: Python's and TensorFlow's errors mostly do not.
+
+    Args:
+        path: the file or folder that the block writes.
+        others: temporary names that it is written under.
+
+    Raises:
+        OSError: in place of what says that something cannot be written. `errno` is that of the
+            system (ENOSPC where the disk is full, EIO where it is unknown), `filename` the path.
+            An OSError about another file is left as it is.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        filename = getattr(error, "filename", None)
+        if filename is not None and str(filename) not in map(str, (path, *others)):
+            raise
+        code, reason = _written_reason(error)
+        raise OSError(code, f"cannot be written: {reason}", str(path)) from error
+
+
+def _written_reason(error: Exception) -> tuple[int, str]:
+    code, full = getattr(error, "errno", None), os.strerror(errno.ENOSPC)
+    # TensorFlow's errors, and NumPy's and Pillow's, have the reason in their text only.
+    if code == errno.ENOSPC or full in str(error):
+        return errno.ENOSPC, "no space left on device"
+    return code or errno.EIO, getattr(error, "strerror", None) or plain_reason(error)
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:

@@ -116,7 +116,11 @@ def predict_files(
         progress: wraps an iterable with one item for every finished job, such as a progress bar.
 
     Returns:
-        One line for every picture that could not be read.
+        One line for every picture that could not be read, or for which the network's logits are
+        not finite.
+
+    Raises:
+        OSError: an output cannot be written; the message names it.
     """
 
     def write(job: Job, image: np.ndarray, labels: np.ndarray):
@@ -127,11 +131,14 @@ def predict_files(
     def finish() -> Iterator[str | None]:
         for batch in _one_ahead(_read(jobs), reader):
             good = [(job, image) for job, image in batch if isinstance(image, np.ndarray)]
-            labels = predictor.batch([image for _, image in good])
+            answers = _answers(predictor, [image for _, image in good])
             while writing:
                 yield writing.pop(0).result()
-            for (job, image), answer in zip(good, labels, strict=True):
-                writing.append(writer.submit(write, job, image, answer))
+            for (job, image), answer in zip(good, answers, strict=True):
+                if isinstance(answer, FloatingPointError):
+                    yield f"{job.source}: {answer}"
+                else:
+                    writing.append(writer.submit(write, job, image, answer))
             yield from (str(image) for _, image in batch if isinstance(image, DataError))
         for future in writing:
             yield future.result()
@@ -139,6 +146,16 @@ def predict_files(
     palette, writing = palette_bytes(spec), []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         return [problem for problem in progress(finish()) if problem is not None]
+
+
+def _answers(predictor, images: list[np.ndarray]) -> list[np.ndarray | FloatingPointError]:
+    """Labels pictures together or, where logits are not finite, one by one to see whose."""
+    try:
+        return predictor.batch(images)
+    except FloatingPointError as error:
+        if len(images) == 1:
+            return [error]
+        return [answer for image in images for answer in _answers(predictor, [image])]
 
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:

@@ -11,6 +11,7 @@ from deeplab_tf import compat
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model
 from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.workdir import restore_variables
@@ -28,7 +29,8 @@ def load(path) -> DeepLab | SavedPredictor:
         SavedPredictor that labels photos.
 
     Raises:
-        ValueError: the path is something else; the message says which call opens it.
+        ValueError: the path is something else; the message says which call opens it. Or weights
+            are not finite.
 
     Example:
         >>> import tempfile, deeplab_tf
@@ -58,4 +60,5 @@ def _load_workdir(path: Path) -> DeepLab:
     restore_variables(
         path / "checkpoints", {name: compat.tf_variable(v) for name, v in variables.items()}
     )
+    require_finite_weights(model, path)
     return model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.files import naming_written, whole_file, write_atomically
 from deeplab_tf.data.spec import DatasetSpec
 
 # Sections whose change makes a run another run.
@@ -67,9 +67,9 @@ class Workdir:
 
     def save_model(self, model):
         """Saves the `.keras` file; a reader never sees a half-written one."""
-        temporary = self.path / "model.partial.keras"
-        model.save(temporary)
-        temporary.rename(self.model_file)
+        # Keras looks at the ending.
+        with whole_file(self.model_file, ending=".partial.keras") as temporary:
+            model.save(temporary)
 
 
 class Checkpoints:
@@ -153,7 +153,7 @@ class MetricsLog:
 
     def write(self, step: int, values: dict):
         """Writes one line; numbers also go to TensorBoard."""
-        with self._path.open("a") as file:
+        with naming_written(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         prefix = values.get("split", "train")
         # tf.summary.scalar needs the package tensorboard; TensorFlow itself can write the event.
