@@ -46,7 +46,7 @@ def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Itera
 
     Args:
         path: the file or folder that the block writes.
-        others: temporary names that it is written under.
+        others: temporary files or folders that it is written as.
 
     Raises:
         OSError: in place of what says that something cannot be written. `errno` is that of the
@@ -56,8 +56,8 @@ def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Itera
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        filename = getattr(error, "filename", None)
-        if filename is not None and str(filename) not in map(str, (path, *others)):
+        named = getattr(error, "filename", None)
+        if named is not None and not any(Path(named).is_relative_to(p) for p in (path, *others)):
             raise
         code, reason = _written_reason(error)
         raise OSError(code, f"cannot be written: {reason}", str(path)) from error

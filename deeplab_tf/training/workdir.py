@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -85,6 +86,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder, variables: dict[str, tf.Variable], optimizer, keep: int):
+        self._folder = Path(folder)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
         self._checkpoint = tf.train.Checkpoint(
@@ -110,9 +112,28 @@ class Checkpoints:
         return int(self.step.numpy())
 
     def save(self, step: int):
-        """Saves everything as of `step` finished steps."""
+        """Saves everything as of `step` finished steps.
+
+        Raises:
+            OSError: it cannot be written; checkpoints before it stay.
+        """
         self.step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        path = self._folder / f"ckpt-{step}"
+        try:
+            with naming_written(path):
+                self._manager.save(checkpoint_number=step)
+        except OSError:
+            self._remove_part(path)
+            raise
+
+    def _remove_part(self, path: Path):
+        """Removes what TensorFlow leaves of a checkpoint that it could not write."""
+        shutil.rmtree(f"{path}_temp", ignore_errors=True)
+        left = list(self._folder.glob("checkpoint.tmp*"))
+        if not Path(f"{path}.index").exists():
+            left += self._folder.glob(f"{path.name}.*")
+        for file in left:
+            file.unlink(missing_ok=True)
 
 
 def restore_variables(folder, variables: dict[str, tf.Variable]):
