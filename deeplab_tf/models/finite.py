@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from deeplab_tf import compat
-
 
 def first_not_finite(variables: Iterable[tuple[str, object]]) -> str | None:
     """Finds a variable that holds a NaN or an infinity.
@@ -24,12 +22,12 @@ def first_not_finite(variables: Iterable[tuple[str, object]]) -> str | None:
         >>> first_not_finite([("good", tf.Variable(1.0)), ("bad", tf.Variable([0.0, np.inf]))])
         'bad'
     """
-    found = [(name, compat.tf_variable(variable)) for name, variable in variables]
-    found = [(name, variable) for name, variable in found if variable.dtype.is_floating]
-    finite = [tf.reduce_all(tf.math.is_finite(variable)) for _, variable in found]
-    if not finite:
+    values = [(name, tf.convert_to_tensor(variable)) for name, variable in variables]
+    values = [(name, value) for name, value in values if value.dtype.is_floating]
+    if not values:
         return None
-    pairs = zip(found, tf.stack(finite).numpy(), strict=True)
+    finite = tf.stack([tf.reduce_all(tf.math.is_finite(value)) for _, value in values]).numpy()
+    pairs = zip(values, finite, strict=True)
     return next((name for (name, _), is_finite in pairs if not is_finite), None)
 
 

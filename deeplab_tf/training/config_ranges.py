@@ -9,7 +9,6 @@ from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.evaluation.scales import checked_scales
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.deeplab import checked_input_scales
 from deeplab_tf.models.heads import HEADS
@@ -71,10 +70,7 @@ RANGES: dict[str, dict[str, Range]] = {
     "data": {
         "train_split": _NAME,
         "eval_split": _NAME,
-        "image_scale": Range(
-            "a simple fraction above 0, such as 0.75",
-            lambda value: _FACTOR.holds(value) and bool(checked_scales([value])),
-        ),
+        "image_scale": _FACTOR,
         "scales": _FACTORS,
         "scale_range": Range(
             "empty, or (lowest, highest) with 0 < lowest <= highest", _scale_range
