@@ -258,8 +258,8 @@ def breaking_step(run, monkeypatch, last, value):
     steps, kernel = [], run.model.variables_by_name()["fc8/kernel"]
 
     def step(batch):
-        steps.append(batch)
-        if len(steps) == last:
+        steps.append(len(steps) + 1)
+        if steps[-1] == last:
             kernel.assign(tf.fill(kernel.shape, value))
         return {"loss": tf.constant(1.0)}
 
@@ -284,7 +284,6 @@ def test_broken_last_step_is_not_saved_and_a_restart_goes_on(tmp_path, monkeypat
     again = trainer(tmp_path, config)
     for key, wanted in start.items():  # the first three steps changed nothing
         np.testing.assert_array_equal(weights(again.model)[key], wanted)
-    monkeypatch.undo()
     again.run()
     assert checkpointed(tmp_path) == {2, 4} and (tmp_path / "model.keras").exists()
 
