@@ -116,6 +116,8 @@ class Trainer:
             DataError: a file turned out to be broken; the message names it.
         """
         settings = self.config.train
+        if not settings.eval_every:
+            evaluate = None
         step_function = build_step(
             self.model,
             self._optimizer,
@@ -146,19 +148,14 @@ class Trainer:
                     self._finite.check_step(step, saved, self._one_crop(batch))
                     self._checkpoints.save(step)
                     saved = step
-                if (
-                    evaluate
-                    and settings.eval_every
-                    and (is_last or _is_due(step, settings.eval_every))
-                ):
+                if evaluate and (is_last or _is_due(step, settings.eval_every)):
                     with progress.pause():
                         self._log.write(step, evaluate(self.model))
         self._workdir.save_model(self.model)
         return self.model
 
     def _one_crop(self, batch):
-        (first, *_) = self.strategy.experimental_local_results(batch)
-        return first["images"][0, :1]
+        return self.strategy.experimental_local_results(batch["images"])[0][0, :1]
 
     @property
     def _images_per_step(self) -> int:
