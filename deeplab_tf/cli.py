@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -23,9 +24,12 @@ _AS_TEXT = flags.ArgumentSerializer()
 def run(main: Callable[[], int | None]):
     """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
 
+    What it prints appears line by line, also in a file or a pipe.
+
     Args:
         main: the program; returns its exit status, None for 0.
     """
+    sys.stdout.reconfigure(line_buffering=True)
 
     def guarded(arguments) -> int | None:
         logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
@@ -33,8 +37,11 @@ def run(main: Callable[[], int | None]):
             return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
         try:
             return main()
-        except (ValueError, OSError, ImportError, FloatingPointError) as error:
-            return _fail(error)
+        except Exception as error:
+            message = _expected(error)
+            if message is None:
+                raise
+            return _fail(message)
 
     app.run(guarded, flags_parser=_parse_flags)
 
@@ -51,6 +58,32 @@ def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
         return values(arguments)
     except Exception as error:  # a config file is a program: it can raise anything
         sys.exit(_fail(flag_error(error, arguments, file)))
+
+
+def _expected(error: Exception) -> str | None:
+    """Says what was wrong, or nothing where the error is a bug of ours."""
+    # Only now: no program needs TensorFlow to say which flag is wrong.
+    import tensorflow as tf
+
+    from deeplab_tf.data.files import plain_reason
+
+    if isinstance(error, tf.errors.OpError):
+        return f"{type(error).__name__}: {plain_reason(error)}"
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory. {error}".strip()
+    kinds = (ValueError, ImportError, FloatingPointError)
+    return str(error) if isinstance(error, kinds) else None
+
+
+def _os_error(error: OSError) -> str:
+    if error.filename is not None and error.filename2 is None:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EPIPE) and error.filename is None:
+        # What the library writes has a name, see `data.files.naming_written`; print has none.
+        return f"standard output: cannot be written: {error.strerror}"
+    return str(error)
 
 
 def _fail(message) -> int:

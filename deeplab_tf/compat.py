@@ -54,6 +54,13 @@ def create_slots(optimizer, variables: list[tf.Variable]):
         optimizer._create_all_weights(variables)
 
 
+def optimizer_variables(optimizer) -> list:
+    """Returns an optimizer's own variables, such as its momentum."""
+    variables = optimizer.variables
+    # A method of Keras 2's legacy optimizers; a list in all others, which can be called in Keras 2.
+    return list(variables() if callable(variables) else variables)
+
+
 def optimizer_class(name: str) -> type:
     """Finds an optimizer by its Keras name, or by its registered name such as `Addons>SGDW`.
 

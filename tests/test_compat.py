@@ -87,3 +87,12 @@ def test_addons_optimizer_is_found_or_the_error_names_the_extra():
 def test_unknown_addons_optimizer_is_an_error():
     with pytest.raises(ValueError, match="Addons>SGDX"):
         compat.optimizer_class("Addons>SGDX")
+
+
+def test_variables_of_an_optimizer_are_its_slots_and_counters():
+    variable = tf.Variable([1.0, 2.0])
+    optimizer = compat.optimizer_class("SGD")(learning_rate=0.1, momentum=0.9)
+    compat.create_slots(optimizer, [variable])
+    found = compat.optimizer_variables(optimizer)
+    assert (2,) in [tuple(v.shape) for v in found] and len({id(v) for v in found}) == len(found)
+    assert all(isinstance(v.name, str) for v in found)

@@ -37,6 +37,7 @@ def main():
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
+    from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.loop import read_augmentation
 
     config, output = CONFIG.value, Path(OUTPUT.value)
@@ -48,6 +49,7 @@ def main():
     if config:
         if CROP_SIZE.value:
             raise ValueError("Give either --config or --crop_size; or --config.data.crop_size=N.")
+        check_config(config)
         augmentation, seed = read_augmentation(config.data), config.train.seed
     split = open_split(DATA_DIR.value, SPLIT.value)
     split.check(LIMIT.value)

@@ -34,11 +34,13 @@ def main():
     from deeplab_tf.data.paths import expand_path
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
     from deeplab_tf.training.workdir import check_workdir
 
     config = CONFIG.value
+    check_config(config)
     # What is refused is refused before any work.
     check_workdir(WORKDIR.value)
     expand_path(config.model.weights)

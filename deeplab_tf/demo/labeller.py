@@ -76,6 +76,9 @@ class Labeller:
         Args:
             stem: the photo's file name without ending.
             image: uint8 RGB [H, W, 3].
+
+        Raises:
+            FloatingPointError: the network's logits are not finite.
         """
         start = time.perf_counter()
         scores = self._predictor.scores_of(image)

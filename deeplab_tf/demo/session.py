@@ -74,7 +74,7 @@ class Session:
             Path(path).unlink(missing_ok=True)
         return self._label(Path(path).stem, image, values)
 
-    def example(self, number: int, *values: float) -> tuple[ScoredPhoto, str]:
+    def example(self, number: int, *values: float) -> tuple[ScoredPhoto | None, str]:
         """Labels an example."""
         return self._label(*self._examples[number], values)
 
@@ -86,6 +86,9 @@ class Session:
         changes = {control.name: value for control, value in pairs if value is not None}
         return answer(self._labeller, photo, self._labeller.refine(photo, changes))
 
-    def _label(self, stem: str, image, values) -> tuple[ScoredPhoto, str]:
-        photo = self._labeller.score(stem, image)
+    def _label(self, stem: str, image, values) -> tuple[ScoredPhoto | None, str]:
+        try:
+            photo = self._labeller.score(stem, image)
+        except FloatingPointError as error:
+            return None, problem(f"{stem}: {error}")
         return photo, self.refine(photo, *values)

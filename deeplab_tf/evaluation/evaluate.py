@@ -78,6 +78,7 @@ def evaluate(
             failed with an OSError or ValueError, and the message names the picture.
         DataError: a file is broken; the message names it. Or there are neither labels nor
             listeners.
+        FloatingPointError: the network's logits for a picture are not finite.
     """
     spec = split.spec
     if predictor.model.num_classes != spec.num_classes:
@@ -112,8 +113,11 @@ def evaluate(
 def _answer(predictor: Predictor, example: dict, labelled: bool) -> Scored:
     image = example["image"].numpy()
     label = example["label"].numpy().astype(np.uint8) if labelled else None
-    answers = predictor.before_and_after(image)
-    return Scored(example["name"].numpy().decode(), image, label, answers)
+    name = example["name"].numpy().decode()
+    try:
+        return Scored(name, image, label, predictor.before_and_after(image))
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{name}: {error}") from error
 
 
 def _receive(picture: Scored, scorers: Sequence[Scorer], listeners: Sequence[Callable]):

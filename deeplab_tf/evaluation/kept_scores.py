@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.candidates import Example
-from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.evaluation.scales import score_grid, zoom_grid
+from deeplab_tf.evaluation.scales import NOT_FINITE, score_grid, zoom_grid
 
 
 class KeptScores(Sequence):
@@ -35,6 +36,7 @@ class KeptScores(Sequence):
     Raises:
         ValueError: model and data set have another number of classes.
         DataError: a file is broken, also a kept one that is read; or the split has no labels.
+        FloatingPointError: the network's logits for a picture are not finite.
     """
 
     def __init__(
@@ -57,9 +59,13 @@ class KeptScores(Sequence):
         score = tf.function(lambda x: score_grid(model, x[None], scale)[0], [image])
 
         def keep(index: int):
-            scores = score(self._load(index)["image"])
-            with whole_file(self._file(index)) as path, open(path, "wb") as file:
-                np.save(file, scores.numpy())
+            example = self._load(index)
+            scores = score(example["image"]).numpy()
+            if not np.isfinite(scores).all():
+                raise FloatingPointError(f"{example['name'].numpy().decode()}: {NOT_FINITE}")
+            with io.BytesIO() as contents:
+                np.save(contents, scores)
+                write_atomically(self._file(index), contents.getvalue())
 
         missing = [index for index in self.indices if not self._file(index).exists()]
         with naming_broken_files(split), ThreadPoolExecutor(workers) as threads:
@@ -85,6 +91,9 @@ class KeptScores(Sequence):
 
 def _read_array(file: Path) -> np.ndarray:
     try:
-        return np.load(file)
+        scores = np.load(file)
+        if not np.isfinite(scores).all():
+            raise ValueError("scores that are not finite")
+        return scores
     except (ValueError, EOFError) as error:
         raise DataError(f"{file}: broken ({error}). Remove it; it is computed again.") from error

@@ -156,7 +156,8 @@ def predict_files(
         progress: wraps an iterable with one item for every finished job, such as a progress bar.
 
     Returns:
-        One line for every picture that could not be read or written.
+        One line for every picture that could not be read or written, or for which the network's
+        logits are not finite.
 
     Raises:
         OSError: the disk is full, so that nothing else can be written either.
@@ -168,11 +169,14 @@ def predict_files(
     def finish() -> Iterator[str | None]:
         for batch in _one_ahead(_read(jobs), reader):
             good = [(job, image) for job, image in batch if isinstance(image, np.ndarray)]
-            labels = predictor.batch([image for _, image in good])
+            answers = _answers(predictor, [image for _, image in good])
             while writing:
                 yield writing.pop(0).result()
-            for (job, image), answer in zip(good, labels, strict=True):
-                writing.append(writer.submit(write, job, image, answer))
+            for (job, image), answer in zip(good, answers, strict=True):
+                if isinstance(answer, FloatingPointError):
+                    yield f"{job.source}: {answer}"
+                else:
+                    writing.append(writer.submit(write, job, image, answer))
             yield from (str(image) for _, image in batch if isinstance(image, DataError))
         for future in writing:
             yield future.result()
@@ -207,6 +211,16 @@ def write_answer(
         if error.errno in _DISK_ERRORS:
             raise
         return f"{error.filename}: {error.strerror}"
+
+
+def _answers(predictor, images: list[np.ndarray]) -> list[np.ndarray | FloatingPointError]:
+    """Labels pictures together or, where logits are not finite, one by one to see whose."""
+    try:
+        return predictor.batch(images)
+    except FloatingPointError as error:
+        if len(images) == 1:
+            return [error]
+        return [answer for image in images for answer in _answers(predictor, [image])]
 
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:

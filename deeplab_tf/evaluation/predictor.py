@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import FUSIONS, checked_scales, fused_scores
+from deeplab_tf.evaluation.scales import FUSIONS, NOT_FINITE, checked_scales, scores_and_finite
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.layers.dense_crf import DenseCRF
 from deeplab_tf.models.scaling import grid_multiple, round_up
@@ -80,11 +80,11 @@ class Predictor:
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
         score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
         batch = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2], tf.int32)]
-        self._scores_of_one = tf.function(lambda x: self.scores(x), [image])
-        self._labels_of_one = tf.function(lambda x: self._labels(self.scores(x), x), [image])
+        self._scores_of_one = _checked(tf.function(lambda x: self.scores_and_finite(x), [image]))
+        self._labels_of_one = _checked(tf.function(lambda x: self._labels_and_finite(x), [image]))
         self._labels_of_scores = tf.function(self._labels, [score, image])
-        self._labels_of_batch = tf.function(
-            lambda x, sizes: self._labels(self.scores(x, sizes), x, sizes), batch
+        self._labels_of_batch = _checked(
+            tf.function(lambda x, sizes: self._labels_and_finite(x, sizes), batch)
         )
 
     # === Functions of the graph ===
@@ -99,7 +99,15 @@ class Predictor:
         Returns:
             float32 [B, H, W, C], whose softmax are probabilities.
         """
-        return fused_scores(self.model, images, self.scales, self.flip, self.fusion, sizes)
+        return self.scores_and_finite(images, sizes)[0]
+
+    def scores_and_finite(self, images, sizes=None):
+        """Scores pictures as `scores` does and says whether the scores can be trusted.
+
+        Returns:
+            float32 [B, H, W, C], and bool [B]: whether all of a picture's logits are finite.
+        """
+        return scores_and_finite(self.model, images, self.scales, self.flip, self.fusion, sizes)
 
     def refine(self, scores, images, sizes=None):
         """Refines what `scores` gives with the CRF, inside a graph.
@@ -117,6 +125,10 @@ class Predictor:
             stages.append(self.refine(scores, images, sizes))
         return [tf.cast(tf.argmax(stage, axis=-1), tf.uint8) for stage in stages]
 
+    def _labels_and_finite(self, images, sizes=None):
+        scores, finite = self.scores_and_finite(images, sizes)
+        return self._labels(scores, images, sizes), finite
+
     # === Arrays ===
 
     def __call__(self, image) -> np.ndarray:
@@ -130,6 +142,7 @@ class Predictor:
 
         Raises:
             ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
         """
         return self.before_and_after(image)[-1]
 
@@ -182,6 +195,9 @@ class Predictor:
 
         Returns:
             A uint8 array [H, W] for each, after the CRF if there is one.
+
+        Raises:
+            FloatingPointError: the network's logits for one of them are not finite.
         """
         return [labels[-1] for labels in self.before_and_after_batch(images)]
 
@@ -230,6 +246,18 @@ class Predictor:
             results = function(image[None, rows.computed, columns.computed])
             cores = [x[0, rows.core_in_tile, columns.core_in_tile] for x in results]
             yield (rows.core, columns.core), cores
+
+
+def _checked(function: Callable) -> Callable:
+    """Has a function that returns results and `finite` return the results, or raise."""
+
+    def run(*arguments):
+        results, finite = function(*arguments)
+        if not finite.numpy().all():
+            raise FloatingPointError(NOT_FINITE)
+        return results
+
+    return run
 
 
 def checked_image(image) -> np.ndarray:

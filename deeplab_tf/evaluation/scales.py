@@ -13,6 +13,8 @@ FUSIONS = ("mean", "max")
 
 # The logarithm of what rounds to zero; nothing that small comes back in an argmax or the CRF.
 LEAST_PROBABILITY = 1e-37
+# What a network that overflows, or has a broken weight, gives; its labels would all be 0.
+NOT_FINITE = "logits of the network are not finite (NaN or infinity), so there are no labels"
 # Finer fractions would have pictures padded by hundreds of pixels.
 LARGEST_DENOMINATOR = 64
 
@@ -55,30 +57,41 @@ def fused_scores(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=
         float32 [B, H, W, C]; their softmax are probabilities. With one scale and no mirroring
         these are the model's logits.
     """
+    return scores_and_finite(model, images, scales, flip, fusion, sizes)[0]
+
+
+def scores_and_finite(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
+    """Scores pictures as `fused_scores` does and says whether the scores can be trusted.
+
+    It takes the same arguments. Looked at are the logits on the feature grid of every pass, before
+    fusing could hide a NaN: at an output stride of 8 a sixty-fourth of the scores, which the
+    processor still has at hand. Zooming keeps finite numbers finite.
+
+    Returns:
+        float32 [B, H, W, C], and bool [B]: whether all of a picture's logits are finite.
+    """
     height, width = tf.unstack(tf.shape(images)[1:3])
     pictures = _padded(images, grid_multiple(model.size_multiple, scales), model.mean_rgb, sizes)
     padded_size = tf.unstack(tf.shape(pictures)[1:3])
+    finite = []
     passes = [(s, mirrored) for s in scales for mirrored in ((False, True) if flip else (False,))]
 
     def score(scale, mirrored):
         resized = rescale(pictures, scale)
         grid = model.score_maps(resized[:, :, ::-1] if mirrored else resized)[0]
+        finite.append(tf.reduce_all(tf.math.is_finite(grid), axis=[1, 2, 3]))
         logits = resize(grid[:, :, ::-1] if mirrored else grid, padded_size)
         return tf.ensure_shape(logits[:, :height, :width], [*images.shape[:3], model.num_classes])
 
-    fused = score(*passes[0])
-    if len(passes) == 1:
-        return fused
-    if fusion == "max":
-        for one in passes[1:]:
-            with tf.control_dependencies([fused]):
-                fused = tf.maximum(fused, score(*one))
-        return fused
-    fused = tf.nn.softmax(fused)
+    mean = len(passes) > 1 and fusion == "mean"
+    fused = tf.nn.softmax(score(*passes[0])) if mean else score(*passes[0])
     for one in passes[1:]:
         with tf.control_dependencies([fused]):
-            fused += tf.nn.softmax(score(*one))
-    return tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
+            scores = score(*one)
+            fused = fused + tf.nn.softmax(scores) if mean else tf.maximum(fused, scores)
+    if mean:
+        fused = tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
+    return fused, tf.reduce_all(tf.stack(finite), axis=0)
 
 
 def score_grid(model, images, scale: float):

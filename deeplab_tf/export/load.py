@@ -12,6 +12,7 @@ from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model
 from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.workdir import restore_variables
@@ -29,7 +30,8 @@ def load(path) -> DeepLab | SavedPredictor:
         SavedPredictor that labels photos.
 
     Raises:
-        ValueError: the path is something else; the message says which call opens it.
+        ValueError: the path is something else; the message says which call opens it. Or weights
+            are not finite.
 
     Example:
         >>> import tempfile, deeplab_tf
@@ -59,4 +61,5 @@ def _load_workdir(path: Path) -> DeepLab:
     restore_variables(
         path / "checkpoints", {name: compat.tf_variable(v) for name, v in variables.items()}
     )
+    require_finite_weights(model, path)
     return model

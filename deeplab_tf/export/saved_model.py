@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from deeplab_tf.data.files import naming_written
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.fold import folded
@@ -53,6 +54,7 @@ def export_saved_model(
     Raises:
         ValueError: the folder exists, the predictor has tiles or a CRF of Python code, or the
             SavedModel disagrees with the predictor. Nothing is written then.
+        OSError: the folder cannot be written.
     """
     output = user_path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
@@ -61,8 +63,9 @@ def export_saved_model(
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
-        _write(predictor, partial, max_pixels)
-        _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, say)
+        with naming_written(output, partial):
+            _write(predictor, partial, max_pixels)
+            _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, say)
         agreement = compare(partial, predictor, images)
         say(f"SavedModel against the Python predictor: {agreement}")
         if not agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE):

@@ -9,6 +9,7 @@ from absl import logging
 from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
+from deeplab_tf.evaluation.scales import NOT_FINITE
 
 
 class SavedPredictor:
@@ -45,9 +46,15 @@ class SavedPredictor:
 
         Raises:
             ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
         """
         images = tf.constant(checked_image(image)[None])
-        return self._predict(images=images)["labels"][0].numpy()
+        try:
+            return self._predict(images=images)["labels"][0].numpy()
+        except tf.errors.InvalidArgumentError as error:
+            if NOT_FINITE not in str(error):
+                raise
+            raise FloatingPointError(NOT_FINITE) from error
 
 
 def load_quietly(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.safe_decode import decode_or_reason
 
 
@@ -27,7 +28,10 @@ class ServingModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
     def predict_tensor(self, images):
         """Labels pictures of one size, however large: uint8 RGB [B, H, W, 3]."""
-        scores = self._scores(images)
+        scores, finite = self._scores_and_finite(images)
+        # No output could say it: the request fails, as one of the wrong type does.
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(finite), [NOT_FINITE])]):
+            scores = tf.identity(scores)
         probabilities = tf.nn.softmax(scores) if self._predictor.value.crf is None else scores
         return {"labels": labels_of(scores), "probabilities": probabilities}
 
@@ -47,16 +51,17 @@ class ServingModule(tf.Module):
         image, reason = decode_or_reason(contents, self._max_pixels)
 
         def label():
-            labels = labels_of(self._scores(image[None]))[0]
-            return tf.io.encode_png(labels[..., None])
+            scores, finite = self._scores_and_finite(image[None])
+            png = tf.io.encode_png(labels_of(scores)[0][..., None])
+            return tf.where(finite[0], png, ""), tf.where(finite[0], "", NOT_FINITE)
 
-        return tf.cond(tf.size(image) > 0, label, lambda: tf.constant("")), reason
+        return tf.cond(tf.size(image) > 0, label, lambda: (tf.constant(""), reason))
 
-    def _scores(self, images):
-        """Returns logits, or probabilities where there is a CRF."""
+    def _scores_and_finite(self, images):
+        """Returns logits, or probabilities where there is a CRF, and whether logits are finite."""
         predictor = self._predictor.value
-        scores = predictor.scores(images)
-        return scores if predictor.crf is None else predictor.refine(scores, images)
+        scores, finite = predictor.scores_and_finite(images)
+        return scores if predictor.crf is None else predictor.refine(scores, images), finite
 
 
 def labels_of(scores):

@@ -94,7 +94,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         self.dataset = dataset.to_dict() if isinstance(dataset, DatasetSpec) else dataset
         self.num_classes = _number_of_classes(num_classes, self.dataset)
         self.output_stride = output_stride
-        self.scales = _checked_scales(scales)
+        self.scales = checked_input_scales(scales)
         self.width = width
         self.fc6_kernel = fc6_kernel
         self.fc6_rate = fc6_rate
@@ -253,7 +253,12 @@ def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
     return known
 
 
-def _checked_scales(scales) -> tuple[float, ...]:
+def checked_input_scales(scales) -> tuple[float, ...]:
+    """Returns the scales of a DeepLab as a tuple of floats.
+
+    Raises:
+        ValueError: they do not start with 1.0 and fall.
+    """
     scales = tuple(float(scale) for scale in scales)
     falling = list(scales) == sorted(set(scales), reverse=True)
     if not scales or scales[0] != 1.0 or scales[-1] <= 0 or not falling:

@@ -9,6 +9,7 @@ import keras
 
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.finite import require_finite_weights
 
 # Ending of a file -> what it is and which call opens it. The first that matches counts.
 _OTHER_FILES = {
@@ -36,7 +37,7 @@ def load_model(path) -> DeepLab:
 
     Raises:
         ValueError: there is no such file, it is another kind of file, or it holds another kind of
-            model; the message says which call opens it.
+            model; the message says which call opens it. Or its weights are not finite.
     """
     path = user_path(path)
     if path.suffix != ".keras" or not path.is_file():
@@ -47,6 +48,7 @@ def load_model(path) -> DeepLab:
         raise ValueError(f"{path}: cannot be loaded as a Keras model: {error}") from error
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")
+    require_finite_weights(model, path)
     return model
 
 

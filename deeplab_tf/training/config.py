@@ -1,4 +1,7 @@
-"""The configuration of a run: every key with its default, and what the presets fill in."""
+"""The configuration of a run: every key with its default, and what the presets fill in.
+
+What each key may be is in `config_ranges.py`.
+"""
 
 from __future__ import annotations
 
@@ -76,9 +79,11 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         # "valid": one mean over the pixels of the global batch; "caffe": mean of means.
         "normalize": "valid",
         "seed": 0,
+        # Steps from one to the next; 0 is never, but the last step is logged and saved.
         "log_every": 10,
         "checkpoint_every": 1000,
         "keep_checkpoints": 2,
+        # 0 is never, the last step included.
         "eval_every": 1000,
         # Pictures of an evaluation during training; 0 means all.
         "eval_limit": 0,

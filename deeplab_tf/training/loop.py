@@ -11,10 +11,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from deeplab_tf import compat
+from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.config_ranges import check_config
+from deeplab_tf.training.finite import FiniteCheck
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.training.step import build_step
@@ -36,7 +39,8 @@ class Trainer:
         model: the network.
 
     Raises:
-        ValueError: the configuration contradicts itself or the work directory.
+        ValueError: a value of the configuration is wrong, or it contradicts itself or the work
+            directory; or the checkpoint or the first weights are not finite.
 
     Example:
         >>> import deeplab_tf, tempfile
@@ -57,6 +61,7 @@ class Trainer:
         strategy: tf.distribute.Strategy | None = None,
         say: Callable[[str], None] = print,
     ):
+        check_config(config)
         require_labels(split)
         self.config = config
         self.split = split
@@ -88,6 +93,8 @@ class Trainer:
             else:
                 report = load_into(self.model, config.model.weights)
                 say(report.summary() if config.model.weights == "random" else str(report))
+            self._finite = FiniteCheck(self.model, self._optimizer)
+            self._finite.check_start(self._first_step, config.model.weights)
         # Only now: a configuration that cannot be built must not bind the folder.
         self._workdir.describe()
         self._log = MetricsLog(self._workdir.path, self._first_step)
@@ -96,17 +103,21 @@ class Trainer:
         """Trains to the last step and saves `WORKDIR/model.keras`.
 
         Args:
-            evaluate: called with the model every `eval_every` steps and at the end; what it
-                returns is logged.
+            evaluate: called with the model every `eval_every` steps and at the end, never where
+                that is 0; what it returns is logged.
 
         Returns:
             The trained model.
 
         Raises:
-            FloatingPointError: the loss is not a number any more.
+            FloatingPointError: the loss or a weight is not a finite number any more. Of such a
+                network nothing is saved; the checkpoints before stay.
+            OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
         """
         settings = self.config.train
+        if not settings.eval_every:
+            evaluate = None
         step_function = build_step(
             self.model,
             self._optimizer,
@@ -119,24 +130,32 @@ class Trainer:
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if self._first_step < settings.steps:
             self.say(f"augmentation: {self._augmentation.describe()}")
+        saved = self._first_step
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
         with naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
-                progress.add(step_function(next(batches)))
+                batch = next(batches)
+                progress.add(step_function(batch))
                 is_last = step == settings.steps
-                if step % settings.log_every == 0 or is_last:
+                if is_last or _is_due(step, settings.log_every):
                     rate = float(self._schedule(step - 1))
                     values = progress.report(step, learning_rate=rate)
                     self._log.write(step, values)
                     self.say(progress.line(step, values))
-                if step % settings.checkpoint_every == 0 or is_last:
-                    progress.check(step)  # a broken network must not be what a restart finds
+                if is_last or _is_due(step, settings.checkpoint_every):
+                    # A broken network must not be what a restart finds.
+                    progress.check(step)
+                    self._finite.check_step(step, saved, self._one_crop(batch))
                     self._checkpoints.save(step)
-                if evaluate and (step % settings.eval_every == 0 or is_last):
+                    saved = step
+                if evaluate and (is_last or _is_due(step, settings.eval_every)):
                     with progress.pause():
                         self._log.write(step, evaluate(self.model))
         self._workdir.save_model(self.model)
         return self.model
+
+    def _one_crop(self, batch):
+        return self.strategy.experimental_local_results(batch["images"])[0][0, :1]
 
     @property
     def _images_per_step(self) -> int:
@@ -166,9 +185,14 @@ class Trainer:
 
 
 def build_model(config, spec) -> DeepLab:
-    """Builds the network of a configuration for a data set."""
+    """Builds the network of a configuration for a data set.
+
+    Raises:
+        ValueError: an argument is wrong, or CRF parameters are for another number of classes.
+    """
     arguments = config.model.to_dict()
     del arguments["weights"]
+    CrfParameters.from_dict(config.crf.to_dict()).penalties(spec.num_classes)  # or it raises
     carried = {"image_scale": config.data.image_scale, "crf": config.crf.to_dict()}
     return DeepLab(dataset=spec, **carried, **arguments)
 
@@ -193,6 +217,11 @@ def read_augmentation(data) -> Augmentation:
     """Reads the augmentation of a configuration's section `data`, for any model."""
     scale_range = tuple(data.scale_range) or None
     return Augmentation(data.crop_size, data.scales, scale_range, data.mirror, data.image_scale)
+
+
+def _is_due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps happens now; 0 is never."""
+    return every > 0 and step % every == 0
 
 
 class _Progress:

@@ -41,14 +41,19 @@ def build_optimizer(name: str, arguments: str, schedule):
     """
     optimizer_class = compat.optimizer_class(name)
     try:
-        return optimizer_class(learning_rate=schedule, **_parse_arguments(arguments))
+        return optimizer_class(learning_rate=schedule, **parse_arguments(arguments))
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"train.optimizer={name!r} does not take train.optimizer_args={arguments!r}: {error}"
         ) from error
 
 
-def _parse_arguments(text: str) -> dict:
+def parse_arguments(text: str) -> dict:
+    """Reads the arguments of an optimizer, such as `"momentum=0.9, nesterov=True"`.
+
+    Raises:
+        ValueError: the text is something else.
+    """
     try:
         call = ast.parse(f"call({text})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:

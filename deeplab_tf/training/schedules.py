@@ -121,7 +121,7 @@ class Inverse(_Schedule):
 
 
 # Caffe's name of a policy -> schedule from the keys of a solver file.
-_POLICIES = {
+POLICIES = {
     "fixed": lambda s: Fixed(s.learning_rate),
     "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
     "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power),
@@ -138,8 +138,8 @@ def build_schedule(settings):
     Raises:
         ValueError: an unknown policy.
     """
-    if settings.policy not in _POLICIES:
+    if settings.policy not in POLICIES:
         raise ValueError(
-            f"train.policy must be one of {sorted(_POLICIES)}. Received: {settings.policy!r}"
+            f"train.policy must be one of {sorted(POLICIES)}. Received: {settings.policy!r}"
         )
-    return _POLICIES[settings.policy](settings)
+    return POLICIES[settings.policy](settings)

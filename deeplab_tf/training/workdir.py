@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import make_folder, write_atomically
+from deeplab_tf.data.files import make_folder, naming_written, whole_file, write_atomically
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
@@ -89,9 +90,9 @@ class Workdir:
 
     def save_model(self, model):
         """Saves the `.keras` file; a reader never sees a half-written one."""
-        temporary = self.path / "model.partial.keras"
-        model.save(temporary)
-        temporary.rename(self.model_file)
+        # Keras looks at the ending.
+        with whole_file(self.model_file, ending=".partial.keras") as temporary:
+            model.save(temporary)
 
 
 class Checkpoints:
@@ -107,6 +108,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder, variables: dict[str, tf.Variable], optimizer, keep: int):
+        self._folder = Path(folder)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
         self._checkpoint = tf.train.Checkpoint(
@@ -132,9 +134,28 @@ class Checkpoints:
         return int(self.step.numpy())
 
     def save(self, step: int):
-        """Saves everything as of `step` finished steps."""
+        """Saves everything as of `step` finished steps.
+
+        Raises:
+            OSError: it cannot be written; checkpoints before it stay.
+        """
         self.step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        path = self._folder / f"ckpt-{step}"
+        try:
+            with naming_written(path):
+                self._manager.save(checkpoint_number=step)
+        except OSError:
+            self._remove_part(path)
+            raise
+
+    def _remove_part(self, path: Path):
+        """Removes what TensorFlow leaves of a checkpoint that it could not write."""
+        shutil.rmtree(f"{path}_temp", ignore_errors=True)
+        left = list(self._folder.glob("checkpoint.tmp*"))
+        if not Path(f"{path}.index").exists():
+            left += self._folder.glob(f"{path.name}.*")
+        for file in left:
+            file.unlink(missing_ok=True)
 
 
 def restore_variables(folder, variables: dict[str, tf.Variable]):
@@ -175,7 +196,7 @@ class MetricsLog:
 
     def write(self, step: int, values: dict):
         """Writes one line; numbers also go to TensorBoard."""
-        with self._path.open("a") as file:
+        with naming_written(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         prefix = values.get("split", "train")
         # tf.summary.scalar needs the package tensorboard; TensorFlow itself can write the event.

@@ -1,11 +1,13 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 from deeplab_tf.data.files import (
     make_folder,
+    naming_written,
     plain_reason,
     whole_file,
     write_atomically,
@@ -114,3 +116,56 @@ def test_plain_reason_of_a_failed_assertion_in_a_graph():
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         fail()
     assert plain_reason(caught.value) == "this is [wrong]"
+
+
+# === What cannot be written ===
+
+
+def full_python_file():
+    Path("/dev/full").write_bytes(b"x")
+
+
+def full_record_writer():
+    with tf.io.TFRecordWriter("/dev/full") as writer:
+        writer.write(b"x" * 100_000)
+
+
+def text_of_numpy():
+    raise OSError("[Errno 28] No space left on device, 3 requested and 0 written")
+
+
+@pytest.mark.parametrize("write", [full_python_file, full_record_writer, text_of_numpy])
+def test_a_full_disk_names_the_file(tmp_path, write):
+    reason = "cannot be written: no space left on device"
+    file = tmp_path / "new/file.bin"
+    with pytest.raises(OSError, match=reason) as error, whole_file(file) as temporary:
+        temporary.write_bytes(b"a part")
+        write()
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, f"{tmp_path}/new/file.bin")
+    assert os.listdir(tmp_path / "new") == []
+
+
+def test_other_reasons_are_told_and_the_temporary_name_is_not(tmp_path):
+    with pytest.raises(OSError) as error, whole_file(tmp_path / "file.bin") as temporary:
+        os.remove(temporary / "no")
+    assert (error.value.errno, error.value.filename) == (errno.ENOENT, f"{tmp_path}/file.bin")
+    assert error.value.strerror == "cannot be written: No such file or directory"
+    reason = "cannot be written: only so far"
+    with pytest.raises(OSError, match=reason) as error, naming_written(tmp_path / "file.bin"):
+        raise tf.errors.OutOfRangeError(None, None, "only so far [Op:SaveV2] name: ")
+    assert error.value.errno == errno.EIO
+
+
+def test_errors_about_other_files_and_bugs_stay(tmp_path):
+    with pytest.raises(FileNotFoundError, match="other") as error, whole_file(tmp_path / "file"):
+        (tmp_path / "other").read_bytes()
+    assert error.value.strerror == "No such file or directory"
+    with pytest.raises(KeyError), whole_file(tmp_path / "file"):
+        raise KeyError
+
+
+def test_a_temporary_name_may_have_the_ending_that_a_writer_wants(tmp_path):
+    with whole_file(tmp_path / "model.keras", ending=".keras") as temporary:
+        assert temporary.suffix == ".keras" and temporary.parent == tmp_path
+        temporary.write_bytes(b"whole")
+    assert os.listdir(tmp_path) == ["model.keras"]

@@ -135,3 +135,14 @@ def test_a_wrong_parameter_is_an_error(predictor, image):
     labeller = Labeller(predictor)
     with pytest.raises(ValueError, match="iterations must be a whole number"):
         labeller.refine(labeller.score("x", image), {"iterations": -1})
+
+
+def test_broken_logits_are_a_message(tmp_path, image):
+    broken = deeplab_tf.DeepLab(dataset=SPEC, width=0.05)
+    broken.variables_by_name()["fc8/bias"].assign([np.inf] * 3)
+    own = Session(Labeller(deeplab_tf.Predictor(broken, crf=CRF)), {"one": image})
+    Image.fromarray(image).save(tmp_path / "photo.png")
+    answers = {"photo": own.upload(str(tmp_path / "photo.png"), *VALUES)}
+    answers["one"] = own.example(0, *VALUES)
+    for name, (photo, html) in answers.items():
+        assert photo is None and f"{name}: logits of the network are not finite" in html

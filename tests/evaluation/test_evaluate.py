@@ -183,3 +183,10 @@ def test_best_constant_answer_to_the_pictures_that_were_scored(split, model):
     }
     line = f"best constant answer ({split.spec.class_names[best]}): {100 * scores[best]:.2f} mIoU"
     assert line in one_line(results) and line in format_table(results)
+
+
+def test_broken_logits_name_the_picture(split):
+    broken = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
+    broken.variables_by_name()["fc8/bias"].assign([np.nan] * 5)
+    with pytest.raises(FloatingPointError, match=r"val_0000: logits .* are not finite"):
+        evaluate(deeplab_tf.Predictor(broken), split)

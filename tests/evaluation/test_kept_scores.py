@@ -75,3 +75,17 @@ def test_a_broken_file_is_named(tmp_path):
     with pytest.raises(DataError, match=f"{name}.png"):
         KeptScores(model, split, [0], tmp_path / "scores", progress_bar)
     assert not list((tmp_path / "scores").glob("*"))
+
+
+def test_scores_that_are_not_finite_are_neither_kept_nor_read(split, tmp_path):
+    model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
+    bias = model.variables_by_name()["fc8/bias"]
+    bias.assign([np.nan] * 5)
+    with pytest.raises(FloatingPointError, match=r"val_0002: logits .* are not finite"):
+        KeptScores(model, split, [2], tmp_path, progress_bar)
+    assert list(tmp_path.iterdir()) == []
+    bias.assign([0.0] * 5)
+    kept = KeptScores(model, split, [2], tmp_path, progress_bar)
+    np.save(tmp_path / "val-000002.npy", np.full_like(np.load(tmp_path / "val-000002.npy"), np.inf))
+    with pytest.raises(DataError, match=r"val-000002\.npy: broken .*not finite.*computed again"):
+        kept[0]

@@ -6,6 +6,7 @@ import deeplab_tf
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict import encode_overlay, plan_jobs, predict_files
+from tests.evaluation.broken import WHITE, break_on_white
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 
@@ -175,3 +176,20 @@ def test_finished_means_all_outputs(photos, tmp_path, predictor):
     assert job.is_finished(overlay=False) and not job.is_finished(overlay=True)
     predict_files(predictor, SPEC, [job], overlay=True)
     assert job.is_finished(overlay=True)
+
+
+def test_broken_logits_cost_one_picture(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 200, [20, 31, 3], np.uint8)
+        if i == 2:
+            pixels[0, 0] = WHITE
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{i}.png")
+    jobs, shown = plan_jobs(str(tmp_path / "in"), tmp_path / "out"), []
+    breaking = deeplab_tf.Predictor(break_on_white(deeplab_tf.DeepLab(dataset=SPEC, width=0.05)))
+    (problem,) = predict_files(
+        breaking, SPEC, jobs, progress=lambda items: (shown.append(x) or x for x in items)
+    )
+    assert problem.startswith(f"{tmp_path}/in/2.png: logits of the network are not finite")
+    assert [job.target.exists() for job in jobs] == [True, True, False, True]
+    assert len(shown) == 4

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf.evaluation.scales import fused_scores
+from tests.evaluation.broken import WHITE, break_on_white
 from tests.models.narrow import assert_same_scores, doubtful_model, patches, pictures
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}
@@ -215,3 +216,43 @@ def test_probabilities_are_what_such_a_crf_gets(narrow):
 def test_wrong_options_are_refused(narrow, option, message):
     with pytest.raises(ValueError, match=message):
         deeplab_tf.Predictor(narrow, **option)
+
+
+# === Logits that are not finite ===
+
+
+@pytest.fixture(scope="module")
+def breaking():
+    """A model that is broken on pictures whose first pixel is white, and a picture of each kind."""
+    good = patches(101, 90)[0]
+    model = break_on_white(doubtful_model(good[None]))
+    good[0, 0] = 0
+    bad = good.copy()
+    bad[0, 0] = WHITE
+    return model, good, bad
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"crf": CRF}, {"tile": 65}, {"crf": CRF, "tile": 65}, {"scales": (1.0, 0.5)},
+     {"scales": (0.5, 1.0), "fusion": "max"}, {"flip": True}],
+)  # fmt: skip
+def test_broken_logits_do_not_become_labels(breaking, options):
+    model, good, bad = breaking
+    predictor = deeplab_tf.Predictor(model, **options)
+    for call in (predictor, predictor.before_and_after, predictor.scores_of):
+        with pytest.raises(FloatingPointError, match="logits of the network are not finite"):
+            call(bad)
+    with pytest.raises(FloatingPointError, match="logits of the network are not finite"):
+        predictor.batch([good, bad, good])
+    assert predictor(good).shape == good.shape[:2]
+
+
+def test_infinite_logits_are_broken_and_huge_ones_are_not(image):
+    model = deeplab_tf.DeepLab(num_classes=4, width=0.05)
+    bias, predictor = model.variables_by_name()["fc8/bias"], deeplab_tf.Predictor(model)
+    bias.assign([0.0, 0.0, 3e38, 0.0])
+    assert (predictor(image) == 2).all()
+    bias.assign([0.0, 0.0, np.inf, 0.0])
+    with pytest.raises(FloatingPointError):
+        predictor(image)

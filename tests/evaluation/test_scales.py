@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import checked_scales, fused_scores
+from deeplab_tf.evaluation.scales import checked_scales, fused_scores, scores_and_finite
+from tests.evaluation.broken import break_on_white
 from tests.layers.interp import interp
 from tests.models.narrow import (
     assert_same_scores,
@@ -126,3 +127,14 @@ def test_the_network_knows_of_one_picture_that_it_is_one(model, monkeypatch):
 def test_other_scales_are_refused(scales):
     with pytest.raises(ValueError, match=r"simple fractions.*Received: scales"):
         checked_scales(scales)
+
+
+def test_finite_is_told_picture_by_picture_whatever_is_fused():
+    images = pictures(HEIGHT, WIDTH, 3).copy()
+    images[:, [0, 0, -1, -1], [0, -1, 0, -1]] = 0
+    images[1, 0, 0] = 255
+    broken = break_on_white(narrow_model())
+    for options in ({}, {"scales": (1.0, 0.5)}, {"fusion": "max", "flip": True}):
+        scores, finite = scores_and_finite(broken, images, **options)
+        assert finite.numpy().tolist() == [True, False, True]
+        np.testing.assert_array_equal(scores[0], fused_scores(broken, images, **options)[0])

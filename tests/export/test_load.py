@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 import deeplab_tf
+from deeplab_tf import compat
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.export import SavedPredictor, export_saved_model
 from deeplab_tf.training.config import base_config
@@ -90,6 +91,17 @@ def test_a_run_without_a_checkpoint(workdir, tmp_path):
     for name in ("config.json", "dataset.json"):
         (tmp_path / name).symlink_to(workdir[0] / name)
     with pytest.raises(ValueError, match=r"checkpoints: no checkpoint yet"):
+        deeplab_tf.load(tmp_path)
+
+
+def test_a_checkpoint_that_is_not_finite(workdir, tmp_path):
+    folder, model = workdir
+    for name in ("config.json", "dataset.json"):
+        (tmp_path / name).symlink_to(folder / name)
+    named = {name: compat.tf_variable(v) for name, v in model.variables_by_name().items()}
+    named["fc8/bias"] = tf.Variable([np.nan] * 5)
+    tf.train.Checkpoint(variables=named).save(str(tmp_path / "checkpoints" / "ckpt"))
+    with pytest.raises(ValueError, match="its variable 'fc8/bias' is not finite"):
         deeplab_tf.load(tmp_path)
 
 

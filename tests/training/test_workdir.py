@@ -1,5 +1,7 @@
+import contextlib
 import dataclasses
 import json
+import resource
 
 import keras
 import numpy as np
@@ -170,3 +172,49 @@ def test_tensorboard_reads_the_numbers(tmp_path):
         for value in event.summary.value
     }
     assert found == {(10, "train/loss"): 0.5, (20, "val/miou"): 0.25}
+
+
+# === A full disk ===
+
+
+@contextlib.contextmanager
+def small_files(size):
+    """Lets no file grow beyond a size; what the system answers is an error as of a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path):
+    variables, optimizer, saver = checkpoints(tmp_path)
+    saver.save(1)
+    kept = {path.name for path in tmp_path.iterdir()}
+    move(variables, optimizer)
+    with pytest.raises(OSError, match="cannot be written") as error, small_files(20):
+        saver.save(2)
+    assert error.value.filename == str(tmp_path / "ckpt-2")
+    assert {path.name for path in tmp_path.iterdir()} == kept
+    *_, again = checkpoints(tmp_path)
+    assert again.restore() == 1
+
+
+def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
+    workdir = Workdir(tmp_path, config(), SPEC)
+    workdir.model_file.write_bytes(b"before")
+    model = keras.Sequential([keras.layers.Dense(200)])
+    model.build((None, 300))
+    with pytest.raises(OSError, match="cannot be written") as error, small_files(20_000):
+        workdir.save_model(model)
+    assert error.value.filename == str(workdir.model_file)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    assert workdir.model_file.read_bytes() == b"before"
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    log = MetricsLog(tmp_path)
+    with pytest.raises(OSError, match="cannot be written") as error, small_files(100):
+        log.write(1, {"text": "x" * 200})
+    assert error.value.filename == str(tmp_path / "metrics.jsonl")

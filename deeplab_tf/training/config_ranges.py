@@ -1,0 +1,166 @@
+"""What every key of a configuration may be, in one table, checked before any work."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from deeplab_tf import compat
+from deeplab_tf.backbones import BACKBONES
+from deeplab_tf.backbones.stride import OUTPUT_STRIDES
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.layers.atrous_conv import METHODS
+from deeplab_tf.models.deeplab import checked_input_scales
+from deeplab_tf.models.heads import HEADS
+from deeplab_tf.training.loss import NORMALIZATIONS
+from deeplab_tf.training.optimizers import parse_arguments
+from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
+from deeplab_tf.training.schedules import POLICIES
+
+LARGEST_SEED = 2**32 - 1  # NumPy's
+
+
+def _falling_scales(value) -> bool:
+    return _FACTORS.holds(value) and bool(checked_input_scales(value))
+
+
+def _scale_range(value) -> bool:
+    return is_sequence(value) and (
+        not len(value)
+        or (len(value) == 2 and all(map(_FACTOR.holds, value)) and value[0] <= value[1])
+    )
+
+
+def _pair(value) -> bool:
+    if not is_sequence(value) or len(value) != 2 or not isinstance(value[0], str):
+        return False
+    try:
+        re.compile(value[0])
+    except re.error as error:
+        raise ValueError(f"the expression {value[0]!r} is broken ({error})") from error
+    return real(0).holds(value[1])
+
+
+_SWITCH = Range("True or False", lambda value: isinstance(value, bool))
+_NAME = Range("a name that is not empty", lambda value: isinstance(value, str) and bool(value))
+_FACTOR = real(0, above=True)
+_FACTORS = many(_FACTOR, "one or more finite numbers above 0", least=1)
+_EVERY = whole(0, note="; 0 is never")
+_MULTIPLIERS = many(
+    Range("", _pair),
+    "pairs of a regular expression and a finite number of at least 0, such as (('.*/bias', 2.0),)",
+)
+
+# Section -> key -> what it may be: every key of `base_config`.
+RANGES: dict[str, dict[str, Range]] = {
+    "model": {
+        "backbone": one_of(BACKBONES),
+        "head": one_of(HEADS),
+        "output_stride": one_of(OUTPUT_STRIDES),
+        "scales": Range("finite numbers above 0 that start with 1.0 and fall", _falling_scales),
+        "width": _FACTOR,
+        "fc6_kernel": whole(1),
+        "fc6_rate": whole(1),
+        "fc6_filters": whole(1),
+        "msc_features": _SWITCH,
+        "dropout": real(0, below=1),
+        "method": one_of(METHODS),
+        "weights": _NAME,
+    },
+    "data": {
+        "train_split": _NAME,
+        "eval_split": _NAME,
+        "image_scale": _FACTOR,
+        "scales": _FACTORS,
+        "scale_range": Range(
+            "empty, or (lowest, highest) with 0 < lowest <= highest", _scale_range
+        ),
+        "crop_size": whole(1),
+        "mirror": _SWITCH,
+        "cache": _SWITCH,
+        "check": _SWITCH,
+    },
+    "train": {
+        "steps": whole(1),
+        "batch_size": whole(1),
+        "iter_size": whole(1),
+        "optimizer": Range(
+            "the name of an optimizer",
+            lambda value: isinstance(value, str) and bool(compat.optimizer_class(value)),
+        ),
+        "optimizer_args": Range(
+            "arguments in one text, such as 'momentum=0.9'",
+            lambda value: isinstance(value, str) and parse_arguments(value) is not None,
+        ),
+        "policy": one_of(POLICIES),
+        "learning_rate": real(0),
+        "gamma": real(0),
+        "step_size": whole(1),
+        "power": real(0),
+        "rate_multipliers": _MULTIPLIERS,
+        "weight_decay": real(0),
+        "decay_multipliers": _MULTIPLIERS,
+        "normalize": one_of(NORMALIZATIONS),
+        "seed": whole(0, LARGEST_SEED),
+        "log_every": _EVERY,
+        "checkpoint_every": _EVERY,
+        "keep_checkpoints": whole(1),
+        "eval_every": _EVERY,
+        "eval_limit": whole(0, note="; 0 is all"),
+    },
+    # `CrfParameters` knows, and says what would be right.
+    "crf": {
+        field.name: Range(
+            "what `CrfParameters` takes",
+            lambda value, name=field.name: bool(CrfParameters(**{name: value})),
+        )
+        for field in dataclasses.fields(CrfParameters)
+    },
+}
+
+
+def check_config(config) -> None:
+    """Refuses a configuration with a value that no run can have.
+
+    Args:
+        config: from `base_config`.
+
+    Raises:
+        ValueError: the message names every such key as its flag, what it may be and what was
+            received.
+
+    Example:
+        >>> from deeplab_tf.training.config import base_config
+        >>> config = base_config("vgg16_large_fov")
+        >>> config.train.log_every = -1
+        >>> check_config(config)
+        Traceback (most recent call last):
+        ...
+        ValueError: --config.train.log_every must be a whole number ... Received: -1
+    """
+    values = config.to_dict()
+    problems = [
+        problem
+        for section, keys in RANGES.items()
+        for key, allowed in keys.items()
+        if (problem := _problem(f"--config.{section}.{key}", values.get(section), key, allowed))
+    ]
+    if problems:
+        raise ValueError("; ".join(problems))
+    try:
+        CrfParameters.from_dict(values["crf"])
+    except ValueError as error:  # keys that are right alone and not together
+        raise ValueError(f"--config.crf: {error}") from error
+
+
+def _problem(flag: str, section: dict | None, key: str, allowed: Range) -> str | None:
+    if section is None or key not in section:
+        return f"{flag} is missing. Start from training.config.base_config"
+    value = section[key]
+    try:
+        if allowed.holds(value):
+            return None
+        reason = f"{flag} must be {allowed.wanted}"
+    except ValueError as error:
+        reason = f"{flag}: {error}"
+    return reason if "Received:" in reason else f"{reason}. Received: {value!r}"
