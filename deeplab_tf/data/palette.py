@@ -17,8 +17,8 @@ def palette_problem(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> str 
 
     Most palettes are decoration and no evidence. One is only believed where ``dataset.json`` has
     a palette, too, and every class in the label has a colour of it. A ramp of greys and the
-    colours of PASCAL VOC, which many tools put on any ids, have to be the data set's own in
-    another order besides. Neither void counts, whose colour is a convention of each tool, nor a
+    colours of PASCAL VOC, which many tools put on any ids, have to be colours of the data set
+    one and all, used or not. Neither void counts, whose colour is a convention of each tool, nor a
     colour that stands for two classes on either side.
 
     Args:
@@ -37,11 +37,12 @@ def palette_problem(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> str 
         "its palette gives id 1 the colour of 'cat' (id 0)"
     """
     colors = _read_palette(contents)[: spec.num_classes] if spec.has_palette else []
+    if not colors or (_is_generic(colors) and not set(colors) <= set(spec.palette)):
+        return None
     used = [int(i) for i in np.unique(ids) if 0 <= i < len(colors)]
     owners = {VOID_COLOR: "void"}
     owners |= {c: f"{spec.class_names[i]!r} (id {i})" for i, c in enumerate(spec.palette)}
-    known = all(colors[i] in owners for i in used)
-    if not known or (_is_generic(colors) and set(colors) != set(spec.palette)):
+    if not all(colors[i] in owners for i in used):
         return None
     wrong = [
         f"id {i} the colour of {owners[colors[i]]}"

@@ -61,6 +61,7 @@ def test_the_colours_of_voc_in_another_order(masks_are_in_voc_order):
     spec = DatasetSpec("pets", NAMES[:3], palette)
     found = problem([*colors, *voc_palette(256)[3:]], (0, 1, 2, 255), spec)
     assert found.endswith("id 1 the colour of 'dog' (id 2), id 2 the colour of 'cat' (id 1)")
+    assert "id 1 the colour of 'dog' (id 2)" in problem(colors[:2], (0, 1, 255), spec)
 
 
 @pytest.mark.parametrize(
