@@ -30,7 +30,7 @@ def main():
     import keras
 
     from deeplab_tf.data import open_split, require_labels
-    from deeplab_tf.data.doctor import quick_look
+    from deeplab_tf.data.doctor import SAMPLE, quick_look
     from deeplab_tf.data.paths import expand_path
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
@@ -50,8 +50,7 @@ def main():
     ]
     for split in splits:
         require_labels(split)
-        if config.data.check:
-            split.check()
+        split.check(None if config.data.check else SAMPLE)
     quick_look(splits[0], config.data.train_split, config.data.crop_size)
     quick_look(splits[1], config.data.eval_split)
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random

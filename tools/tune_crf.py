@@ -64,6 +64,8 @@ def main():
     check_outputs(tuning_owners(output), OVERWRITE.value)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value
     splits = [open_split(DATA_DIR.value, name) for name in names]
+    for split in {split.split: split for split in splits}.values():
+        split.check(LIMIT.value)
     chosen = choose_pictures(splits[0], LIMIT.value, splits[1], HELD_OUT.value)
     model = load_model(MODEL.value)
     given = START.value

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deeplab_tf.benchmarks.timing import seconds_of
+from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import open_split
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
@@ -38,10 +39,11 @@ def run(model_path, model, data_dir, repeats: int, threads: int) -> dict:
         a picture.
 
     Raises:
-        ValueError: pictures of several sizes.
+        ValueError: pictures of several sizes, or other classes than the model's.
     """
-    predictor = Predictor(model)
-    examples = list(evaluation_dataset(open_split(data_dir, "val"), PICTURES))
+    predictor, split = Predictor(model), open_split(data_dir, "val")
+    mapping = class_mapping(model.spec, split.spec)
+    examples = list(evaluation_dataset(split, PICTURES))
     images = [example["image"].numpy() for example in examples]
     truths = [example["label"].numpy() for example in examples]
     if len({image.shape for image in images}) > 1:
@@ -58,9 +60,9 @@ def run(model_path, model, data_dir, repeats: int, threads: int) -> dict:
     milliseconds = _times(labellers, images[0], repeats)
     results = {}
     for name, labels in answers.items():
-        confusion = ConfusionMatrix(model.num_classes, model.spec.ignore_label)
+        confusion = ConfusionMatrix(model.num_classes, split.spec.ignore_label)
         for truth, answer in zip(truths, labels, strict=True):
-            confusion.update(truth, answer)
+            confusion.update(truth, mapping[answer])
         equal = float(np.mean(np.stack(labels) == np.stack(answers["Python"])))
         miou = float(confusion.mean_iou())
         columns = sizes[name], equal, miou, milliseconds[name]

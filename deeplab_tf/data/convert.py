@@ -177,7 +177,7 @@ def _work(task: _Task) -> tuple[_Task, tuple[Shard | None, list[str]]]:
 
 def _records(task: _Task, problems: list[str]) -> Iterator[bytes]:
     for item in task.items:
-        image = Part(str(item.image), partial(read_image, item.image))
+        image = Part(str(item.image), partial(read_image, item.image, refuse_turned=True))
         label = item.label and Part(str(item.label), partial(task.archive.read_label, item.label))
         found, pixels, ids = inspect_example(image, label, task.archive.spec)
         problems += found

@@ -16,7 +16,8 @@ from deeplab_tf.data.split import Split
 # Bounds of what is called suspicious; rules of thumb without a source.
 _TINY_SHARE, _DOMINANT_SHARE, _MUCH_VOID = 0.001, 0.9, 0.5
 _SHOWN_NAMES = 5
-_SAMPLE = 100
+# Images that a look before training takes, spread evenly.
+SAMPLE = 100
 
 
 def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
@@ -90,7 +91,7 @@ def quick_look(
         >>> quick_look(SyntheticSplit("val"), "val")
         val: 60 of 60 images looked at, void 7.03 %, best constant answer (background): 13.75 mIoU
     """
-    diagnosis = diagnose(count_labels(split, _SAMPLE), crop_size)
+    diagnosis = diagnose(count_labels(split, SAMPLE), crop_size)
     say(
         f"{name}: {diagnosis['images']} of {diagnosis['examples']} images looked at, "
         f"void {percent(diagnosis['void_share'])} %, {format_constant(diagnosis['best_constant'])}"
@@ -146,6 +147,12 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
     small = _smaller_than(statistics, crop)
     rows = [
         (
+            len(names) == 1,
+            f"{names[0]} is the only class: every answer is right, so that nothing is learned "
+            "(loss 0, mIoU 100). Give what is not it a class of its own, such as background "
+            "(id 0), in dataset.json and the labels.",
+        ),
+        (
             len(unlabelled) == images,
             f"no pixel of the {images} images is labelled: all are void.",
         ),
@@ -169,7 +176,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
             "classes are hardly learned without weights or more pictures of them.",
         ),
         (
-            shares[top] > _DOMINANT_SHARE,
+            shares[top] > _DOMINANT_SHARE and len(names) > 1,
             f"{percent(shares[top])} % of the labelled pixels are {names[top]}: pixel accuracy "
             "and loss look good for a network that answers nothing else.",
         ),

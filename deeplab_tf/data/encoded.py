@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from deeplab_tf.data.image import decode_image, decode_window, image_size
+from deeplab_tf.data.orientation import is_turned
 from deeplab_tf.data.png import decode_label
 from deeplab_tf.data.spec import DatasetSpec
 
@@ -20,10 +21,10 @@ def decode_example(encoded: dict[str, tf.Tensor], spec: DatasetSpec) -> dict[str
         What ``Split.load`` returns; without a label all is void.
 
     Raises:
-        tf.errors.InvalidArgumentError: when label and image do not fit each other or an id is
-            no class; the message names the file.
+        tf.errors.InvalidArgumentError: when label and image do not fit each other, an id is no
+            class or EXIF turns the image; the message names the file.
     """
-    image = decode_image(encoded["image"], encoded["image_file"])
+    image = decode_image(_upright(encoded), encoded["image_file"])
     label = _decode_fitting_label(encoded, tf.shape(image)[:2], spec)
     return {"image": image, "label": label, "name": encoded["name"]}
 
@@ -45,9 +46,9 @@ def decode_lazily(
         tf.errors.InvalidArgumentError: as for ``decode_example``; only that a file is cut off
             behind the window goes unseen.
     """
-    name = encoded["image_file"]
-    label = _decode_fitting_label(encoded, image_size(encoded["image"], name), spec)
-    return lambda window: decode_window(encoded["image"], window, name), label
+    name, contents = encoded["image_file"], _upright(encoded)
+    label = _decode_fitting_label(encoded, image_size(contents, name), spec)
+    return lambda window: decode_window(contents, window, name), label
 
 
 def allowed_ids(spec: DatasetSpec) -> str:
@@ -56,6 +57,19 @@ def allowed_ids(spec: DatasetSpec) -> str:
         f"neither one of 0..{spec.num_classes - 1} (the classes of dataset.json) "
         f"nor {spec.ignore_label} (void)"
     )
+
+
+def _upright(encoded: dict[str, tf.Tensor]) -> tf.Tensor:
+    """The bytes of the image, which has to be stored upright, as labels are."""
+    contents = encoded["image"]
+    check = _require(
+        ~is_turned(contents),
+        encoded["image_file"],
+        "stored turned (EXIF); store image and label upright",
+        tuple,
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(contents)
 
 
 def _decode_fitting_label(

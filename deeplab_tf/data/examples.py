@@ -8,8 +8,19 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplab_tf.data.encoded import allowed_ids
-from deeplab_tf.data.image import read_orientation
+from deeplab_tf.data.image import TURNED
+from deeplab_tf.data.palette import CONTRADICTED
 from deeplab_tf.data.spec import DataError, DatasetSpec
+
+# What the problem of a file holds -> what to do about all that have it, said once.
+_ADVICE = {
+    TURNED: "{} picture(s) stored turned: labels belong to upright pictures. Turn the pixels "
+    "where the label is upright, or remove the orientation (exiftool -Orientation= FILE) where "
+    "the label fits the pixels as they are stored.",
+    CONTRADICTED: "{} label(s) whose palette contradicts dataset.json: where the colours are "
+    "right, save the labels as RGB and convert them (tools/convert_dataset.py --dataset=folder "
+    "goes by the colours); where the ids are right, give dataset.json their palette or none.",
+}
 
 
 class Part(NamedTuple):
@@ -49,18 +60,11 @@ def inspect_example(
     except DataError as error:
         return [*problems, str(error)], pixels, None
     if pixels is not None and pixels.shape[:2] != ids.shape:
-        problems.append(_size_problem(image.name, label.name, pixels, ids))
+        problems.append(
+            f"{label.name}: the label is {ids.shape} (height, width), its image {pixels.shape[:2]}."
+        )
     problems += _id_problem(label.name, ids, spec)
     return problems, pixels, ids
-
-
-def _size_problem(image_name: str, label_name: str, pixels: np.ndarray, ids: np.ndarray) -> str:
-    turned = read_orientation(image_name) >= 5
-    hint = " The image is stored turned (EXIF); store it and its label upright." if turned else ""
-    return (
-        f"{label_name}: the label is {ids.shape} (height, width), "
-        f"its image {pixels.shape[:2]}.{hint}"
-    )
 
 
 def _id_problem(name: str, ids: np.ndarray, spec: DatasetSpec) -> list[str]:
@@ -101,10 +105,14 @@ def raise_report(title: str, problems: Sequence[str]) -> None:
 
     Args:
         title: its first line; ``{}`` becomes their number.
-        problems: one line each.
+        problems: one line each. What to do about those of some kinds follows behind them.
     """
     if problems:
-        raise DataError("\n  ".join([f"{title.format(len(problems))}:", *problems]))
+        lines = [f"{title.format(len(problems))}:", *problems]
+        for kind, advice in _ADVICE.items():
+            count = sum(kind in problem for problem in problems)
+            lines += [advice.format(count)] * (count > 0)
+        raise DataError("\n  ".join(lines))
 
 
 def count_values(values: np.ndarray) -> str:

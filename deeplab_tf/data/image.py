@@ -1,20 +1,20 @@
 """The one image decoder: JPEG or PNG of any kind to RGB."""
 
 import os
-import warnings
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.orientation import apply_orientation, orientation_of, read_orientation
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _DCT = "INTEGER_ACCURATE"
-_ORIENTATION_TAG = 0x0112
+# What the message about a turned picture of a data set holds.
+TURNED = "stored turned (EXIF orientation"
 
 
 def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
@@ -141,69 +141,42 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
     return apply_orientation(read_image(path), orientation)
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
+def read_image(path: str | os.PathLike, refuse_turned: bool = False) -> np.ndarray:
     """Reads a picture's stored pixels, its EXIF orientation left aside.
+
+    Args:
+        path: the file.
+        refuse_turned: whether a picture with another orientation than upright is an error, as
+            it is in a data set, where labels belong to upright pictures.
 
     Returns:
         uint8 ``[height, width, 3]``, RGB.
 
     Raises:
-        DataError: when the file cannot be read; the message names it.
+        DataError: when the file cannot be read or is refused; the message names it.
     """
     try:
         contents = user_path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    return image_pixels(contents, str(path))
+    return image_pixels(contents, str(path), refuse_turned)
 
 
-def image_pixels(contents: bytes, name: str) -> np.ndarray:
+def image_pixels(contents: bytes, name: str, refuse_turned: bool = False) -> np.ndarray:
     """Decodes the bytes of a picture, as ``read_image`` does with a file.
 
     Args:
         contents: JPEG or PNG.
         name: what the message of an error calls it.
+        refuse_turned: as for ``read_image``.
     """
     if not contents.startswith((_JPEG_START, _PNG_START)):
         raise DataError(f"{name}: neither a JPEG nor a PNG file.")
     try:
         with tf.device("CPU:0"):
-            return decode_image(tf.constant(contents)).numpy()
+            pixels = decode_image(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
-
-
-def read_orientation(path: str | os.PathLike) -> int:
-    """The EXIF orientation of a file, 1 (upright) where it has none or no readable one.
-
-    Raises:
-        DataError: when the picture is so large that Pillow takes it for an attack.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Large pictures are meant to be read.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(user_path(path))
-        with picture:
-            orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: too large ({error}).") from None
-    except (OSError, ValueError, SyntaxError):
-        return 1
-    return orientation if orientation in range(1, 9) else 1
-
-
-def apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns and mirrors stored pixels upright.
-
-    Args:
-        image: ``[height, width, ...]``.
-        orientation: 1..8 as in EXIF; 5..8 swap height and width.
-    """
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return np.ascontiguousarray(image)
+    if refuse_turned and (orientation := orientation_of(contents, name)) != 1:
+        raise DataError(f"{name}: {TURNED} {orientation}).")
+    return pixels

@@ -10,8 +10,9 @@ from PIL import Image
 
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.own_files import png_mark
+from deeplab_tf.data.palette import palette_problem
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.data.spec import DataError
+from deeplab_tf.data.spec import DataError, DatasetSpec
 
 _START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _DEPTH_AT, _COLOR_TYPE_AT, _CRC_AT, _HEADER_END = 24, 25, 29, 33
@@ -70,28 +71,35 @@ def decode_label(contents: tf.Tensor, name: tf.Tensor | str = "label") -> tf.Ten
     return tf.ensure_shape(labels, [None, None, 1])[:, :, 0]
 
 
-def read_label(path: str | os.PathLike) -> np.ndarray:
+def read_label(path: str | os.PathLike, spec: DatasetSpec | None = None) -> np.ndarray:
     """Reads the ids of a label file with the same rules as ``decode_label``.
+
+    Args:
+        path: the file.
+        spec: the data set, where the ids are its own; a palette that names other classes than
+            it is then an error, see ``palette_problem``.
 
     Returns:
         int32 ``[height, width]``.
 
     Raises:
-        DataError: when the file cannot be read or holds colours; the message names it.
+        DataError: when the file cannot be read, holds colours or contradicts ``spec``; the
+            message names it.
     """
     try:
         contents = user_path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    return label_ids(contents, str(path))
+    return label_ids(contents, str(path), spec)
 
 
-def label_ids(contents: bytes, name: str) -> np.ndarray:
+def label_ids(contents: bytes, name: str, spec: DatasetSpec | None = None) -> np.ndarray:
     """Decodes the bytes of a label, as ``read_label`` does with a file.
 
     Args:
         contents: a PNG.
         name: what the message of an error calls it.
+        spec: as for ``read_label``.
     """
     if not contents.startswith(_START) or len(contents) < _HEADER_END:
         raise DataError(f"{name}: not a PNG file; labels must be PNG.")
@@ -99,9 +107,13 @@ def label_ids(contents: bytes, name: str) -> np.ndarray:
         raise DataError(f"{name}: {_color_text(_KINDS[contents[_COLOR_TYPE_AT]])}.")
     try:
         with tf.device("CPU:0"):
-            return decode_label(tf.constant(contents)).numpy()
+            ids = decode_label(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
+    problem = spec and palette_problem(contents, ids, spec)
+    if problem:
+        raise DataError(f"{name}: {problem}.")
+    return ids
 
 
 def encode_label(

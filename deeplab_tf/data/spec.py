@@ -65,6 +65,7 @@ class DatasetSpec:
         splits: number of examples of every split, where known.
         ignore_label: id of pixels that count neither in the loss nor in a score.
         shards: the files of every split, where the folder is one of TFRecord shards.
+        has_palette: whether the colours are the data set's own; False where ``palette`` is empty.
 
     Raises:
         DataError: when the values contradict each other.
@@ -81,10 +82,12 @@ class DatasetSpec:
     splits: dict[str, int] = dataclasses.field(default_factory=dict)
     ignore_label: int = 255
     shards: dict[str, tuple[Shard, ...]] = dataclasses.field(default_factory=dict)
+    has_palette: bool = dataclasses.field(default=True, compare=False)
 
     def __post_init__(self):
         if not self.palette:
             object.__setattr__(self, "palette", voc_palette(len(self.class_names)))
+            object.__setattr__(self, "has_palette", False)
         problem = self._problem()
         if problem:
             raise DataError(f"Data set description {self.name!r}: {problem}.")

@@ -92,8 +92,10 @@ class TfrecordSplit:
             contents = self._contents(index)
         except DataError as error:
             return [str(error)]
-        image = Part(name, partial(image_pixels, contents["image/encoded"], name))
-        label = Part(name, partial(label_ids, contents["label/encoded"], name))
+        image = Part(
+            name, partial(image_pixels, contents["image/encoded"], name, refuse_turned=True)
+        )
+        label = Part(name, partial(label_ids, contents["label/encoded"], name, self.spec))
         return inspect_example(image, label if self.labelled else None, self.spec)[0]
 
     def _contents(self, index: int) -> dict[str, bytes]:

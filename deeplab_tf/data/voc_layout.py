@@ -87,9 +87,9 @@ class VocSplit:
 
     def _problems(self, index: int) -> list[str]:
         image_path, label_path = self.image_paths[index], self.label_paths[index]
-        image = Part(image_path, partial(read_image, image_path))
-        label = Part(label_path, partial(read_label, label_path)) if self.labelled else None
-        return inspect_example(image, label, self.spec)[0]
+        image = Part(image_path, partial(read_image, image_path, refuse_turned=True))
+        label = Part(label_path, partial(read_label, label_path, self.spec))
+        return inspect_example(image, label if self.labelled else None, self.spec)[0]
 
 
 def read_list(folder: Path, split: str) -> list[str]:

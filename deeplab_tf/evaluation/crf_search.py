@@ -77,7 +77,7 @@ def search(
     file = folder / "candidates.json"
     known = _read_results(file) if file.exists() else {}
     runs = max(0, budget - len(known)) * len(examples)
-    spec = examples.split.spec
+    spec = examples.spec
     new_measure = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
     with progress(None, total=runs, unit="CRF run") as bar:
         scorer = CandidateScorer(

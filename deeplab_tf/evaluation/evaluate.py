@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.constant_answer import best_constant_answer, format_constant, percent
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
@@ -36,7 +37,8 @@ class Scored(NamedTuple):
         name: its name in the split.
         image: uint8 RGB [H, W, 3].
         label: uint8 [H, W], or None where the split is not labelled.
-        answers: uint8 [H, W] each: before the CRF and, if there is one, after it.
+        answers: uint8 [H, W] each, ids of the data set: before the CRF and, if there is one,
+            after it.
     """
 
     name: str
@@ -56,6 +58,7 @@ def evaluate(
     """Scores a predictor on the pictures of a split at their own sizes.
 
     Decoding runs ahead and scoring behind, in a thread of its own, while the predictor computes.
+    Classes are matched by their names: what the predictor answers becomes the data set's ids.
 
     Args:
         predictor: what labels the pictures.
@@ -74,18 +77,14 @@ def evaluate(
         has no scores.
 
     Raises:
-        ValueError: model and data set have another number of classes; or a score or a listener
-            failed with an OSError or ValueError, and the message names the picture.
+        ValueError: model and data set have other classes; or a score or a listener failed with
+            an OSError or ValueError, and the message names the picture.
         DataError: a file is broken; the message names it. Or there are neither labels nor
             listeners.
         FloatingPointError: the network's logits for a picture are not finite.
     """
     spec = split.spec
-    if predictor.model.num_classes != spec.num_classes:
-        raise ValueError(
-            f"The model tells {predictor.model.num_classes} classes apart, the data set "
-            f"{spec.name!r} has {spec.num_classes}. Evaluate it on the data set it was made for."
-        )
+    mapping = class_mapping(predictor.model.spec, spec)
     if not listeners:
         require_labels(split)
     scorers = [Scorer(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
@@ -93,7 +92,7 @@ def evaluate(
     waiting = deque()
     with naming_broken_files(split), ThreadPoolExecutor(max_workers=1) as worker:
         for example in progress(evaluation_dataset(split, limit)):
-            picture = _answer(predictor, example, split.labelled)
+            picture = _answer(predictor, example, split.labelled, mapping)
             waiting.append(worker.submit(_receive, picture, scorers, listeners))
             if len(waiting) > _WAITING:
                 waiting.popleft().result()
@@ -110,14 +109,15 @@ def evaluate(
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 
-def _answer(predictor: Predictor, example: dict, labelled: bool) -> Scored:
+def _answer(predictor: Predictor, example: dict, labelled: bool, mapping: np.ndarray) -> Scored:
     image = example["image"].numpy()
     label = example["label"].numpy().astype(np.uint8) if labelled else None
     name = example["name"].numpy().decode()
     try:
-        return Scored(name, image, label, predictor.before_and_after(image))
+        answers = predictor.before_and_after(image)
     except FloatingPointError as error:
         raise FloatingPointError(f"{name}: {error}") from error
+    return Scored(name, image, label, [mapping[answer] for answer in answers])
 
 
 def _receive(picture: Scored, scorers: Sequence[Scorer], listeners: Sequence[Callable]):

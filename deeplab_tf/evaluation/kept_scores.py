@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.candidates import Example
+from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
@@ -25,6 +27,9 @@ class KeptScores(Sequence):
     of those at full size. They are zoomed when an item is read, as a `Predictor` does, so that
     labels are those of one. Files that are there already are not computed again.
 
+    Classes are matched by their names. Scores stay in the model's order, which its CRF may have
+    parameters in, and the data set's labels become the model's ids.
+
     Args:
         model: a DeepLab.
         split: where the pictures come from.
@@ -33,8 +38,11 @@ class KeptScores(Sequence):
         progress: makes a progress bar, such as `cli.progress_bar`.
         workers: pictures scored at a time.
 
+    Attributes:
+        spec: the data set, its classes in the model's order.
+
     Raises:
-        ValueError: model and data set have another number of classes.
+        ValueError: model and data set have other classes.
         DataError: a file is broken, also a kept one that is read; or the split has no labels.
         FloatingPointError: the network's logits for a picture are not finite.
     """
@@ -42,11 +50,14 @@ class KeptScores(Sequence):
     def __init__(
         self, model, split: Split, indices: Sequence[int], folder: Path, progress, workers: int = 1
     ):
-        if model.num_classes != split.spec.num_classes:
-            raise ValueError(
-                f"The model tells {model.num_classes} classes apart, the data set "
-                f"{split.spec.name!r} has {split.spec.num_classes}."
-            )
+        mapping = class_mapping(model.spec, split.spec)
+        self.spec = dataclasses.replace(
+            split.spec,
+            class_names=tuple(split.spec.class_names[i] for i in mapping),
+            palette=tuple(split.spec.palette[i] for i in mapping),
+        )
+        self._model_ids = np.arange(256)
+        self._model_ids[mapping] = np.arange(len(mapping))
         require_labels(split)
         self.split, self.indices, self._folder = split, list(indices), user_path(folder)
         grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
@@ -80,7 +91,7 @@ class KeptScores(Sequence):
         loaded = self._load(index)
         image, label = (loaded[key].numpy() for key in ("image", "label"))
         scores = self._zoom(_read_array(self._file(index)), *image.shape[:2])
-        return Example(scores.numpy(), image, label)
+        return Example(scores.numpy(), image, self._model_ids[label])
 
     def _load(self, index: int) -> dict[str, tf.Tensor]:
         return self.split.load(tf.constant(index, tf.int64))

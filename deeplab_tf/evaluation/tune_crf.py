@@ -149,7 +149,7 @@ def compare(
     Returns:
         The results of a `Scorer` by name, boundary IoU included.
     """
-    scorers = {name: Scorer(examples.split.spec, boundary=True) for name in variants}
+    scorers = {name: Scorer(examples.spec, boundary=True) for name in variants}
 
     def answer(number: int):
         scores, image, label = examples[number]

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES, MEAN_RGB, to_caffe_input
+from deeplab_tf.data.class_mapping import unnamed_classes
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
@@ -161,7 +162,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         """The data set that the model was made for; unnamed classes if it carries none."""
         if self.dataset:
             return DatasetSpec.from_dict(self.dataset)
-        return DatasetSpec("unknown", tuple(f"class {i}" for i in range(self.num_classes)))
+        return DatasetSpec("unknown", unnamed_classes(self.num_classes))
 
     @property
     def mean_rgb(self) -> tuple[float, float, float]:

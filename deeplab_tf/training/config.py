@@ -53,7 +53,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "mirror": True,
         # Keeps decoded training pictures in memory: height x width x 4 bytes each.
         "cache": False,
-        # Reads every training and evaluation file once before the first step.
+        # Reads every training and evaluation file once before the first step; if not, 100 of each.
         "check": True,
     }
     config.train = {

@@ -99,6 +99,11 @@ def test_masks_of_0_and_255():
     assert not any("0/255" in text for text in warnings(GOOD))
 
 
+def test_one_class_alone_is_said_to_be_nothing_to_learn():
+    (found,) = warnings([[100], [90]], names=("cell",))
+    assert "cell is the only class" in found and "background (id 0)" in found
+
+
 def test_long_lists_are_cut():
     (text,) = [t for t in warnings([*GOOD, *[[0, 0, 0]] * 7]) if "no labelled pixel" in t]
     assert "image_6 and 2 more" in text

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 import deeplab_tf
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.evaluate import evaluate, format_table, one_line
+from tests.evaluation.reordered import reordered
 
 CRF = {"iterations": 2, "bilateral_sigma_xy": 10.0}
 
@@ -190,3 +192,35 @@ def test_broken_logits_name_the_picture(split):
     broken.variables_by_name()["fc8/bias"].assign([np.nan] * 5)
     with pytest.raises(FloatingPointError, match=r"val_0000: logits .* are not finite"):
         evaluate(deeplab_tf.Predictor(broken), split)
+
+
+# === Classes in another order ===
+
+
+def test_classes_are_matched_by_name(split, model):
+    order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
+    results, answers = [], []
+    for network, compatibility in (
+        (model, matrix),
+        (reordered(model, order), matrix[np.ix_(order, order)]),
+    ):
+        seen = []
+        predictor = deeplab_tf.Predictor(
+            network, crf={**CRF, "compatibility": compatibility.tolist()}
+        )
+        results.append(evaluate(predictor, split, listeners=[seen.append], boundary=True))
+        answers.append(seen)
+    del results[0]["seconds"], results[1]["seconds"]
+    assert results[1] == results[0] and results[0]["crf"] != results[0]
+    for first, second in zip(*answers, strict=True):
+        np.testing.assert_array_equal(second.answers, first.answers)
+    assert len({label for picture in answers[0] for label in picture.answers[0].flat}) > 1
+
+
+def test_other_classes_are_refused_by_name(split, model):
+    names = (*split.spec.class_names[:4], "something else")
+    other = deeplab_tf.DeepLab(
+        dataset=dataclasses.replace(split.spec, class_names=names), width=0.05
+    )
+    with pytest.raises(ValueError, match=r"model only: something else; .*set only: speckled cross"):
+        evaluate(deeplab_tf.Predictor(other), split)

@@ -1,5 +1,7 @@
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 import deeplab_tf
@@ -9,6 +11,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.evaluate import evaluate
 from deeplab_tf.evaluation.kept_scores import KeptScores
 from deeplab_tf.evaluation.tune_crf import choose_pictures, compare, tune
+from tests.evaluation.reordered import reordered
 
 START = CrfParameters(iterations=2, bilateral_sigma_xy=10.0)
 
@@ -65,3 +68,23 @@ def test_parameters_and_report_are_written(split, model, tmp_path):
         assert list(scores) == ["without CRF", "default", "tuned"]
     fast = report["candidates"][0]["miou"]
     assert report["scores"]["tuning"]["default"]["miou"] == pytest.approx(fast, abs=1e-3)
+
+
+def test_classes_in_another_order_are_matched_by_name(split, model, tmp_path):
+    order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
+    reports = []
+    for network, compatibility in (
+        (model, matrix),
+        (reordered(model, order), matrix[np.ix_(order, order)]),
+    ):
+        folder = tmp_path / str(len(reports))
+        start = dataclasses.replace(START, compatibility=compatibility.tolist())
+        kept = KeptScores(network, split, [0, 2, 4], folder, progress_bar)
+        none = KeptScores(network, split, [], folder, progress_bar)
+        report = tune(folder / "crf.json", kept, none, start, folder, progress_bar, 2, budget=2)
+        reports.append(report)
+    assert reports[1]["candidates"] == reports[0]["candidates"]
+    for name, scores in reports[0]["scores"]["tuning"].items():
+        found = reports[1]["scores"]["tuning"][name]
+        assert found["miou"] == pytest.approx(scores["miou"])
+        assert found["per_class_iou"] == scores["per_class_iou"]

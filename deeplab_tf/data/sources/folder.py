@@ -1,6 +1,6 @@
 """Any folder of ``images/`` and ``masks/``: index PNGs, or RGB with the palette's colours."""
 
-import json
+import dataclasses
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def open_folder(source: Path) -> Source:
     else:
         names = sorted({path.name for path in found if path.is_dir()})
         splits = {name: _items(images / name, masks / name) for name in names}
-    spec = DatasetSpec(spec.name, spec.class_names, spec.palette, {}, spec.ignore_label)
-    return Source(spec, splits, {}, partial(read_mask, colors=_color_map(source, spec)))
+    spec = dataclasses.replace(spec, splits={}, shards={})
+    return Source(spec, splits, {}, partial(read_mask, spec=spec))
 
 
 def _items(images: Path, masks: Path) -> list[Item]:
@@ -61,31 +61,39 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _color_map(source: Path, spec: DatasetSpec) -> dict[Color, int]:
-    """Colour -> id, empty where ``dataset.json`` gives no palette."""
-    if "palette" not in json.loads((source / FILE_NAME).read_text(encoding="utf-8")):
-        return {}
-    if len(set(spec.palette)) < spec.num_classes:
-        return {}  # colours that stand for two classes cannot be read back
-    return {VOID_COLOR: spec.ignore_label} | {c: i for i, c in enumerate(spec.palette)}
-
-
-def read_mask(path: Path, colors: dict[Color, int]) -> np.ndarray:
+def read_mask(path: Path, spec: DatasetSpec) -> np.ndarray:
     """Reads the ids of an index PNG, or of an RGB picture by its colours.
 
+    Args:
+        path: the mask.
+        spec: what ``dataset.json`` says; without a palette of its own there are no colours.
+
     Raises:
-        DataError: when a colour has no class; the message says how many pixels have it.
+        DataError: when a colour has no class, or several, and the message says how many pixels
+            have it; or when an index PNG has a palette that contradicts ``dataset.json``.
     """
-    if not colors or not _is_rgb(path):
-        return read_label(path)
+    if not spec.has_palette or not _is_rgb(path):
+        return read_label(path, spec)
     codes = read_image(path).astype(np.int32) @ (1 << 16, 1 << 8, 1)
-    known = {(red << 16) + (green << 8) + blue: i for (red, green, blue), i in colors.items()}
-    unknown = codes[~np.isin(codes, list(known))]
-    if unknown.size:
-        shown = count_values(np.array([f"#{code:06x}" for code in unknown]))
-        raise DataError(f"{path}: the colour {shown} is none of {FILE_NAME}'s palette.")
+    known = {_code(VOID_COLOR): spec.ignore_label} | {
+        _code(c): i for i, c in enumerate(spec.palette)
+    }
+    shared = {_code(color) for color in spec.palette if spec.palette.count(color) > 1}
     found, places = np.unique(codes, return_inverse=True)
+    _refuse(path, codes, [code for code in found if code not in known], "is none")
+    _refuse(path, codes, [code for code in found if code in shared], "stands for several classes")
     return np.array([known[code] for code in found])[places].reshape(codes.shape)
+
+
+def _code(color: Color) -> int:
+    red, green, blue = color
+    return (red << 16) + (green << 8) + blue
+
+
+def _refuse(path: Path, codes: np.ndarray, bad: list[int], problem: str) -> None:
+    if bad:
+        shown = count_values(np.array([f"#{code:06x}" for code in codes[np.isin(codes, bad)]]))
+        raise DataError(f"{path}: the colour {shown} {problem} of {FILE_NAME}'s palette.")
 
 
 def _is_rgb(path: Path) -> bool:

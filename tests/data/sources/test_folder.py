@@ -89,18 +89,24 @@ def test_unknown_colours_are_named_with_their_pixels(tmp_path):
         source.read_label(path)
 
 
-@pytest.mark.parametrize("palette", [None, [*COLORS[:3], COLORS[2]]])
-def test_rgb_needs_colours_that_differ(tmp_path, palette):
+def test_rgb_needs_a_palette(tmp_path):
     make_folder(tmp_path, rgb=True, palette=COLORS)
-    spec = {
-        "name": "mine",
-        "class_names": list("abcd"),
-        **({"palette": palette} if palette else {}),
-    }
+    spec = {"name": "mine", "class_names": list("abcd")}
     (tmp_path / "dataset.json").write_text(json.dumps(spec))
     source = open_source("folder", tmp_path)
     with pytest.raises(DataError, match=r"holds colours \(RGB\)"):
         source.read_label(source.splits["train"][0].label)
+
+
+def test_a_colour_of_two_classes_matters_only_where_it_occurs(tmp_path):
+    make_folder(tmp_path, rgb=True, palette=[*COLORS[:3], COLORS[2]])
+    source = open_source("folder", tmp_path)
+    path = source.splits["train"][0].label
+    with pytest.raises(DataError, match=r"#0ac80a \(\d+ pixels\) stands for several classes"):
+        source.read_label(path)
+    mask = np.array([[COLORS[0], COLORS[1], (224, 224, 192)]], np.uint8)
+    save_png(path, mask, palette=False)
+    np.testing.assert_array_equal(source.read_label(path), [[0, 1, 255]])
 
 
 def test_what_is_missing_is_named(tmp_path):
