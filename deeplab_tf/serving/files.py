@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -12,7 +13,9 @@ from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict import Job, encode_overlay
-from deeplab_tf.serving.answers import Answer, ServingError, UnavailableError
+from deeplab_tf.serving.answers import Answer, DeadlineError, ServingError, UnavailableError
+
+DEADLINES_WAITED = 3  # for a server that answers nothing, however many pictures there are
 
 
 def label_files(
@@ -27,8 +30,9 @@ def label_files(
     """Labels pictures through a server and writes what `predict_files` writes.
 
     A picture that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
-    are. A bad picture does not stop the others; a server that cannot be reached does, and what is
-    written by then is whole.
+    are. A bad picture does not stop the others, nor does a request that is refused, or that has no
+    answer in time, or one that cannot be used. A server that answers nothing at all does, and what
+    is written by then is whole.
 
     Args:
         client: a GrpcClient or RestClient.
@@ -44,51 +48,95 @@ def label_files(
         One line for every picture that is not labelled.
 
     Raises:
-        UnavailableError: the server cannot be reached.
+        UnavailableError: the server has answered none of the requests, or none of many in a row,
+            DEADLINES_WAITED times as many as are on the way at a time.
     """
     palette = palette_bytes(spec)
 
-    def write(job: Job, labels):
-        write_atomically(job.target, encode_label(labels, palette))
-        if overlay:
-            image = encode_overlay(read_upright(job.source), labels, palette)
-            write_atomically(job.overlay, image)
-
-    def finish(batch: Sequence[Job]) -> list[str | None]:
-        problems = []
-        for job, answer in zip(batch, _answers(client, batch), strict=True):
-            if not answer.error:
-                write(job, answer.labels)
-            problems.append(f"{job.source}: {answer.error}" if answer.error else None)
-        return problems
+    def finish(batch: Sequence[Job]) -> _Finished:
+        answers, asked, silence = _ask(client, batch)
+        problems = [_write(*pair, palette, overlay) for pair in zip(batch, answers, strict=True)]
+        return _Finished(problems, asked, silence)
 
     def finished() -> Iterator[str | None]:
         batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
+        patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
         with ThreadPoolExecutor(concurrency) as pool:
             futures = [pool.submit(finish, batch) for batch in batches]
             try:
                 for future in as_completed(futures):
-                    yield from future.result()
+                    done = future.result()
+                    patience.count(done)
+                    yield from done.problems
             finally:
                 pool.shutdown(cancel_futures=True)
 
     return sorted(problem for problem in progress(finished()) if problem is not None)
 
 
-def _answers(client, batch: Sequence[Job]) -> list[Answer]:
-    """Asks for a batch; files that cannot be read are not sent."""
+class _Finished(NamedTuple):
+    """What has come of a batch.
+
+    Attributes:
+        problems: one line or None for each picture.
+        asked: whether a request was sent.
+        silence: why it had no answer, None where it had one.
+    """
+
+    problems: list[str | None]
+    asked: bool
+    silence: ServingError | None
+
+
+class _Patience:
+    """Ends a run whose server does not answer, so that not every picture waits for it.
+
+    One request may run out of time, or bring the server down, and the next one may not: only many
+    without an answer, one after the other, mean that there is no server.
+
+    Args:
+        most: requests without an answer, one after the other, that are one too many.
+        total: number of all requests.
+    """
+
+    def __init__(self, most: int, total: int):
+        self._most, self._total, self._unanswered = most, total, 0
+
+    def count(self, done: _Finished):
+        """Counts a batch; raises UnavailableError when it is one too many."""
+        if not done.asked:
+            return
+        self._unanswered = self._unanswered + 1 if done.silence else 0
+        was_never_there = self._unanswered == self._total and isinstance(
+            done.silence, UnavailableError
+        )
+        if self._unanswered >= self._most or was_never_there:
+            raise UnavailableError(
+                f"{done.silence}. {self._unanswered} requests in a row had no answer, so no more "
+                "are sent; what is labelled is kept, and --resume leaves it out."
+            ) from done.silence
+
+
+def _ask(client, batch: Sequence[Job]) -> tuple[list[Answer], bool, ServingError | None]:
+    """Asks for a batch; files that cannot be read are not sent.
+
+    Returns:
+        An answer for every picture, whether any was sent, and why none came back.
+    """
     contents = [_read(job) for job in batch]
     good = [content for content in contents if isinstance(content, bytes)]
+    silence = None
     try:
-        labelled = iter(client.label(good))
-    except UnavailableError:
-        raise
+        labelled = client.label(good)
     except ServingError as error:
-        labelled = (Answer(None, str(error)) for _ in good)
-    return [
-        next(labelled) if isinstance(content, bytes) else Answer(None, content)
+        silence = error if isinstance(error, (DeadlineError, UnavailableError)) else None
+        labelled = [Answer(None, str(error))] * len(good)
+    remaining = iter(labelled)
+    answers = [
+        next(remaining) if isinstance(content, bytes) else Answer(None, content)
         for content in contents
     ]
+    return answers, bool(good), silence
 
 
 def _read(job: Job) -> bytes | str:
@@ -97,5 +145,21 @@ def _read(job: Job) -> bytes | str:
         if read_orientation(job.source) == 1:
             return job.source.read_bytes()
         return tf.io.encode_png(read_upright(job.source)).numpy()
-    except (DataError, OSError) as error:
+    except OSError as error:
+        return f"cannot be read ({error.strerror})."
+    except DataError as error:
+        return str(error).removeprefix(f"{job.source}: ")
+
+
+def _write(job: Job, answer: Answer, palette: bytes, overlay: bool) -> str | None:
+    """Writes an answer and returns what is wrong, None for nothing."""
+    if answer.error:
+        return f"{job.source}: {answer.error}"
+    try:
+        image = read_upright(job.source) if overlay else None
+    except DataError as error:  # it was there when it was sent
         return str(error)
+    write_atomically(job.target, encode_label(answer.labels, palette))
+    if overlay:
+        write_atomically(job.overlay, encode_overlay(image, answer.labels, palette))
+    return None
