@@ -92,7 +92,7 @@ def _check(predictor: Predictor, output: Path, max_pixels: int):
 
 
 def _next_version(output: Path) -> Path:
-    versions = [int(p.name) for p in output.parent.iterdir() if p.name.isdigit()]
+    versions = [int(p.name) for p in output.parent.iterdir() if p.name.isdecimal()]
     return output.parent / str(max(versions, default=0) + 1)
 
 

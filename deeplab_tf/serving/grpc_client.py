@@ -142,7 +142,7 @@ def _import_packages():
     try:
         import grpc
         from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-    except ImportError as error:
+    except Exception as error:  # protobuf refuses what another release generated in several ways
         raise ImportError(
             f"The gRPC client cannot be used ({error}): pip install 'deeplab_tf[serving]', or "
             "take the REST client."

@@ -232,6 +232,13 @@ def test_data_set_travels_along(folder):
     assert json.loads((folder / "assets" / "dataset.json").read_text()) == SPEC.to_dict()
 
 
+def test_names_that_look_like_versions(model, tmp_path):
+    for name in ("²", "7", "notes"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=r"7 exists\. Give a new version, such as .*8"):
+        export_saved_model(deeplab_tf.Predictor(model), tmp_path / "7")
+
+
 def test_an_existing_folder_is_never_overwritten(model, folder):
     with pytest.raises(ValueError, match=r"exists\. Give a new version, such as .*2"):
         export_saved_model(deeplab_tf.Predictor(model), folder)

@@ -1,3 +1,4 @@
+import builtins
 import sys
 
 import numpy as np
@@ -7,6 +8,7 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.export.warmup import FILE_NAME, write_warmup_requests
+from deeplab_tf.serving import GrpcClient
 from tests.models.narrow import narrow_model
 
 
@@ -44,6 +46,24 @@ def test_warm_up_requests_keep_to_the_limit(tmp_path):
         request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
         if "images" in request.inputs:
             assert np.prod(tf.make_ndarray(request.inputs["images"]).shape[1:3]) == 100
+
+
+def test_an_extra_of_another_protobuf_is_no_traceback(tmp_path, monkeypatch):
+    """What protobuf generated it refuses to load beside an older one, with errors of any kind."""
+    real = builtins.__import__
+
+    def refusing(name, *arguments, **options):
+        if name.startswith("tensorflow_serving"):
+            raise TypeError("Descriptors cannot be created directly")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    message = r"Descriptors cannot be created.*pip install 'deeplab_tf\[serving\]'"
+    with pytest.raises(ImportError, match=message):
+        write_warmup_requests(tmp_path, "m", max_pixels=100)
+    with pytest.raises(ImportError, match=rf"{message}, or take the REST client"):
+        GrpcClient("localhost:9")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_extra_nothing_is_written(tmp_path, monkeypatch):
