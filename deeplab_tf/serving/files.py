@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -52,40 +52,23 @@ def label_files(
             DEADLINES_WAITED times as many as are on the way at a time.
     """
     palette = palette_bytes(spec)
+    batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
+    patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
 
-    def finish(batch: Sequence[Job]) -> _Finished:
-        answers, asked, silence = _ask(client, batch)
-        problems = [_write(*pair, palette, overlay) for pair in zip(batch, answers, strict=True)]
-        return _Finished(problems, asked, silence)
+    def finish(batch: Sequence[Job]) -> list[str | None]:
+        answers = zip(batch, _ask(client, batch, patience), strict=True)
+        return [_write(job, answer, palette, overlay) for job, answer in answers]
 
     def finished() -> Iterator[str | None]:
-        batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
-        patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
         with ThreadPoolExecutor(concurrency) as pool:
             futures = [pool.submit(finish, batch) for batch in batches]
             try:
                 for future in as_completed(futures):
-                    done = future.result()
-                    patience.count(done)
-                    yield from done.problems
+                    yield from future.result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
     return sorted(problem for problem in progress(finished()) if problem is not None)
-
-
-class _Finished(NamedTuple):
-    """What has come of a batch.
-
-    Attributes:
-        problems: one line or None for each picture.
-        asked: whether a request was sent.
-        silence: why it had no answer, None where it had one.
-    """
-
-    problems: list[str | None]
-    asked: bool
-    silence: ServingError | None
 
 
 class _Patience:
@@ -101,42 +84,54 @@ class _Patience:
 
     def __init__(self, most: int, total: int):
         self._most, self._total, self._unanswered = most, total, 0
+        self._end: UnavailableError | None = None
+        self._lock = threading.Lock()
 
-    def count(self, done: _Finished):
-        """Counts a batch; raises UnavailableError when it is one too many."""
-        if not done.asked:
-            return
-        self._unanswered = self._unanswered + 1 if done.silence else 0
-        was_never_there = self._unanswered == self._total and isinstance(
-            done.silence, UnavailableError
-        )
-        if self._unanswered >= self._most or was_never_there:
-            raise UnavailableError(
-                f"{done.silence}. {self._unanswered} requests in a row had no answer, so no more "
-                "are sent; what is labelled is kept, and --resume leaves it out."
-            ) from done.silence
+    def check(self):
+        """Raises UnavailableError where it has come to an end."""
+        if self._end is not None:
+            raise self._end
+
+    def count(self, silence: ServingError | None):
+        """Counts a request, and raises UnavailableError when it is one too many.
+
+        Args:
+            silence: why it had no answer, None where it had one.
+        """
+        with self._lock:
+            self._unanswered = self._unanswered + 1 if silence else 0
+            never_there = self._unanswered == self._total and isinstance(silence, UnavailableError)
+            if self._unanswered >= self._most or never_there:
+                self._end = UnavailableError(
+                    f"{silence}. {self._unanswered} requests in a row had no answer, so no more "
+                    "are sent; what is labelled is kept, and --resume leaves it out."
+                )
+        if silence is not None:
+            self.check()
 
 
-def _ask(client, batch: Sequence[Job]) -> tuple[list[Answer], bool, ServingError | None]:
-    """Asks for a batch; files that cannot be read are not sent.
-
-    Returns:
-        An answer for every picture, whether any was sent, and why none came back.
-    """
+def _ask(client, batch: Sequence[Job], patience: _Patience) -> list[Answer]:
+    """Asks for a batch; files that cannot be read are not sent."""
     contents = [_read(job) for job in batch]
     good = [content for content in contents if isinstance(content, bytes)]
-    silence = None
-    try:
-        labelled = client.label(good)
-    except ServingError as error:
-        silence = error if isinstance(error, (DeadlineError, UnavailableError)) else None
-        labelled = [Answer(None, str(error))] * len(good)
-    remaining = iter(labelled)
-    answers = [
-        next(remaining) if isinstance(content, bytes) else Answer(None, content)
+    labelled = iter(_answers(client, good, patience) if good else [])
+    return [
+        next(labelled) if isinstance(content, bytes) else Answer(None, content)
         for content in contents
     ]
-    return answers, bool(good), silence
+
+
+def _answers(client, contents: Sequence[bytes], patience: _Patience) -> list[Answer]:
+    """Sends a request; one that fails is an answer with an error for each of its pictures."""
+    patience.check()
+    silence = None
+    try:
+        answers = client.label(contents)
+    except ServingError as error:
+        silence = error if isinstance(error, (DeadlineError, UnavailableError)) else None
+        answers = [Answer(None, str(error))] * len(contents)
+    patience.count(silence)
+    return answers
 
 
 def _read(job: Job) -> bytes | str:
