@@ -238,3 +238,13 @@ def test_crf_file_replaces_the_models_parameters(tmp_path):
 def test_missing_crf_file_is_named(tmp_path):
     with pytest.raises((ValueError, OSError), match=r"none\.json"):
         cli.crf_parameters(str(tmp_path / "none.json"), model_with(None))
+
+
+# === Predictor ===
+
+
+@pytest.mark.parametrize("scales", [["1", "half"], [""], ["1;2"]])
+def test_scales_are_numbers(scales):
+    given = types.SimpleNamespace(value=scales)
+    with pytest.raises(ValueError, match=r"--scales takes numbers such as 0\.5,0\.75,1"):
+        cli.build_predictor(model_with(None), False, {"scales": given})
