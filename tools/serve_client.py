@@ -28,7 +28,7 @@ OUTPUT = flags.DEFINE_string("output", None, "Folder for the label PNGs.", requi
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
 RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Pictures of a request.", lower_bound=1)
-CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
+CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", 1, 256)
 DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", 0.001, 86400)
 RETRIES = flags.DEFINE_integer(
     "retries", 4, "Send a request again so often while the server is away.", lower_bound=0

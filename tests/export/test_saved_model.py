@@ -232,6 +232,13 @@ def test_data_set_travels_along(folder):
     assert json.loads((folder / "assets" / "dataset.json").read_text()) == SPEC.to_dict()
 
 
+@pytest.mark.parametrize("max_pixels", [0, -1, 2**63])
+def test_a_limit_that_is_none(model, tmp_path, max_pixels):
+    with pytest.raises(ValueError, match="max_pixels must be at least 1"):
+        export_saved_model(deeplab_tf.Predictor(model), tmp_path / "1", max_pixels)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_that_look_like_versions(model, tmp_path):
     for name in ("²", "7", "notes"):
         (tmp_path / name).mkdir()
