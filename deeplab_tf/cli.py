@@ -11,7 +11,13 @@ from collections.abc import Callable
 from absl import app, flags, logging
 from tqdm import tqdm
 
-from deeplab_tf.config_errors import config_file, expanded_config, flag_error, nearest_file
+from deeplab_tf.config_errors import (
+    config_file,
+    expanded_config,
+    flag_error,
+    nearest_file,
+    require_config,
+)
 from deeplab_tf.data.paths import expand_path
 
 # TensorFlow's own start-up messages would bury the first line that matters.
@@ -55,7 +61,10 @@ def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
     if file is not None and not os.path.isfile(file):
         sys.exit(_fail(f"--config={file}: no such file{nearest_file(file)}"))
     try:
-        return values(arguments)
+        words = values(arguments)
+        if file is not None:
+            require_config(values["config"].value, file)
+        return words
     except Exception as error:  # a config file is a program: it can raise anything
         sys.exit(_fail(flag_error(error, arguments, file)))
 

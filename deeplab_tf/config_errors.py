@@ -8,6 +8,8 @@ import re
 import traceback
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from deeplab_tf.data.paths import expand_path
 
 
@@ -63,7 +65,8 @@ def flag_error(error: Exception, arguments, file: str | None) -> str:
         where = f"{file}, line {line}"
         return f"{where}: {_no_key(key, last_part=True) if key else _text(original)}"
     if isinstance(error, SyntaxError):
-        return f"{file}, line {error.lineno}: {error.msg}"
+        where = file if error.lineno is None else f"{file}, line {error.lineno}"
+        return f"{where}: {error.msg}"
     if "has no attribute 'get_config'" in text:
         return f"{file}: has no function get_config"
     if isinstance(error, (KeyError, AttributeError)):
@@ -72,7 +75,31 @@ def flag_error(error: Exception, arguments, file: str | None) -> str:
         unknown = [g[7:] for g in given if g.startswith("config.") and g[7:] not in known]
         if unknown:
             return f"--config.{unknown[0]}: {_no_key(unknown[0])}"
-    return text
+    if text.startswith("flag --config=None:"):
+        return _no_config(None, file)
+    # Where get_config could not be called, the message is a traceback, whose end says why.
+    return f"{file}: {text.split('; ')[-1]}" if "Traceback" in text else text
+
+
+def require_config(config, file: str):
+    """Checks that `get_config` returned a configuration.
+
+    Args:
+        config: what it returned.
+        file: from `config_file`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(config, ConfigDict):
+        raise ValueError(_no_config(config, file))
+
+
+def _no_config(found, file: str) -> str:
+    return (
+        f"{file}: get_config returned {found!r}, not a configuration. Does it end with "
+        "'return config'?"
+    )
 
 
 def _text(error: Exception) -> str:

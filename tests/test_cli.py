@@ -138,6 +138,28 @@ def test_other_mistakes_in_a_file_name_the_line(capsys, tmp_path, body, text):
     assert message.startswith(f"{path}, line 4: ") and text in message
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("x = 1\0", "source code string cannot contain null bytes"),
+     ("get_config = 3", "'int' object is not callable"),
+     ("def get_config(argument):\n    pass", "missing 1 required positional argument: 'argument'"),
+     ("def get_config():\n    return {'train': 3}", "get_config returned {'train': 3}, not a"),
+     ("def get_config():\n    pass", "get_config returned None, not a configuration")],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore")
+def test_files_that_give_no_configuration(capsys, tmp_path, content, text):
+    path = tmp_path / "own.py"
+    path.write_text(content)
+    message = refusal(capsys, f"--config={path}")
+    assert message.startswith(f"{path}: ") and text in message and "Traceback" not in message
+
+
+def test_an_argument_for_a_file_that_takes_none(capsys):
+    message = refusal(capsys, f"--config={GOOD}:small")
+    assert message.startswith(f"{GOOD}: ") and "positional argument" in message
+    assert "Traceback" not in message
+
+
 def test_syntax_error_in_a_file_names_the_line(capsys, tmp_path):
     path = config_file(tmp_path, "config.train.steps = (")
     assert refusal(capsys, f"--config={path}").startswith(f"{path}, line 4: ")
@@ -254,3 +276,13 @@ def test_crf_file_replaces_the_models_parameters(tmp_path):
 def test_missing_crf_file_is_named(tmp_path):
     with pytest.raises((ValueError, OSError), match=r"none\.json"):
         cli.crf_parameters(str(tmp_path / "none.json"), model_with(None))
+
+
+# === Predictor ===
+
+
+@pytest.mark.parametrize("scales", [["1", "half"], [""], ["1;2"]])
+def test_scales_are_numbers(scales):
+    given = types.SimpleNamespace(value=scales)
+    with pytest.raises(ValueError, match=r"--scales takes numbers such as 0\.5,0\.75,1"):
+        cli.build_predictor(model_with(None), False, {"scales": given})

@@ -12,9 +12,16 @@ def main():
     from deeplab_tf.evaluation.evaluate import format_table
 
     workdir = Path(WORKDIR.value)
-    results = json.loads((workdir / "eval-val" / "metrics.json").read_text())
-    print(format_table(results))
-    gain = 100 * (results["crf"]["miou"] - results["miou"])
+    file = workdir / "eval-val" / "metrics.json"
+    try:
+        results = json.loads(file.read_text())
+        table, gain = format_table(results), 100 * (results["crf"]["miou"] - results["miou"])
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file}: not the scores before and after the CRF that make quickstart writes "
+            f"({type(error).__name__}: {error})."
+        ) from error
+    print(table)
     print(f"the CRF changed the mIoU by {gain:+.2f} points")
     print(f"model:      {workdir / 'model.keras'}")
     print(f"SavedModel: {workdir / 'saved_model' / '1'}")

@@ -19,7 +19,7 @@ FORM = flags.DEFINE_enum(
 )
 TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
 MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
-MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", lower_bound=0)
+MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", 0, 2**63 - 1)
 DATASET = cli.define_path_flag(
     "dataset", "Folder with dataset.json, such as the export's assets.", required=True
 )
@@ -29,8 +29,8 @@ OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its l
 RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
 OVERWRITE = cli.define_overwrite_flag()
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Pictures of a request.", lower_bound=1)
-CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
-DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", lower_bound=0.001)
+CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", 1, 256)
+DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", 0.001, 86400)
 RETRIES = flags.DEFINE_integer(
     "retries", 4, "Send a request again so often while the server is away.", lower_bound=0
 )

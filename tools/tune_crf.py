@@ -55,13 +55,13 @@ def main():
     from deeplab_tf.evaluation.tuning_report import format_tuning
     from deeplab_tf.models.loading import load_model
 
-    # Pictures are computed side by side, see CandidateScorer.
-    threads = max(1, os.cpu_count() // WORKERS.value)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
     output = Path(OUTPUT.value)
     if output.suffix != ".json":
         raise ValueError(f"--output={output}: the file's name must end in .json.")
     check_outputs(tuning_owners(output), OVERWRITE.value)
+    # Pictures are computed side by side, see CandidateScorer.
+    threads = max(1, os.cpu_count() // WORKERS.value)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value
     splits = [open_split(DATA_DIR.value, name) for name in names]
     for split in {split.split: split for split in splits}.values():

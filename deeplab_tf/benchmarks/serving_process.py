@@ -70,9 +70,15 @@ def running_server(
     command = [python, str(script), f"--model_dir={model_dir}", f"--name={name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            line = process.stdout.readline()
-            if not line:
-                raise ValueError(f"The server did not start; its messages are above: {command}")
-            yield Server(**json.loads(line), process=process.pid)
+            yield Server(**_ports(process.stdout.readline(), command), process=process.pid)
         finally:
             process.terminate()
+
+
+def _ports(line: str, command: list[str]) -> dict[str, int]:
+    """Reads what the server prints when it is ready."""
+    try:
+        found = json.loads(line)
+        return {"grpc": int(found["grpc"]), "rest": int(found["rest"])}
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(f"The server did not start; its messages are above: {command}") from None

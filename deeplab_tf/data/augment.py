@@ -48,12 +48,12 @@ class Augmentation:
             object.__setattr__(self, "scale_range", tuple(float(s) for s in self.scale_range))
         if self.crop_size < 1:
             raise ValueError(f"crop_size must be at least 1. Received: {self.crop_size}.")
-        if not self.scales or min(self.scales) <= 0:
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
             raise ValueError(f"scales must be factors above 0. Received: {self.scales}.")
         if not 0 < self.image_scale < math.inf:
             raise ValueError(f"image_scale must be above 0. Received: {self.image_scale}.")
         limits = self.scale_range
-        if limits is not None and not (len(limits) == 2 and 0 < limits[0] <= limits[1]):
+        if limits is not None and not (len(limits) == 2 and 0 < limits[0] <= limits[1] < math.inf):
             raise ValueError(
                 "scale_range must be (lowest, highest) with 0 < lowest <= highest. "
                 f"Received: {self.scale_range}."

@@ -181,6 +181,8 @@ def _read_name(data: mmap.mmap, start: int) -> str:
         shift, at = shift + 7, at + 1
         if byte < 128:
             break
+        if shift > 63:  # of nothing but ones a number would be as long as the file
+            raise ValueError(f"no example at byte {start}")
     try:
         example = tf.train.Example.FromString(data[start : at + size])
     except DecodeError as error:

@@ -89,14 +89,16 @@ def _check(predictor: Predictor, output: Path, max_pixels: int):
         )
     if predictor.tile is not None:
         raise ValueError(f"A SavedModel has no tiles. Received: tile={predictor.tile}.")
-    if max_pixels < 1:
-        raise ValueError(f"max_pixels must be at least 1. Received: max_pixels={max_pixels}.")
+    if not 1 <= max_pixels <= tf.int64.max:
+        raise ValueError(
+            f"max_pixels must be at least 1, of 64 bits. Received: max_pixels={max_pixels}."
+        )
     if output.exists():
         raise ValueError(f"{output} exists. Give a new version, such as {_next_version(output)}.")
 
 
 def _next_version(output: Path) -> Path:
-    versions = [int(p.name) for p in output.parent.iterdir() if p.name.isdigit()]
+    versions = [int(p.name) for p in output.parent.iterdir() if p.name.isdecimal()]
     return output.parent / str(max(versions, default=0) + 1)
 
 

@@ -33,7 +33,7 @@ def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-    except ImportError as error:
+    except Exception as error:  # protobuf refuses what another release generated in several ways
         raise ImportError(
             f"tensorflow-serving-api cannot be imported ({error}); "
             "pip install 'deeplab_tf[serving]'"

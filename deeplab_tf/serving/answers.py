@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+import tensorflow as tf
+
+from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.image import image_size
+from deeplab_tf.data.png import label_ids
+
+LONGEST_MESSAGE = 500  # characters
+MOST_CLASSES = 256  # labels have 8 bits
 
 
 class ServingError(OSError):
-    """The server refused a request, or gave no answer that can be used."""
+    """The server refused a request, or gave no answer that can be used.
+
+    Args:
+        message: what happened; made one line, since a part of it is the server's words.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+
+class DeadlineError(ServingError):
+    """The server was asked, and did not answer within the deadline."""
 
 
 class UnavailableError(ServingError):
-    """The server could not be reached, or not in time, however often it was tried."""
+    """The server could not be reached, or was busy, however often it was tried."""
 
 
 class Answer(NamedTuple):
@@ -32,22 +49,84 @@ class Answer(NamedTuple):
     error: str
 
 
-def read_answers(pngs: Iterable[bytes], errors: Iterable[str], count: int) -> list[Answer]:
+def one_line(text: str) -> str:
+    r"""Returns a text of unknown origin as one line that a terminal can show, cut in its middle.
+
+    Example:
+        >>> one_line("<html>\n  <b>404</b>\x1b[2J")
+        '<html> <b>404</b> [2J'
+    """
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    line = " ".join(shown.split())
+    if len(line) <= LONGEST_MESSAGE:
+        return line
+    return f"{line[: LONGEST_MESSAGE // 2]} ... {line[-LONGEST_MESSAGE // 2 :]}"
+
+
+def read_answers(
+    pngs: Iterable[bytes], errors: Iterable[str], contents: Sequence[bytes]
+) -> list[Answer]:
     """Decodes the outputs of the signature `serving_default`.
 
     Args:
         pngs: label PNGs, empty where there is an error.
         errors: empty where there is a PNG.
-        count: number of pictures that were asked for.
+        contents: the pictures that were sent.
 
     Raises:
-        ValueError: there are more or fewer answers than pictures.
-        OSError: an answer is no picture.
+        ValueError: there are more or fewer answers than pictures, or an answer is no label PNG of
+            its picture's size.
     """
     return [
-        Answer(None, error) if error else Answer(np.array(Image.open(io.BytesIO(png))), "")
-        for _, png, error in zip(range(count), pngs, errors, strict=True)
+        Answer(None, one_line(error)) if error else Answer(_read_labels(png, content), "")
+        for content, png, error in zip(contents, pngs, errors, strict=True)
     ]
+
+
+def _read_labels(png: bytes, content: bytes) -> np.ndarray:
+    # Only the headers are read before the sizes are compared: a PNG of a few kilobytes can claim
+    # gigabytes of pixels.
+    sizes = [_size(data, name) for data, name in ((png, "the label"), (content, "the picture"))]
+    if sizes[0] != sizes[1]:
+        label, picture = (f"{width}x{height}" for height, width in sizes)
+        raise ValueError(f"labels of {label} pixels for a picture of {picture}")
+    labels = label_ids(png, "the label")
+    if labels.max(initial=0) >= MOST_CLASSES:
+        raise ValueError("labels of more than 8 bits")
+    return labels.astype(np.uint8)
+
+
+def check_shapes(
+    images: np.ndarray, labels: Sequence[int], probabilities: Sequence[int] | None = None
+):
+    """Checks the shapes of the outputs of the signature `predict_tensor`.
+
+    Args:
+        images: [B, H, W, 3], what was sent.
+        labels: shape of the labels.
+        probabilities: shape of the probabilities, None where they were not asked for.
+
+    Raises:
+        ValueError: one is not that of the pictures.
+    """
+    wanted = images.shape[:3]
+    if tuple(labels) != wanted:
+        raise ValueError(f"labels of shape {[*labels]} for pictures of {[*images.shape]}")
+    if probabilities is not None and (
+        tuple(probabilities[:-1]) != wanted or not 0 < probabilities[-1] <= MOST_CLASSES
+    ):
+        raise ValueError(
+            f"probabilities of shape {[*probabilities]} for pictures of {[*images.shape]}"
+        )
+
+
+def _size(contents: bytes, name: str) -> list[int]:
+    """Returns height and width."""
+    try:
+        with tf.device("CPU:0"):
+            return image_size(tf.constant(contents), name).numpy().tolist()
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(plain_reason(error)) from None
 
 
 @contextlib.contextmanager
@@ -59,7 +138,7 @@ def reading_answer(server: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a server can send must not end its client
         raise ServingError(
             f"{server}: an answer that cannot be read ({type(error).__name__}: {error}). Is the "
             "model one that tools/export.py has written?"

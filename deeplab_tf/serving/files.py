@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -10,7 +11,9 @@ import tensorflow as tf
 from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict import Job, write_answer
-from deeplab_tf.serving.answers import Answer, ServingError, UnavailableError
+from deeplab_tf.serving.answers import Answer, DeadlineError, ServingError, UnavailableError
+
+DEADLINES_WAITED = 3  # for a server that answers nothing, however many pictures there are
 
 
 def label_files(
@@ -25,8 +28,9 @@ def label_files(
     """Labels pictures through a server and writes what `predict_files` writes.
 
     A picture that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
-    are. A bad picture does not stop the others; a server that cannot be reached does, and what is
-    written by then is whole.
+    are. A bad picture does not stop the others, nor does a request that is refused, or that has no
+    answer in time, or one that cannot be used. A server that answers nothing at all does, and what
+    is written by then is whole.
 
     Args:
         client: a GrpcClient or RestClient.
@@ -42,23 +46,19 @@ def label_files(
         One line for every picture that is not labelled.
 
     Raises:
-        UnavailableError: the server cannot be reached.
+        UnavailableError: the server has answered none of the requests, or none of many in a row,
+            DEADLINES_WAITED times as many as are on the way at a time.
         OSError: the disk is full, so that nothing else can be written either.
     """
     palette = palette_bytes(spec)
-
-    def write(job: Job, answer: Answer) -> str | None:
-        if answer.error:
-            return f"{job.source}: {answer.error}"
-        image = read_upright(job.source) if overlay else None
-        return write_answer(job, answer.labels, palette, image)
+    batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
+    patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
 
     def finish(batch: Sequence[Job]) -> list[str | None]:
-        answers = zip(batch, _answers(client, batch), strict=True)
-        return [write(job, answer) for job, answer in answers]
+        answers = zip(batch, _ask(client, batch, patience), strict=True)
+        return [_write(job, answer, palette, overlay) for job, answer in answers]
 
     def finished() -> Iterator[str | None]:
-        batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
         with ThreadPoolExecutor(concurrency) as pool:
             futures = [pool.submit(finish, batch) for batch in batches]
             try:
@@ -70,20 +70,67 @@ def label_files(
     return sorted(problem for problem in progress(finished()) if problem is not None)
 
 
-def _answers(client, batch: Sequence[Job]) -> list[Answer]:
+class _Patience:
+    """Ends a run whose server does not answer, so that not every picture waits for it.
+
+    One request may run out of time, or bring the server down, and the next one may not: only many
+    without an answer, one after the other, mean that there is no server.
+
+    Args:
+        most: requests without an answer, one after the other, that are one too many.
+        total: number of all requests.
+    """
+
+    def __init__(self, most: int, total: int):
+        self._most, self._total, self._unanswered = most, total, 0
+        self._end: UnavailableError | None = None
+        self._lock = threading.Lock()
+
+    def check(self):
+        """Raises UnavailableError where it has come to an end."""
+        if self._end is not None:
+            raise self._end
+
+    def count(self, silence: ServingError | None):
+        """Counts a request, and raises UnavailableError when it is one too many.
+
+        Args:
+            silence: why it had no answer, None where it had one.
+        """
+        with self._lock:
+            self._unanswered = self._unanswered + 1 if silence else 0
+            never_there = self._unanswered == self._total and isinstance(silence, UnavailableError)
+            if self._unanswered >= self._most or never_there:
+                self._end = UnavailableError(
+                    f"{silence}. {self._unanswered} requests in a row had no answer, so no more "
+                    "are sent; what is labelled is kept, and --resume leaves it out."
+                )
+        if silence is not None:
+            self.check()
+
+
+def _ask(client, batch: Sequence[Job], patience: _Patience) -> list[Answer]:
     """Asks for a batch; files that cannot be read are not sent."""
     contents = [_read(job) for job in batch]
     good = [content for content in contents if isinstance(content, bytes)]
-    try:
-        labelled = iter(client.label(good))
-    except UnavailableError:
-        raise
-    except ServingError as error:
-        labelled = (Answer(None, str(error)) for _ in good)
+    labelled = iter(_answers(client, good, patience) if good else [])
     return [
         next(labelled) if isinstance(content, bytes) else Answer(None, content)
         for content in contents
     ]
+
+
+def _answers(client, contents: Sequence[bytes], patience: _Patience) -> list[Answer]:
+    """Sends a request; one that fails is an answer with an error for each of its pictures."""
+    patience.check()
+    silence = None
+    try:
+        answers = client.label(contents)
+    except ServingError as error:
+        silence = error if isinstance(error, (DeadlineError, UnavailableError)) else None
+        answers = [Answer(None, str(error))] * len(contents)
+    patience.count(silence)
+    return answers
 
 
 def _read(job: Job) -> bytes | str:
@@ -92,5 +139,18 @@ def _read(job: Job) -> bytes | str:
         if read_orientation(job.source) == 1:
             return job.source.read_bytes()
         return tf.io.encode_png(read_upright(job.source)).numpy()
-    except (DataError, OSError) as error:
+    except OSError as error:
+        return f"cannot be read ({error.strerror})."
+    except DataError as error:
+        return str(error).removeprefix(f"{job.source}: ")
+
+
+def _write(job: Job, answer: Answer, palette: bytes, overlay: bool) -> str | None:
+    """Writes an answer and returns what is wrong, None for nothing."""
+    if answer.error:
+        return f"{job.source}: {answer.error}"
+    try:
+        image = read_upright(job.source) if overlay else None
+    except DataError as error:  # it was there when it was sent
         return str(error)
+    return write_answer(job, answer.labels, palette, image)

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.serving.answers import Answer, ServingError, read_answers, reading_answer
+from deeplab_tf.serving.answers import (
+    Answer,
+    DeadlineError,
+    ServingError,
+    check_shapes,
+    read_answers,
+    reading_answer,
+)
+from deeplab_tf.serving.arguments import check_arguments
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 
@@ -27,6 +35,7 @@ class GrpcClient:
 
     Raises:
         ImportError: the extra `serving` is not installed.
+        ValueError: an argument is wrong.
 
     Example:
         >>> client = GrpcClient("localhost:8500", model="deeplab")
@@ -37,6 +46,7 @@ class GrpcClient:
     def __init__(
         self, server: str, model="deeplab", version=None, deadline=60.0, retries=4, tls=False
     ):
+        check_arguments(server, deadline)
         self._grpc, self._predict_pb2, service = _import_packages()
         unlimited = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
         if tls:
@@ -58,7 +68,9 @@ class GrpcClient:
             An answer for each; a bad picture does not spoil the others.
 
         Raises:
-            ServingError: the server refuses the request, or does not answer in time.
+            DeadlineError: the server does not answer in time.
+            UnavailableError: it cannot be reached, or stays busy.
+            ServingError: it refuses the request, or gives an answer that cannot be used.
         """
         if not contents:
             return []
@@ -67,7 +79,7 @@ class GrpcClient:
         outputs = self._request("serving_default", {"image_bytes": value}, wanted)
         with reading_answer(self._server):
             pngs, errors = (outputs[name].string_val for name in wanted)
-            return read_answers(pngs, [error.decode() for error in errors], len(contents))
+            return read_answers(pngs, [error.decode() for error in errors], contents)
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels.
@@ -82,10 +94,15 @@ class GrpcClient:
         Raises:
             ServingError: as `label`.
         """
-        value = tf.make_tensor_proto(np.asarray(images), tf.uint8)
+        images = np.asarray(images)
+        value = tf.make_tensor_proto(images, tf.uint8)
         wanted = ["labels", "probabilities"] if probabilities else ["labels"]
         outputs = self._request("predict_tensor", {"images": value}, wanted)
         with reading_answer(self._server):
+            # Shapes come first: a proto of a few bytes can claim gigabytes.
+            check_shapes(
+                images, *([size.size for size in outputs[name].tensor_shape.dim] for name in wanted)
+            )
             arrays = tuple(tf.make_ndarray(outputs[name]) for name in wanted)
         return arrays if probabilities else arrays[0]
 
@@ -115,7 +132,9 @@ class GrpcClient:
         if code in (codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED) and not is_too_large:
             return TryAgainError(message)
         if code == codes.DEADLINE_EXCEEDED:
-            message += f"; no answer within the deadline of {self._deadline:g} s"
+            return DeadlineError(
+                f"{message}; no answer within the deadline of {self._deadline:g} s"
+            )
         return ServingError(message)
 
 
@@ -123,7 +142,7 @@ def _import_packages():
     try:
         import grpc
         from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-    except ImportError as error:
+    except Exception as error:  # protobuf refuses what another release generated in several ways
         raise ImportError(
             f"The gRPC client cannot be used ({error}): pip install 'deeplab_tf[serving]', or "
             "take the REST client."

@@ -5,19 +5,37 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import math
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 
 import numpy as np
 
-from deeplab_tf.serving.answers import Answer, ServingError, read_answers, reading_answer
+from deeplab_tf.serving.answers import (
+    Answer,
+    DeadlineError,
+    ServingError,
+    check_shapes,
+    read_answers,
+    reading_answer,
+)
+from deeplab_tf.serving.arguments import check_arguments
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 FORMS = ("inputs", "instances")
 # Too many requests, and what a proxy in front says of a server that is away.
 _TRY_AGAIN = (429, 502, 503, 504)
+_LONGEST_REASON = 2**16  # bytes of an error's body
+
+
+class _StayHandler(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: what another place says is no answer of the server that was asked."""
+
+    def redirect_request(self, *_):
+        return None
 
 
 class RestClient:
@@ -36,7 +54,7 @@ class RestClient:
         form: `inputs` for the columnar form of requests, `instances` for rows.
 
     Raises:
-        ValueError: another form.
+        ValueError: an argument is wrong.
 
     Source: https://www.tensorflow.org/tfx/serving/api_rest
 
@@ -58,10 +76,13 @@ class RestClient:
     ):
         if form not in FORMS:
             raise ValueError(f"form must be one of {FORMS}. Received: form={form!r}")
+        check_arguments(server, deadline)
         version = "" if version is None else f"/versions/{version}"
+        model = urllib.parse.quote(model, safe="")
         scheme = "https" if tls else "http"
         self._url = f"{scheme}://{server}/v1/models/{model}{version}:predict"
         self._deadline, self._retries, self._form = deadline, retries, form
+        self._open = urllib.request.build_opener(_StayHandler).open
 
     def label(self, contents: Sequence[bytes]) -> list[Answer]:
         """Labels encoded pictures, as `GrpcClient.label` does."""
@@ -71,17 +92,20 @@ class RestClient:
         outputs = self._request("serving_default", "image_bytes", values)
         with reading_answer(self._url):
             pngs = [base64.b64decode(png["b64"]) for png in outputs["label_png_bytes"]]
-            return read_answers(pngs, outputs["error"], len(contents))
+            return read_answers(pngs, outputs["error"], contents)
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels, as `GrpcClient.label_tensor` does; the server always sends both."""
-        values = np.asarray(images, np.uint8).tolist()
-        outputs = self._request("predict_tensor", "images", values)
+        images = np.asarray(images, np.uint8)
+        outputs = self._request("predict_tensor", "images", images.tolist())
         with reading_answer(self._url):
             labels = np.array(outputs["labels"], np.uint8)
             if not probabilities:
+                check_shapes(images, labels.shape)
                 return labels
-            return labels, np.array(outputs["probabilities"], np.float32)
+            scores = np.array(outputs["probabilities"], np.float32)
+            check_shapes(images, labels.shape, scores.shape)
+            return labels, scores
 
     def close(self):
         """Does nothing: every request has a connection of its own."""
@@ -98,10 +122,16 @@ class RestClient:
                 self._url, body, {"Content-Type": "application/json"}, method="POST"
             )
             try:
-                with urllib.request.urlopen(request, timeout=seconds) as response:
+                with self._open(request, timeout=seconds) as response:
                     return json.loads(_read_until(response, end))
-            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
-                raise self._explained(error) from error
+            except urllib.error.HTTPError as error:
+                raise self._refusal(error, end) from error
+            except (ValueError, RecursionError) as error:  # no JSON, or nested without end
+                raise ServingError(
+                    f"{self._url}: {error}; this is no answer of TF Serving"
+                ) from error
+            except (OSError, http.client.HTTPException) as error:
+                raise self._failure(error) from error
 
         answer = with_retries(attempt, self._retries, self._deadline)
         with reading_answer(self._url):
@@ -110,41 +140,48 @@ class RestClient:
             rows = answer["predictions"]
             return {output: [row[output] for row in rows] for output in rows[0]}
 
-    def _explained(self, error: Exception) -> Exception:
-        if isinstance(error, urllib.error.HTTPError):
-            message = f"{self._url}: HTTP {error.code}: {_reason(error)}"
-            return (TryAgainError if error.code in _TRY_AGAIN else ServingError)(message)
+    def _refusal(self, error: urllib.error.HTTPError, end: float) -> Exception:
+        message = f"{self._url}: HTTP {error.code}: {_reason(error, end)}"
+        return (TryAgainError if error.code in _TRY_AGAIN else ServingError)(message)
+
+    def _failure(self, error: Exception) -> Exception:
         cause = getattr(error, "reason", error)
         if isinstance(cause, TimeoutError):
-            return ServingError(
+            return DeadlineError(
                 f"{self._url}: no answer within the deadline of {self._deadline:g} s"
             )
-        message = f"{self._url}: {cause}"
-        if isinstance(error, json.JSONDecodeError):
-            return ServingError(f"{message}; this is no answer of TF Serving")
-        return TryAgainError(message)
+        return TryAgainError(f"{self._url}: {cause}")
 
 
-def _read_until(response: http.client.HTTPResponse, end: float) -> bytes:
-    """Reads a body; the socket's own timeout is for each of its pieces and not for them all."""
-    pieces = []
-    while piece := response.read1(2**16):
+def _read_until(response, end: float, most: float = math.inf) -> bytes:
+    """Reads a body; the socket's own timeout is for each of its pieces and not for them all.
+
+    Args:
+        response: of urllib.
+        end: when it has to be there, by the monotonic clock.
+        most: bytes after which the rest is left unread.
+    """
+    pieces, size = [], 0
+    while size < most and (piece := response.read1(2**16)):
         pieces.append(piece)
+        size += len(piece)
         if time.monotonic() > end:
             raise TimeoutError
     body = b"".join(pieces)
-    if len(body) < int(response.headers.get("Content-Length", 0)):
+    if size < min(int(response.headers.get("Content-Length", 0)), most):
         raise http.client.IncompleteRead(body)
     return body
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
+def _reason(error: urllib.error.HTTPError, end: float) -> str:
+    if 300 <= error.code < 400:
+        return f"redirected to {error.headers.get('Location')}; requests are not sent on"
     try:
         with error:
-            body = error.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):  # its status is known all the same
+            body = _read_until(error, end, _LONGEST_REASON).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException, ValueError):  # its status is known all the same
         return str(error.reason)
     try:
         return json.loads(body)["error"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return body[:200] or str(error.reason)

@@ -123,6 +123,8 @@ def _read(source: str, shapes: dict[str, tuple[int, ...]]) -> tuple[str, dict[st
 def _judge(name: str, shape: tuple[int, ...], array: np.ndarray | None) -> TensorReport:
     if array is None:
         return TensorReport(name, "new", shape)
+    if array.dtype.kind not in "fiu":
+        return TensorReport(name, "skipped", array.shape, f"the source has {array.dtype}")
     if array.shape != shape:
         return TensorReport(name, "skipped", shape, f"the source has shape {array.shape}")
     return TensorReport(name, "loaded", shape)

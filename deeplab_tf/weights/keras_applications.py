@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.weights.keras_h5 import read_layers
+from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
 
 _VGG_LAYER = re.compile(r"block(\d)_conv(\d)")
 _RESNET_LAYER = re.compile(r"conv(\d)_block(\d+)_(\d)_(conv|bn)")
@@ -37,10 +37,11 @@ def read(path: str | Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, n
         ValueError: the file cannot be read or holds another network.
     """
     layers = read_layers(path)
-    if "block1_conv1" in layers and "block3_conv4" not in layers:
-        return _read_vgg16(layers, shapes)
-    if "conv1_conv" in layers and "conv1_bn" in layers:
-        return _read_resnet(layers)
+    with placing_arrays(path):
+        if "block1_conv1" in layers and "block3_conv4" not in layers:
+            return _read_vgg16(layers, shapes)
+        if "conv1_conv" in layers and "conv1_bn" in layers:
+            return _read_resnet(layers)
     raise ValueError(
         f"{path} holds no VGG16, ResNet50, ResNet101 or ResNet152 of Keras Applications;"
         f" its first layers are {', '.join(list(layers)[:4])}"

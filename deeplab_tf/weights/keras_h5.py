@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -46,6 +48,25 @@ def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
             " save as .h5 instead)"
         )
     return layers
+
+
+@contextlib.contextmanager
+def placing_arrays(path: str | Path) -> Iterator[None]:
+    """Turns an error about arrays, which knows no file, into one that names it.
+
+    Wrap what gives the arrays of `read_layers` their places in it: their number, shapes and types
+    are the file's.
+
+    Raises:
+        ValueError: when the block fails because an array is missing or of another kind.
+    """
+    try:
+        yield
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: its layers do not hold the arrays that belong to their names"
+            f" ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _text(name: bytes | str) -> str:

@@ -190,6 +190,10 @@ def test_description(augmentation, text):
         {"scale_range": (1.0,)},
         {"image_scale": 0.0},
         {"image_scale": float("inf")},
+        {"scales": (1.0, float("nan"))},
+        {"scales": (1.0, float("inf"))},
+        {"scale_range": (1.0, float("inf"))},
+        {"scale_range": (float("nan"), 1.0)},
     ],
 )
 def test_senseless_values_are_refused(change):

@@ -1,5 +1,6 @@
 import io
 import json
+import struct
 
 import numpy as np
 import pytest
@@ -137,6 +138,18 @@ def test_a_changed_first_example_stops_the_opening(shards):
         open_split(shards, "train")
 
 
+def record(content):
+    """A record as the file has it, with wrong checksums."""
+    return struct.pack("<Q", len(content)) + bytes(4) + content + bytes(4)
+
+
+def named(name):
+    """The first part of an example."""
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[name]))
+    features = tf.train.Features(feature={"image/filename": value})
+    return tf.train.Example(features=features).SerializeToString()
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -144,6 +157,10 @@ def test_a_changed_first_example_stops_the_opening(shards):
         (lambda path: path.write_bytes(b""), "cut off or no shard"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "longer than the file"),
         (lambda path: path.write_bytes(b"no shard of examples"), "cut off or no shard"),
+        (lambda path: path.write_bytes(record(b"\n\2??")), "no example at byte 12"),
+        (lambda path: path.write_bytes(record(b"\n" + b"\xff" * 10**6)), "no example at byte 12"),
+        (lambda path: path.write_bytes(record(b"\n\0")), "no shard of examples"),
+        (lambda path: path.write_bytes(record(named(b"\xff"))), "no shard of examples"),
         (
             lambda path: path.write_bytes((path.parent / "val-00000-of-00001.tfrecord")
                                           .read_bytes() * 2),

@@ -232,6 +232,20 @@ def test_data_set_travels_along(folder):
     assert json.loads((folder / "assets" / "dataset.json").read_text()) == SPEC.to_dict()
 
 
+@pytest.mark.parametrize("max_pixels", [0, -1, 2**63])
+def test_a_limit_that_is_none(model, tmp_path, max_pixels):
+    with pytest.raises(ValueError, match="max_pixels must be at least 1"):
+        export_saved_model(deeplab_tf.Predictor(model), tmp_path / "1", max_pixels)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_look_like_versions(model, tmp_path):
+    for name in ("²", "7", "notes"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(ValueError, match=r"7 exists\. Give a new version, such as .*8"):
+        export_saved_model(deeplab_tf.Predictor(model), tmp_path / "7")
+
+
 def test_an_existing_folder_is_never_overwritten(model, folder):
     with pytest.raises(ValueError, match=r"exists\. Give a new version, such as .*2"):
         export_saved_model(deeplab_tf.Predictor(model), folder)

@@ -1,12 +1,16 @@
+import builtins
 import sys
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import deeplab_tf
-from deeplab_tf.export import export_saved_model
+from deeplab_tf.data.synthetic import synthetic_spec
+from deeplab_tf.export import export_saved_model, saved_model
 from deeplab_tf.export.warmup import FILE_NAME, write_warmup_requests
+from deeplab_tf.serving import GrpcClient
 from tests.models.narrow import narrow_model
 
 
@@ -46,9 +50,42 @@ def test_warm_up_requests_keep_to_the_limit(tmp_path):
             assert np.prod(tf.make_ndarray(request.inputs["images"]).shape[1:3]) == 100
 
 
-def test_without_the_extra_nothing_is_written(tmp_path, monkeypatch):
+def test_an_extra_of_another_protobuf_is_no_traceback(tmp_path, monkeypatch):
+    """What protobuf generated it refuses to load beside an older one, with errors of any kind."""
+    real = builtins.__import__
+
+    def refusing(name, *arguments, **options):
+        if name.startswith("tensorflow_serving"):
+            raise TypeError("Descriptors cannot be created directly")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    message = r"Descriptors cannot be created.*pip install 'deeplab_tf\[serving\]'"
+    with pytest.raises(ImportError, match=message):
+        write_warmup_requests(tmp_path, "m", max_pixels=100)
+    with pytest.raises(ImportError, match=rf"{message}, or take the REST client"):
+        GrpcClient("localhost:9")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+
+
+def test_without_the_extra_nothing_is_written(tmp_path, without_the_extra):
     with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[serving\]'"):
         write_warmup_requests(tmp_path, "m", max_pixels=100)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_the_rest_is_exported(tmp_path, without_the_extra):
+    """And without a data set the numbers of classes are known, not their names."""
+    model, lines = types.SimpleNamespace(dataset=None, spec=synthetic_spec()), []
+    predictor = types.SimpleNamespace(model=model)
+    saved_model._write_extras(predictor, tmp_path, "m", max_pixels=100, say=lines.append)
+    assert [path.name for path in tmp_path.rglob("*")] == ["assets", "dataset.json"]
+    without_names, without_requests = lines
+    assert "carries no data set" in without_names
+    assert without_requests.startswith("No warm-up requests for TF Serving: ")

@@ -10,7 +10,13 @@ from concurrent import futures
 import numpy as np
 import pytest
 
-from deeplab_tf.serving import GrpcClient, RestClient, ServingError, UnavailableError
+from deeplab_tf.serving import (
+    DeadlineError,
+    GrpcClient,
+    RestClient,
+    ServingError,
+    UnavailableError,
+)
 
 grpc = pytest.importorskip("grpc")
 PIXELS = np.zeros([1, 4, 5, 3], np.uint8)
@@ -83,7 +89,7 @@ def test_rest_tries_again_while_the_server_is_busy(rest_fake):
 
 def test_rest_has_a_deadline(rest_fake):
     start = time.monotonic()
-    with pytest.raises(ServingError, match=r"no answer within the deadline of 0\.3 s"):
+    with pytest.raises(DeadlineError, match=r"no answer within the deadline of 0\.3 s"):
         RestClient(rest_fake(3.0), deadline=0.3).label([b"x"])
     assert time.monotonic() - start < 2
 
@@ -103,9 +109,29 @@ def test_rest_answers_that_cannot_be_used(rest_fake, answer, message):
 
 def test_rest_deadline_is_for_the_whole_answer(rest_fake):
     address, start = rest_fake((200, (b" " for _ in range(30)))), time.monotonic()
-    with pytest.raises(ServingError, match=r"no answer within the deadline of 0\.5 s"):
+    with pytest.raises(DeadlineError, match=r"no answer within the deadline of 0\.5 s"):
         RestClient(address, deadline=0.5).label([b"x"])
     assert time.monotonic() - start < 2
+
+
+def test_rest_deadline_is_for_the_whole_of_a_refusal(rest_fake):
+    address, start = rest_fake((404, (b" " for _ in range(30)))), time.monotonic()
+    with pytest.raises(ServingError, match="HTTP 404: Not Found"):
+        RestClient(address, deadline=0.5).label([b"x"])
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_rest_requests_are_not_sent_on(rest_fake, status):
+    elsewhere = f"http://{rest_fake(GOOD)}/"
+    address = rest_fake((status, "", ("Location", elsewhere)))
+    with pytest.raises(ServingError, match=f"HTTP {status}: redirected to {elsewhere}"):
+        RestClient(address).label([b"x"])
+
+
+def test_rest_names_of_models_are_quoted(rest_fake):
+    with pytest.raises(ServingError, match="v1/models/a%20b%2F%C3%A9:predict: HTTP 404: no"):
+        RestClient(rest_fake((404, "no")), model="a b/é").label([b"x"])
 
 
 UNUSABLE = [{"a": 1}, [1], {"outputs": {"label_png_bytes": [{"b64": "bm8="}], "error": [""]}}]
@@ -117,6 +143,23 @@ def test_rest_answers_of_another_model(rest_fake, content):
     contents = [b"x", b"y"] if content not in UNUSABLE else [b"x"]
     with pytest.raises(ServingError, match=r"localhost:.*cannot be read .* tools/export\.py"):
         RestClient(rest_fake((200, json.dumps(content)))).label(contents)
+
+
+LABELS = np.zeros(PIXELS.shape[:3], int).tolist()
+OTHER_PIXELS = [
+    {"labels": [[0]]},
+    {"labels": [[[300] * 5] * 4]},
+    {"labels": [[[0, 1], [0]]]},
+    {"labels": LABELS, "probabilities": LABELS},
+    {"labels": LABELS, "probabilities": [[[[]] * 5] * 4]},
+]
+
+
+@pytest.mark.parametrize("outputs", OTHER_PIXELS)
+def test_rest_pixels_of_another_model(rest_fake, outputs):
+    address = rest_fake((200, json.dumps({"outputs": outputs})))
+    with pytest.raises(ServingError, match=r"localhost:.*cannot be read"):
+        RestClient(address).label_tensor(PIXELS, probabilities="probabilities" in outputs)
 
 
 def test_rest_rows_of_another_model(rest_fake):
@@ -192,6 +235,22 @@ def test_grpc_answers_of_another_model(grpc_fake):
             ask(GrpcClient(empty))
 
 
+@pytest.mark.parametrize("claimed", [[1, 4], [1, 10**6, 10**6], [1, 4, 5, 10**9]])
+def test_grpc_pixels_of_another_model(grpc_fake, claimed):
+    """Of few bytes and, as far as the shape says, of gigabytes."""
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    shape = tf.TensorShape(claimed).as_proto()
+    output = tf.make_tensor_proto(np.zeros(PIXELS.shape[:3], np.uint8))
+    probabilities = tf.make_tensor_proto(0.5)
+    (probabilities if len(claimed) == 4 else output).tensor_shape.CopyFrom(shape)
+    outputs = {"labels": output, "probabilities": probabilities}
+    address = grpc_fake(lambda *_: predict_pb2.PredictResponse(outputs=outputs))
+    with pytest.raises(ServingError, match=r"cannot be read .* of shape"):
+        GrpcClient(address).label_tensor(PIXELS, probabilities=True)
+
+
 def test_grpc_has_a_deadline(grpc_fake):
-    with pytest.raises(ServingError, match=r"no answer within the deadline of 0\.3 s"):
+    with pytest.raises(DeadlineError, match=r"no answer within the deadline of 0\.3 s"):
         GrpcClient(grpc_fake(lambda *_: time.sleep(2)), deadline=0.3).label([b"x"])

@@ -5,9 +5,13 @@ import importlib.util
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from unittest import mock
 
 from absl import flags
+
+from deeplab_tf import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,3 +50,26 @@ def call(tool, *arguments):
     with loaded(tool) as module:
         flags.FLAGS([tool, *map(str, arguments)])
         return module.main()
+
+
+def run_here(tool, *arguments):
+    """Runs ``tools/TOOL`` in this process, for what is told before anything is computed.
+
+    Returns:
+        The exit status.
+    """
+    line = [tool, *map(str, arguments)]
+    try:
+        with (
+            loaded(tool) as module,
+            mock.patch.object(sys, "argv", line),
+            mock.patch.object(cli.app, "run") as started,
+            warnings.catch_warnings(),
+        ):
+            # How ml_collections imports a file is deprecated in Python.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            cli.run(module.main)
+            words = started.call_args.kwargs["flags_parser"](line, flags.FLAGS)
+            return started.call_args.args[0](words)
+    except SystemExit as stop:
+        return stop.code

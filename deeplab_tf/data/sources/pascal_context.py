@@ -14,6 +14,7 @@ from deeplab_tf.data.sources.source import (
     naming_unknown_layout,
     read_mat,
     require_scipy,
+    whole_ids,
 )
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGES
@@ -31,7 +32,7 @@ LABEL_NUMBERS = {
     "bedclothes": 19, "track": 415, "tree": 420, "truck": 424, "wall": 440, "water": 445,
     "window": 454, "wood": 458,
 }  # fmt: skip
-_LABELS = 459
+_LABELS, _LARGEST_NUMBER = 459, 65535
 SPEC = DatasetSpec("pascal_context", ("background", *LABEL_NUMBERS))
 COUNTS = {"train": 4998, "val": 5105}
 
@@ -53,7 +54,7 @@ def open_pascal_context(source: Path) -> Source:
 def read_label_map(path: Path, table: tuple[int, ...]) -> np.ndarray:
     """Reads the ids 0..59 of a ``LabelMap``; labels that are no class become background."""
     with naming_unknown_layout(path):
-        return map_ids(np.asarray(read_mat(path, "LabelMap"), np.int32), table, path)
+        return map_ids(whole_ids(read_mat(path, "LabelMap")), table, path)
 
 
 def _id_table(labels: Path | None) -> tuple[int, ...]:
@@ -63,6 +64,8 @@ def _id_table(labels: Path | None) -> tuple[int, ...]:
         with naming_unknown_layout(labels):
             lines = [line.split(":") for line in labels.read_text().splitlines() if line.strip()]
             numbers = {name.strip(): int(number) for number, name in lines}
+            if not all(0 <= number <= _LARGEST_NUMBER for number in numbers.values()):
+                raise ValueError(f"a number is not within 0..{_LARGEST_NUMBER}")
         missing = LABEL_NUMBERS.keys() - numbers
         if missing:
             raise DataError(f"{labels}: does not name {', '.join(sorted(missing))}.")

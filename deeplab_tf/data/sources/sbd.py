@@ -22,6 +22,7 @@ from deeplab_tf.data.sources.source import (
     require_scipy,
     voc_items,
     voc_splits,
+    whole_ids,
 )
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.voc_layout import LISTS, read_list
@@ -65,4 +66,4 @@ def read_sbd_label(path: Path) -> np.ndarray:
     if path.suffix == ".png":
         return read_label(path)
     with naming_unknown_layout(path):
-        return np.asarray(read_mat(path, "GTcls").Segmentation, np.int32)
+        return whole_ids(read_mat(path, "GTcls").Segmentation)

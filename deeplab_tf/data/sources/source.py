@@ -125,6 +125,26 @@ def map_ids(ids: np.ndarray, table: Sequence[int], path: Path) -> np.ndarray:
     return np.asarray(table)[ids]
 
 
+def whole_ids(values: Any) -> np.ndarray:
+    """Takes the ids of a MATLAB file, whose numbers may be stored as any type.
+
+    Args:
+        values: numbers.
+
+    Returns:
+        int32, of the same shape.
+
+    Raises:
+        ValueError: when there are others than whole numbers, which would be cut off silently.
+    """
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        ids = values.real.astype(np.int32)
+    if not np.array_equal(ids, values):
+        raise ValueError("ids that are no whole numbers")
+    return ids
+
+
 def require_scipy() -> None:
     """Stops before any work where MATLAB files cannot be read.
 

@@ -46,9 +46,10 @@ def test_numbers_come_from_labels_txt_where_it_is(tmp_path):
     (tmp_path / "labels.txt").write_text("\n".join(lines[1:]))
     with pytest.raises(DataError, match=r"labels\.txt: does not name aeroplane"):
         open_source("pascal_context", tmp_path)
-    (tmp_path / "labels.txt").write_text("1 accordion\n")
-    with pytest.raises(DataError, match=r"labels\.txt: not laid out"):
-        open_source("pascal_context", tmp_path)
+    for line in ("1 accordion", "-1: accordion", "99999999999999: accordion", "9" * 5000 + ": a"):
+        (tmp_path / "labels.txt").write_text("\n".join([*lines, line]))
+        with pytest.raises(DataError, match=r"labels\.txt: not laid out"):
+            open_source("pascal_context", tmp_path)
 
 
 def test_numbers_may_be_stored_as_any_type(tmp_path):
@@ -57,9 +58,11 @@ def test_numbers_may_be_stored_as_any_type(tmp_path):
     path = source.splits["train"][0].label
     save_mat(path, LabelMap=np.array([[2.0, 458.0], [1.0, 2.0]]))
     assert source.read_label(path).tolist() == [[1, 59], [0, 1]]
-    save_mat(path, LabelMap="text")
-    with pytest.raises(DataError, match=rf"{path.name}: not laid out"):
-        source.read_label(path)
+    for content in ("text", np.array([[1.5]]), np.array([[np.nan]]), np.array([[1e20]]),
+                    np.array([[1j]])):  # fmt: skip
+        save_mat(path, LabelMap=content)
+        with pytest.raises(DataError, match=rf"{path.name}: not laid out"):
+            source.read_label(path)
 
 
 def test_unknown_numbers_and_variables_are_named(tmp_path):

@@ -56,6 +56,9 @@ def test_unknown_parts_are_named(tmp_path):
     save_mat(path, anno={"objects": thing})
     with pytest.raises(DataError, match=rf"{path.name}: 'wing' is none of the 24 parts"):
         source.read_label(path)
+    save_mat(path, anno={"objects": np.zeros((0, 0))})
+    with pytest.raises(DataError, match=rf"{path.name}: has no objects"):
+        source.read_label(path)
 
 
 def test_broken_files_wait_for_the_report_of_the_converter(tmp_path):

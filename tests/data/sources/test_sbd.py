@@ -43,6 +43,8 @@ def test_says_that_both_archives_are_needed(tmp_path):
         (lambda path: path.write_bytes(b"text"), "broken or no MATLAB file"),
         (lambda path: save_mat(path, GTcls=1), "not laid out as in the published archive"),
         (lambda path: save_mat(path, GTcls={"Segmentation": "text"}), "not laid out"),
+        (lambda path: save_mat(path, GTcls={"Segmentation": [[1.5, 2.0]]}), "not laid out"),
+        (lambda path: save_mat(path, GTcls={"Segmentation": [[np.nan, 2.0]]}), "not laid out"),
     ],
 )
 def test_broken_masks_are_named(tmp_path, damage, message):

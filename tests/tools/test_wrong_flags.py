@@ -1,0 +1,74 @@
+"""What the programs refuse before they compute anything, in this process: quick."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from tests.tools.commands import ROOT, run_here
+
+MODEL = ["--model=none.keras"]
+QUICKSTART = f"--config={ROOT / 'zoo/quickstart.py'}"
+WRONG = [
+    ("benchmark.py", ["--suite=crf", *MODEL], "Give --model and --data_dir together"),
+    ("benchmark.py", ["--suite=tiles", *MODEL], "--suite=tiles needs --model and --data_dir"),
+    ("benchmark.py", ["--suite=serving"], "--suite=serving needs --model and --data_dir"),
+    ("convert_dataset.py", ["--output=o", "--dataset=folder"], "Give --dataset and --source, or"),
+    (
+        "doctor.py",
+        ["--data_dir=synthetic", "--output=o", QUICKSTART, "--crop_size=3"],
+        "Give either --config or --crop_size",
+    ),
+    ("evaluate.py", ["--data_dir=synthetic"], "Give either --workdir or --model"),
+    ("evaluate.py", ["--data_dir=synthetic", *MODEL, "--compare=m"], "give --report too"),
+    ("export.py", [*MODEL, "--output=o", "--size=3x4"], "--size belongs to --format=litert and"),
+    ("export.py", [*MODEL, "--output=o", "--format=litert"], "needs --size=HEIGHTxWIDTH"),
+    ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
+    (
+        "serve_client.py",
+        ["--server=a:1", "--dataset=o", "--input=i", "--output=o", "--form=inputs"],
+        "--form belongs to --protocol=rest",
+    ),
+    ("tune_crf.py", [*MODEL, "--data_dir=synthetic", "--output=o.txt"], "must end in .json"),
+    ("train.py", ["--data_dir=synthetic", "--workdir=w"], "--config must have a value"),
+    ("write_synthetic.py", [], "--output must have a value"),
+]
+
+
+@pytest.mark.parametrize("tool, arguments, message", WRONG)
+def test_wrong_flags_are_one_line(tool, arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for way in ("intra", "inter"):  # they are the session's
+        monkeypatch.setattr(
+            tf.config.threading, f"set_{way}_op_parallelism_threads", lambda n: None
+        )
+    assert run_here(tool, *arguments) == 1
+    told, complaint = capsys.readouterr()
+    (line,) = complaint.splitlines()
+    assert line.startswith("error: ") and message in line and not told
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["no JSON", "[]", "null", "{}", '{"miou": 0.5, "crf": {"miou": null}}', "[" * 100_000],
+)
+def test_the_quick_starts_summary_of_other_scores(content, tmp_path, capsys):
+    file = tmp_path / "eval-val" / "metrics.json"
+    file.parent.mkdir()
+    file.write_text(content)
+    assert run_here("quickstart_summary.py", f"--workdir={tmp_path}") == 1
+    told, complaint = capsys.readouterr()
+    (line,) = complaint.splitlines()
+    assert line.startswith(f"error: {file}: not the scores before and after the CRF") and not told
+
+
+def test_the_quick_starts_summary(tmp_path, capsys):
+    scores = {"miou": 0.5, "per_class_iou": {"a": 0.5}, "pixel_accuracy": 0.5, "mean_accuracy": 0.5}
+    scores |= {"frequency_weighted_iou": 0.5, "absent": "zero"}
+    scores |= {"best_constant": {"class": "a", "miou": 0.25}}
+    file = tmp_path / "eval-val" / "metrics.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({**scores, "crf": {**scores, "miou": 0.625}}))
+    assert not run_here("quickstart_summary.py", f"--workdir={tmp_path}")
+    assert "the CRF changed the mIoU by +12.50 points" in capsys.readouterr().out
