@@ -32,6 +32,10 @@ _PAGE = (
     "tests/demo/test_page.py::test_an_example_is_labelled",
     "tests/demo/test_page.py::test_no_photo_is_a_message_and_the_next_one_is_labelled",
     "tests/demo/test_page.py::test_too_many_pixels_and_too_many_bytes_are_messages",
+    "tests/demo/test_page.py::test_nobody_can_take_the_examples_from_others",
+    "tests/demo/test_page.py::test_an_emptied_box_is_no_error",
+    "tests/demo/test_page.py::test_uploads_take_a_limited_room",
+    "tests/demo/test_page.py::test_a_stopped_page_leaves_no_files",
     "tests/demo/test_page.py::test_nothing_left_the_machine_and_nothing_went_wrong",
 )
 # Stack -> {test id: why it cannot run there}.

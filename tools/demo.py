@@ -16,7 +16,7 @@ PREDICTION = cli.define_prediction_flags()
 
 def main():
     from deeplab_tf.demo.labeller import Labeller
-    from deeplab_tf.demo.page import serve
+    from deeplab_tf.demo.server import serve
     from deeplab_tf.models.loading import load_model
 
     model = load_model(MODEL.value)

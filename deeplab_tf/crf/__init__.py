@@ -6,6 +6,7 @@ import numpy as np
 
 from deeplab_tf.crf import pydensecrf_backend
 from deeplab_tf.crf.batch import batch_function
+from deeplab_tf.crf.inputs import check_inputs, log_probabilities
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.trace import Trace, traced_mean_field
 
@@ -19,8 +20,8 @@ def mean_field(
 
     Args:
         image: [H, W, 3] RGB 0..255, uint8 or float, at the size of the scores.
-        logits: float [H, W, C]. Give either these or `probabilities`.
-        probabilities: float [H, W, C], clipped from below at `clip`.
+        logits: float [H, W, C]; -infinity excludes a label. Give either these or `probabilities`.
+        probabilities: float [H, W, C] within 0..1, clipped from below at `clip`.
         return_trace: also return how objective and labels changed from step to step; slower, with
             the graph implementation in exact mode only.
         **parameters: as in `CrfParameters`; which of the two inputs is given decides
@@ -32,8 +33,9 @@ def mean_field(
 
     Raises:
         ImportError: the chosen implementation needs a package that is not installed.
-        ValueError: both or none of the inputs are given, shapes do not fit, or a parameter is
-            unknown or wrong.
+        ValueError: both or none of the inputs are given, shapes do not fit, a logit is NaN or
+            infinity, a pixel has -infinity for all labels, a probability is not within 0..1, the
+            image is not finite or of 16 bits, or a parameter is unknown or wrong.
 
     Example:
         >>> image = np.zeros([4, 6, 3], np.uint8)
@@ -47,7 +49,7 @@ def mean_field(
         raise ValueError("from_probabilities=True needs probabilities=. Received: logits=.")
     checked = CrfParameters.from_dict(parameters)
     if logits is None:
-        logits = np.log(np.clip(np.asarray(probabilities, np.float32), checked.clip, 1.0))
+        logits = log_probabilities(probabilities, image, checked.clip)
     if return_trace and (checked.implementation, checked.mode) != ("graph", "exact"):
         raise ValueError(
             "return_trace=True needs implementation='graph' and mode='exact'. Received: "
@@ -56,7 +58,7 @@ def mean_field(
     if checked.implementation == "pydensecrf":
         return pydensecrf_backend.mean_field(logits, image, checked)
     logits, image = np.asarray(logits, np.float32), np.asarray(image)
-    pydensecrf_backend.check_inputs(logits, image)
+    check_inputs(logits, image)
     if return_trace:
         return traced_mean_field(logits, image, checked)
     refine = batch_function(checked)

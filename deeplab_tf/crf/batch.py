@@ -7,6 +7,7 @@ import functools
 import tensorflow as tf
 
 from deeplab_tf.crf.inference import MeanField, fixed_weights
+from deeplab_tf.crf.inputs import defined_values
 from deeplab_tf.crf.parameters import CrfParameters
 
 
@@ -17,8 +18,9 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
     It takes scores float32 [B, H, W, C] (minus the unary energy), images float32 [B, H, W, 3]
     (RGB 0..255), valid int32 [B, 2] (height and width of the top-left part that counts) or None
     for all of it, and learned weights or None for the parameters' own. It returns probabilities
-    float32 [B, H, W, C], outside the valid part the softmax of the scores, and raises
-    InvalidArgumentError for a valid part that does not fit.
+    float32 [B, H, W, C], outside the valid part the softmax of the scores. Scores that are not
+    finite are read as `defined_values` says. It raises InvalidArgumentError for a valid part that
+    does not fit and for an image that is not finite.
 
     Args:
         parameters: of the CRF.
@@ -42,7 +44,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
             paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(scores)[:2] - size], axis=1)
             paddings = tf.pad(paddings, [[0, 1], [0, 0]])
             is_inside = tf.pad(tf.ones_like(part, tf.bool), paddings)
-            return tf.where(is_inside, tf.pad(part, paddings), tf.nn.softmax(scores))
+            outside = tf.nn.softmax(defined_values(scores))
+            return tf.where(is_inside, tf.pad(part, paddings), outside)
 
         refine, inputs = refine_all, (scores, images)
         if valid is not None:

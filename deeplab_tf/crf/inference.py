@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from deeplab_tf.crf.inputs import defined_values
 from deeplab_tf.crf.kernels import build_kernels
 from deeplab_tf.crf.live_labels import LiveLabels, keep_labels
 from deeplab_tf.crf.parameters import CrfParameters
@@ -53,7 +54,8 @@ class MeanField:
     """The iteration on one image.
 
     Args:
-        scores: float32 [H, W, C], minus the unary energy.
+        scores: float32 [H, W, C], minus the unary energy; see `defined_values` for what is not
+            finite.
         image: float32 [H, W, 3], RGB 0..255.
         parameters: of the CRF.
         weights: used in place of the parameters' own.
@@ -74,7 +76,7 @@ class MeanField:
         self._shape = tf.shape(scores)
         image = tf.stop_gradient(image)
         self._kernels = build_kernels(image, parameters, weights, scores.shape[2], lattices)
-        scores = tf.reshape(scores, [-1, self._shape[2]])
+        scores = defined_values(tf.reshape(scores, [-1, self._shape[2]]))
         self._pixels = _Pixels(tf.nn.softmax(scores), scores, None)
         self._live = None
         if prune and self._can_prune():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from deeplab_tf.crf.inputs import finite_image
 from deeplab_tf.crf.lattice_kernel import LatticeKernel
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.permutohedral import build_lattice
@@ -50,13 +51,16 @@ def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:
     Returns:
         Lists of float32 [N]: x, y, red, green, blue of the appearance kernel, then x, y of the
         smoothness kernel where it is on a lattice.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when run, the image holds NaN or infinity.
     """
     height, width = tf.unstack(tf.shape(image)[:2])
     places = [tf.tile(tf.range(width), [height]), tf.repeat(tf.range(height), width)]
     places = [tf.cast(place, tf.float32) for place in places]
-    colors = tf.unstack(tf.reshape(image, [-1, 3]), axis=1)
     features = []
     if _is_used("bilateral", parameters):
+        colors = tf.unstack(tf.reshape(finite_image(image), [-1, 3]), axis=1)
         scaled = _divided(places, parameters.bilateral_sigma_xy)
         features.append(scaled + _divided(colors, parameters.bilateral_sigma_rgb))
     if _is_used("gaussian", parameters) and parameters.spatial_kernel == "lattice":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 
 import numpy as np
 
+from deeplab_tf.crf.inputs import check_inputs
 from deeplab_tf.crf.parameters import CrfParameters
 
 
@@ -40,8 +40,8 @@ def mean_field(scores, image, parameters: CrfParameters) -> np.ndarray:
 
     Raises:
         ImportError: pydensecrf is not installed.
-        ValueError: shapes do not fit each other, a score or pixel is NaN, or a sigma is too
-            small for the image.
+        ValueError: scores or image are wrong, see `check_inputs`, or a sigma is too small for
+            the image.
 
     Source: Krähenbühl and Koltun 2011, algorithm 1; a pixel's message to itself is kept, as in
     their code and DeepLab's.
@@ -142,26 +142,6 @@ def _normalization(densecrf, name: str):
 def _writable(array) -> np.ndarray:
     """Returns a fresh float32 copy in C order: pydensecrf refuses read-only buffers."""
     return np.array(array, np.float32, order="C", copy=True)
-
-
-def check_inputs(scores, image):
-    """Raises ValueError where scores [H, W, C] and an image [H, W, 3] do not fit."""
-    if scores.ndim != 3 or image.shape != (*scores.shape[:2], 3):
-        raise ValueError(
-            "The CRF needs scores [H, W, C] and an image [H, W, 3] of the same height and width. "
-            f"Received: scores of shape {scores.shape}, image of shape {image.shape}."
-        )
-    if np.isnan(scores).any():
-        raise ValueError("The scores that the CRF got hold NaN; look at the network before it.")
-    if image.dtype.kind != "f":
-        return
-    if not np.isfinite(image).all():
-        raise ValueError("The image that the CRF got holds NaN or infinity.")
-    if image.size and image.min() >= 0 and image.max() <= 1 and (image % 1).any():
-        warnings.warn(
-            "The CRF's image looks scaled to 0..1; bilateral_sigma_rgb expects RGB 0..255.",
-            stacklevel=3,
-        )
 
 
 def _check_lattice_range(features, name: str, shape):

@@ -66,4 +66,5 @@ def _free_energy(marginals, scores, messages) -> float:
     """Unary energy plus pair energy minus entropy; a message is the pairs' energy, negated."""
     marginals = marginals.astype(np.float64)
     logarithm = np.log(np.maximum(marginals, 1e-37))
-    return float((marginals * (logarithm - scores - 0.5 * messages)).sum())
+    energies = np.where(marginals > 0, -scores, 0)  # an excluded label costs nothing, not 0 * inf
+    return float((marginals * (logarithm + energies - 0.5 * messages)).sum())

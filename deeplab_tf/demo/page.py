@@ -2,86 +2,47 @@
 
 # Gradio reads the annotations of functions, so that they must not be postponed.
 import os
-import tempfile
+from pathlib import Path
 
-from deeplab_tf.data.synthetic import draw_scene
+from PIL import Image
+
 from deeplab_tf.demo.labeller import Labeller
-from deeplab_tf.demo.markup import STYLE, hint
-from deeplab_tf.demo.photo import MAX_BYTES
+from deeplab_tf.demo.markup import hint
 from deeplab_tf.demo.session import CONTROLS, FIRST_STEP, Control, Session
-from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
+from deeplab_tf.demo.uploads import Uploads
 
-# Scores of all visitors take up to so many bytes; the longest unused ones go first.
-KEPT_BYTES = 2**31
 KEPT_SECONDS = 3600
-EXAMPLES = 4
 _OPACITY = 60
-_PAGE_STYLE = """
-#examples .grid-wrap { min-height: 0; padding: 8px; }
-#examples .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
-"""
 _SET_OPACITY = "(v) => document.documentElement.style.setProperty('--opacity', v / 100)"
 
 
-def serve(labeller: Labeller, host: str, port: int):
-    """Serves the page until the process ends.
-
-    Args:
-        labeller: computes.
-        host: address to listen at; `127.0.0.1` for this machine only.
-        port: to listen at.
-
-    Raises:
-        ImportError: Gradio is not installed.
-        OSError: the port is taken.
-    """
-    gradio = _import_gradio()
-    scenes = {f"val_{i:04d}": draw_scene("val", i)[0] for i in range(EXAMPLES)}
-    for name, image in scenes.items():  # the first visitor shall not wait for graphs
-        labeller.refine(labeller.score(name, image), {})
-    with tempfile.TemporaryDirectory(prefix="deeplab_demo_") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads
-        page = build_page(labeller, scenes)
-        try:
-            _, url, _ = page.launch(
-                server_name=host,
-                server_port=port,
-                share=False,
-                quiet=True,
-                prevent_thread_lock=True,
-                enable_monitoring=False,
-                run_history=False,
-                footer_links=[],
-                ssr_mode=False,
-                pwa=False,
-                max_file_size=MAX_BYTES,
-                state_session_capacity=_capacity(labeller.spec.num_classes),
-                theme=gradio.themes.Default(spacing_size="sm"),
-                css=STYLE + _PAGE_STYLE,
-            )
-        except OSError as error:
-            raise OSError(f"Port {port} of {host} cannot be had; give another one.") from error
-        print(f"the page: {url}", flush=True)
-        page.block_thread()
-
-
-def build_page(labeller: Labeller, examples: dict):
+def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Uploads):
     """Lays out the page.
 
     Args:
         labeller: computes.
         examples: uint8 RGB [H, W, 3] by name.
+        folder: is made, and gets the examples as files.
+        uploads: the one folder from which uploads are read and deleted.
 
     Returns:
         gradio.Blocks.
     """
-    gradio = _import_gradio()
+    gradio = import_gradio()
     session = Session(labeller, examples)
     spec = labeller.spec
     start = [labeller.parameters[control.name] for control in CONTROLS]
+    files = _write_examples(examples, folder)
+    gradio.set_static_paths(folder)  # shown from there, not copied to the uploads
 
     def example(event: gradio.SelectData, *values):
         return session.example(event.index, *values)
+
+    def receive(path: str, *values):
+        # Gradio passes on any path that it would show to visitors.
+        if not uploads.holds(path):
+            raise gradio.Error("That is no upload.")
+        return session.upload(path, *values)
 
     with gradio.Blocks(
         analytics_enabled=False,
@@ -94,11 +55,12 @@ def build_page(labeller: Labeller, examples: dict):
         with gradio.Row():
             with gradio.Column(scale=0, min_width=320):
                 upload = gradio.File(label="Photo (JPEG or PNG)", height=120)
+                upload.async_move_resource_to_block_cache = _local_path
                 gradio.Markdown("Or an example of the embedded data set:")
                 gallery = gradio.Gallery(
-                    list(examples.values()),
+                    files,
                     show_label=False,
-                    columns=EXAMPLES,
+                    columns=len(files),
                     allow_preview=False,
                     interactive=False,
                     buttons=[],
@@ -120,7 +82,7 @@ def build_page(labeller: Labeller, examples: dict):
             "api_visibility": "private",
             "show_progress_on": shown,
         }
-        labelled = upload.upload(session.upload, [upload, *sliders], [photo, shown], **computing)
+        labelled = upload.upload(receive, [upload, *sliders], [photo, shown], **computing)
         labelled.then(None, None, upload, js="() => null")  # ready for the next one
         gallery.select(example, sliders, [photo, shown], **computing)
         gradio.on(
@@ -136,8 +98,21 @@ def build_page(labeller: Labeller, examples: dict):
     return page
 
 
+def _write_examples(examples: dict, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True)
+    files = [folder / f"{name}.png" for name in examples]
+    for file, image in zip(files, examples.values(), strict=True):
+        Image.fromarray(image).save(file)
+    return files
+
+
+async def _local_path(path: str | None) -> str | None:
+    """Stands for what would fetch an address that a visitor gives as the path of an upload."""
+    return path
+
+
 def _slider(gradio, control: Control, value: float):
-    return gradio.Slider(
+    slider = gradio.Slider(
         min(control.low, value),
         max(control.high, value),
         value,
@@ -146,14 +121,18 @@ def _slider(gradio, control: Control, value: float):
         label=control.label,
         elem_id=control.name,
     )
+    checked = slider.preprocess
+    # An emptied box is None, which Gradio would compare with the bounds.
+    slider.preprocess = lambda number: None if number is None else checked(number)
+    return slider
 
 
-def _capacity(num_classes: int) -> int:
-    """How many visitors' scores are kept at once."""
-    return max(1, KEPT_BYTES // (4 * num_classes * WHOLE_PIXELS))
+def import_gradio():
+    """Imports Gradio so that it tells nobody.
 
-
-def _import_gradio():
+    Raises:
+        ImportError: it is not installed.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     try:
         import gradio

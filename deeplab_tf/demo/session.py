@@ -70,6 +70,9 @@ class Session:
             image = read_photo(path)
         except DataError as error:
             return None, problem(str(error))
+        except FileNotFoundError:  # to make room, or with the same photo of another visitor
+            name = Path(path).name
+            return None, problem(f"{name}: deleted before its turn came; upload it again.")
         finally:
             Path(path).unlink(missing_ok=True)
         return self._label(Path(path).stem, image, values)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from deeplab_tf.crf import pydensecrf_backend
 from deeplab_tf.crf.batch import batch_function
 from deeplab_tf.crf.inference import Weights
+from deeplab_tf.crf.inputs import defined_values
 from deeplab_tf.crf.parameters import CrfParameters
 
 
@@ -54,7 +55,9 @@ class DenseCRF(keras.layers.Layer):
 
     Call arguments:
         inputs: pair of logits (or probabilities) [B, H, W, C] and images [B, H, W, 3], RGB
-            0..255, uint8 or float.
+            0..255, uint8 or float. A logit of -infinity excludes its label. A pixel with NaN or
+            infinity, or with -infinity for all labels, says nothing: it counts as one whose
+            labels are all alike. (`deeplab_tf.crf.mean_field` refuses such pixels.)
         valid: int32 [B, 2], height and width of the top-left part that counts. Padding outside
             is not refined (its softmax is returned) and does not influence the part inside.
 
@@ -69,6 +72,8 @@ class DenseCRF(keras.layers.Layer):
     Raises:
         ImportError: pydensecrf is not installed (when called, so that models load without it).
         ValueError: a parameter is wrong, or logits and images differ in size.
+        tf.errors.InvalidArgumentError: when run, an image holds NaN or infinity, or a valid part
+            does not fit.
 
     Source: Chen et al. 2015, section 4.2; 2016, section 3.3.
 
@@ -151,7 +156,7 @@ class DenseCRF(keras.layers.Layer):
         """Minus the unary energy."""
         if not self.parameters.from_probabilities:
             return logits
-        return tf.math.log(tf.clip_by_value(logits, self.parameters.clip, 1.0))
+        return tf.math.log(tf.clip_by_value(defined_values(logits), self.parameters.clip, 1.0))
 
     def _refine(self, scores, images, valid):
         if self.parameters.implementation == "graph":
@@ -165,7 +170,8 @@ class DenseCRF(keras.layers.Layer):
             valid = tf.tile([[height, width]], [batch, 1])
         pydensecrf_backend.load_pydensecrf()  # while tracing: an error inside the graph is opaque
         refine = functools.partial(_refine_eagerly, parameters=self.parameters)
-        return tf.stop_gradient(tf.py_function(refine, [scores, images, valid], tf.float32))
+        inputs = [defined_values(scores), images, valid]
+        return tf.stop_gradient(tf.py_function(refine, inputs, tf.float32))
 
     def _learned(self) -> Weights | None:
         if not self.parameters.trainable:

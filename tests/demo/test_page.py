@@ -1,13 +1,17 @@
 """The page as visitors use it: tools/demo.py in its own process, driven by a real Chromium."""
 
+import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -16,6 +20,8 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.png import encode_label, label_ids
 from deeplab_tf.data.spec import palette_bytes
+from deeplab_tf.demo.photo import MAX_BYTES
+from deeplab_tf.demo.uploads import KEPT_BYTES
 from tests.models.narrow import doubtful_model, patches
 
 pytestmark = pytest.mark.slow
@@ -47,31 +53,45 @@ def proxy():
         yield listener
 
 
+class Server:
+    """A process that serves the page; `temporary` is its folder for temporary files."""
+
+    def __init__(self, predictor, proxy, folder):
+        predictor.model.save(folder / "model.keras")
+        (folder / "crf.json").write_text(json.dumps(CRF))
+        self.errors, self.temporary = folder / "errors.txt", folder / "temporary"
+        self.temporary.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        outside = "http://{}:{}".format(*proxy.getsockname())
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), outside)
+        paths = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)}
+        environment = {**os.environ, **proxies, **paths, "NO_PROXY": "127.0.0.1"}
+        command = [sys.executable, str(ROOT / "tools/demo.py"), f"--port={port}"]
+        command += [f"--model={folder / 'model.keras'}", f"--crf={folder / 'crf.json'}"]
+        with open(self.errors, "w") as errors:
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        line = self.process.stdout.readline()
+        assert line == f"the page: http://127.0.0.1:{port}/\n", self.errors.read_text()
+        self.address = line.split()[-1]
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.process.stdout.close()
+        return self.process.wait(30)
+
+    def folders(self):
+        """Folders of the page among the temporary files."""
+        return list(self.temporary.glob("deeplab_demo_*"))
+
+
 @pytest.fixture(scope="module")
 def server(predictor, proxy, tmp_path_factory):
-    """The address of a running page and what it complains about."""
-    folder = tmp_path_factory.mktemp("demo")
-    predictor.model.save(folder / "model.keras")
-    (folder / "crf.json").write_text(str(CRF).replace("'", '"'))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    outside = "http://{}:{}".format(*proxy.getsockname())
-    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), outside)
-    environment = {**os.environ, **proxies, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "tools/demo.py"), f"--port={port}"]
-    command += [f"--model={folder / 'model.keras'}", f"--crf={folder / 'crf.json'}"]
-    with open(folder / "errors.txt", "w") as errors:
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-    try:
-        line = process.stdout.readline()
-        assert line == f"the page: http://127.0.0.1:{port}/\n", (folder / "errors.txt").read_text()
-        yield line.split()[-1], folder / "errors.txt"
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
+    started = Server(predictor, proxy, tmp_path_factory.mktemp("demo"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +122,7 @@ def visit(server, browser, requested):
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
         page.on("request", lambda request: requested.append(request.url))
-        page.goto(server[0])
+        page.goto(server.address)
         page.get_by_text("Drop a photo on the left").wait_for()
         return page
 
@@ -254,9 +274,102 @@ def test_too_many_pixels_and_too_many_bytes_are_messages(visit, tmp_path):
     page.get_by_text("exceed the maximum allowed size").wait_for()
 
 
+def request(address, body=None, kind="application/json"):
+    """Returns status and contents of what an address answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    headers = {"Content-Type": kind}
+    try:
+        with opener.open(urllib.request.Request(address, body, headers), timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def call_upload_event(server, path):
+    """Does what the page does after an upload, with a path of the caller's choice."""
+    config = json.loads(request(f"{server.address}config")[1])
+    event = next(e for e in config["dependencies"] if [t[1] for t in e["targets"]] == ["upload"])
+    file = {"path": path, "orig_name": "photo.png", "meta": {"_type": "gradio.FileData"}}
+    values = [3.0, 20.0, 10.0, 3.0, 3]
+    call = {"data": [file, *values], "fn_index": event["id"], "session_hash": f"attack{path}"}
+    base = f"{server.address}gradio_api/queue/"
+    assert request(f"{base}join", json.dumps(call).encode())[0] == 200
+    stream = request(f"{base}data?session_hash={call['session_hash']}")[1].decode()
+    messages = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: ")]
+    return next(m for m in messages if m["msg"] == "process_completed")
+
+
+def test_nobody_can_take_the_examples_from_others(server, visit, proxy):
+    page = visit()
+    source = page.locator("#examples img").first.get_attribute("src")
+    example = unquote(urlsplit(source).path.split("file=")[1])
+    host, port = proxy.getsockname()
+    others = [str(server.errors), f"http://{host}:{port}/x.png", f"{Path(example).parent}"]
+    for path in [example, f"{Path(example).parent}/../examples/val_0001.png", *others]:
+        assert not call_upload_event(server, path)["success"]
+    assert Path(example).exists() and server.errors.exists()
+    page = visit()
+    pictures = page.locator("#examples img")
+    assert pictures.count() == 4
+    for number, picture in enumerate(pictures.all()):
+        page.wait_for_function(
+            "i => i.complete && i.naturalWidth > 0", arg=picture.element_handle()
+        )
+        page.locator("#examples button").nth(number).click()
+        wait_for_answer(page, f"val_{number:04d}")
+
+
+def test_an_emptied_box_is_no_error(visit, photos, predictor):
+    page, photo = visit(), photos[0]
+    upload(page, photo)
+    wait_for_answer(page, "first")
+    set_value(page, "iterations", 0)
+    page.locator("#figure-crf", has_text="changed 0.00 %").wait_for()
+    box = page.locator("#iterations input[type=number]")
+    box.fill("")
+    page.locator("#figure-crf", has_not_text="changed 0.00 %").wait_for()
+    assert download(page, "crf")[1] == expected(predictor, photo)[1]
+    assert page.locator("[data-testid=toast-body]").count() == 0
+    page.locator("#examples button").first.click()
+    wait_for_answer(page, "val_0000")
+    assert page.locator("[data-testid=toast-body]").count() == 0
+
+
+def test_uploads_take_a_limited_room(server, visit, photos):
+    (folder,) = server.folders()
+    address, kind = f"{server.address}gradio_api/upload", "multipart/form-data; boundary=edge"
+    form = (
+        b'--edge\r\nContent-Disposition: form-data; name="files"; filename="%d.png"\r\n\r\n%s\r\n'
+    )
+    for number in range(20):
+        contents = number.to_bytes(4, "big") + bytes(MAX_BYTES - 4)
+        assert request(address, form % (number, contents) + b"--edge--\r\n", kind)[0] == 200
+    uploads = list((folder / "uploads").rglob("*.png"))
+    assert sum(path.stat().st_size for path in uploads) <= KEPT_BYTES
+    assert any(path.name == "19.png" for path in uploads)
+    several = b"".join(form % (number, bytes(MAX_BYTES // 2)) for number in range(3))
+    assert request(address, several + b"--edge--\r\n", kind)[0] == 413
+    page = visit()
+    upload(page, photos[0])
+    wait_for_answer(page, "first")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_stopped_page_leaves_no_files(predictor, proxy, browser, tmp_path, number):
+    server = Server(predictor, proxy, tmp_path)
+    page = browser.new_page()
+    page.goto(server.address)  # a visitor, whose connection stays open
+    page.locator("#examples img").first.wait_for()
+    assert len(server.folders()) == 1
+    assert server.stop(number) == 0
+    assert list(server.temporary.iterdir()) == []
+    assert "Traceback" not in server.errors.read_text()
+    page.close()
+
+
 def test_nothing_left_the_machine_and_nothing_went_wrong(server, requested, proxy):
     """Runs last, over all that the tests above did."""
     hosts = {urlsplit(url).netloc for url in requested if not url.startswith(("data:", "blob:"))}
-    assert hosts == {urlsplit(server[0]).netloc}
+    assert hosts == {urlsplit(server.address).netloc}
     assert select.select([proxy], [], [], 0)[0] == []
-    assert "Traceback" not in server[1].read_text()
+    assert "Traceback" not in server.errors.read_text()

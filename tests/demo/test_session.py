@@ -106,6 +106,11 @@ def test_an_upload_that_is_no_photo_is_a_message(session, tmp_path):
     assert 'role="alert"' in html and "&lt;b&gt;.jpg: neither a JPEG nor a PNG" in html
 
 
+def test_an_upload_that_is_gone_is_a_message(session, tmp_path):
+    photo, html = session.upload(str(tmp_path / "gone.jpg"), *VALUES)
+    assert photo is None and "gone.jpg: deleted before its turn came" in html
+
+
 def test_sliders_before_the_first_photo_say_what_to_do(session):
     assert "Drop a photo" in session.refine(None, *VALUES)
 

@@ -1,0 +1,142 @@
+"""What the CRF takes: NumPy arrays are refused if they are wrong, tensors get a defined answer."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+# Probabilities in half precision may miss 0 or 1 by so much.
+_ROUNDING = 1e-3
+# Only differences of colours count, so that an image minus its mean is as good.
+_WIDEST = 2 * 255
+
+
+def check_inputs(scores, image):
+    """Checks what the CRF is given for one image.
+
+    Args:
+        scores: float [H, W, C], minus the unary energy; -infinity excludes a label.
+        image: [H, W, 3].
+
+    Raises:
+        ValueError: the shapes do not fit, a score is NaN or infinity, a pixel has -infinity for
+            all labels, or the image is not finite or of 16 bits; the message says where.
+    """
+    _check_shapes(scores, image)
+    _check_scores(scores)
+    _check_colors(image)
+
+
+def log_probabilities(probabilities, image, clip: float) -> np.ndarray:
+    """Returns scores float32 [H, W, C] of probabilities.
+
+    Args:
+        probabilities: float [H, W, C]; those of a pixel need not add up to 1.
+        image: [H, W, 3].
+        clip: what is below counts as this.
+
+    Raises:
+        ValueError: the shapes do not fit, or a value is NaN or not within 0..1; the message says
+            where.
+    """
+    probabilities = np.asarray(probabilities, np.float32)
+    _check_shapes(probabilities, np.asarray(image))
+    # NaN is in no range.
+    is_wrong = ~((probabilities >= -_ROUNDING) & (probabilities <= 1 + _ROUNDING))
+    if is_wrong.any():
+        raise ValueError(
+            "The CRF's probabilities must lie within 0..1 (give logits as such). "
+            f"Received: {_first(is_wrong, probabilities)}."
+        )
+    return np.log(np.clip(probabilities, clip, 1.0))
+
+
+def defined_values(values):
+    """Makes every pixel's softmax a distribution, in the graph.
+
+    A pixel with NaN or infinity, or with nothing but -infinity, says nothing: all its labels get 0,
+    and no gradient. Other pixels stay as they are; -infinity among finite ones excludes a label.
+
+    Args:
+        values: float32 [..., C], logits or probabilities.
+    """
+
+    def defined():
+        is_below = tf.reduce_all(values < np.inf, axis=-1, keepdims=True)  # NaN is below nothing
+        is_above = tf.reduce_any(values > -np.inf, axis=-1, keepdims=True)
+        return tf.where(is_below & is_above, values, 0.0)
+
+    # Almost always all is finite; to find out takes a fraction of the time.
+    is_finite = tf.reduce_all(tf.math.is_finite(values))
+    return tf.cond(is_finite, lambda: tf.identity(values), defined)
+
+
+def finite_image(image):
+    """Returns the image, float32 [H, W, 3], in the graph.
+
+    Raises:
+        tf.errors.InvalidArgumentError: when run, it holds NaN or infinity.
+    """
+    is_finite = tf.reduce_all(tf.math.is_finite(image))
+    check = tf.debugging.Assert(is_finite, ["The CRF's image holds NaN or infinity."])
+    with tf.control_dependencies([check]):
+        return tf.identity(image)
+
+
+def _check_shapes(scores, image):
+    if scores.ndim != 3 or image.shape != (*scores.shape[:2], 3):
+        raise ValueError(
+            "The CRF needs scores [H, W, C] and an image [H, W, 3] of the same height and width. "
+            f"Received: scores of shape {scores.shape}, image of shape {image.shape}."
+        )
+
+
+def _check_scores(scores):
+    if np.isfinite(scores).all():
+        return
+    is_wrong = np.isnan(scores) | (scores == np.inf)
+    if is_wrong.any():
+        raise ValueError(
+            "The CRF's scores must not be NaN or infinity; look at the network before it. "
+            f"Received: {_first(is_wrong, scores)}."
+        )
+    is_empty = np.broadcast_to((scores == -np.inf).all(axis=-1, keepdims=True), scores.shape)
+    if is_empty.any():
+        raise ValueError(
+            "The CRF's scores must leave every pixel a label: -infinity excludes one. "
+            f"Received: -infinity for all of them, {_first(is_empty, scores)}."
+        )
+
+
+def _check_colors(image):
+    if not image.size:
+        return
+    is_wrong = ~np.isfinite(image)
+    if is_wrong.any():
+        raise ValueError(
+            f"The CRF's image must not hold NaN or infinity. Received: {_first(is_wrong, image)}."
+        )
+    low, high = float(image.min()), float(image.max())
+    if high - low > _WIDEST:
+        raise ValueError(
+            f"The CRF's image must be RGB 0..255. Received: values from {low:g} to {high:g}."
+        )
+    if low >= -1 and high <= 1 and (image % 1).any():
+        warnings.warn(
+            f"The CRF's image looks scaled to {'-1' if low < 0 else '0'}..1; bilateral_sigma_rgb "
+            "expects RGB 0..255.",
+            stacklevel=4,
+        )
+
+
+def _first(is_wrong, values) -> str:
+    """Describes the first of the wrong values [H, W, n]."""
+    row, column, channel = np.unravel_index(is_wrong.argmax(), is_wrong.shape)
+    count = np.count_nonzero(is_wrong.any(axis=-1))
+    pixels = "pixel" if count == 1 else "pixels"
+    return (
+        f"{values[row, column, channel]:g} at row {row}, column {column}, channel {channel}, "
+        f"the first of {count} such {pixels}"
+    )
