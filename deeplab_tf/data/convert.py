@@ -22,6 +22,7 @@ import numpy as np
 from deeplab_tf.data.examples import Part, inspect_example, raise_report
 from deeplab_tf.data.files import PART_ENDING, write_atomically
 from deeplab_tf.data.image import read_image
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.shards import encode_example, file_hash, write_shard
 from deeplab_tf.data.sources import Item, Source, open_source
 from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec, Shard
@@ -150,7 +151,7 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
 def _finished_shard(task: _Task) -> Shard | None:
     """The shard of an earlier run, if it is whole and made of the same examples."""
     try:
-        record = json.loads(task.record.read_text())
+        record = read_json(task.record)
         shard = Shard(**record["shard"])
         same = record["fingerprint"] == task.fingerprint and file_hash(task.path) == shard.sha256
     except (OSError, ValueError, KeyError, TypeError):

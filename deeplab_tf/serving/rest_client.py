@@ -18,6 +18,8 @@ from deeplab_tf.serving.retry import TryAgainError, with_retries
 FORMS = ("inputs", "instances")
 # Too many requests, and what a proxy in front says of a server that is away.
 _TRY_AGAIN = (429, 502, 503, 504)
+# What json.loads raises: no JSON, no UTF-8, endless digits; nested too deeply.
+_NO_JSON = (ValueError, RecursionError)
 
 
 class RestClient:
@@ -100,7 +102,7 @@ class RestClient:
             try:
                 with urllib.request.urlopen(request, timeout=seconds) as response:
                     return json.loads(_read_until(response, end))
-            except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+            except (OSError, http.client.HTTPException, *_NO_JSON) as error:
                 raise self._explained(error) from error
 
         answer = with_retries(attempt, self._retries, self._deadline)
@@ -120,7 +122,7 @@ class RestClient:
                 f"{self._url}: no answer within the deadline of {self._deadline:g} s"
             )
         message = f"{self._url}: {cause}"
-        if isinstance(error, json.JSONDecodeError):
+        if isinstance(error, _NO_JSON):
             return ServingError(f"{message}; this is no answer of TF Serving")
         return TryAgainError(message)
 
@@ -146,5 +148,5 @@ def _reason(error: urllib.error.HTTPError) -> str:
         return str(error.reason)
     try:
         return json.loads(body)["error"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (*_NO_JSON, KeyError, TypeError):
         return body[:200] or str(error.reason)

@@ -1,6 +1,5 @@
 """Any folder of ``images/`` and ``masks/``: index PNGs, or RGB with the palette's colours."""
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image
 
 from deeplab_tf.data.examples import count_values
 from deeplab_tf.data.image import read_image
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.sources.source import Item, Source
 from deeplab_tf.data.spec import FILE_NAME, VOID_COLOR, Color, DataError, DatasetSpec
@@ -63,7 +63,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def _color_map(source: Path, spec: DatasetSpec) -> dict[Color, int]:
     """Colour -> id, empty where ``dataset.json`` gives no palette."""
-    if "palette" not in json.loads((source / FILE_NAME).read_text(encoding="utf-8")):
+    if "palette" not in read_json(source / FILE_NAME):
         return {}
     if len(set(spec.palette)) < spec.num_classes:
         return {}  # colours that stand for two classes cannot be read back
