@@ -22,8 +22,9 @@ STRATEGY = flags.DEFINE_enum(
     "auto: mirrored where there are several GPUs, else one. multi_worker reads TF_CONFIG.",
 )
 LOGICAL_DEVICES = flags.DEFINE_integer(
-    "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs."
-)
+    "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs.",
+    lower_bound=1, upper_bound=64,
+)  # fmt: skip
 
 
 def main():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import math
 import numbers
 from collections.abc import Mapping
 
 import numpy as np
 
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 
 _CHOICES = {
@@ -131,11 +131,11 @@ class CrfParameters:
         """
         path = user_path(path)
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            values = read_json(path)
         except OSError as error:
             raise ValueError(f"{path}: cannot be read: {error.strerror}.") from error
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}: not valid JSON: {error}.") from error
+        try:
+            return cls.from_dict(values)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 

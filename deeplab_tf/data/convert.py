@@ -22,6 +22,7 @@ import numpy as np
 from deeplab_tf.data.examples import Part, inspect_example, raise_report
 from deeplab_tf.data.files import PART_ENDING, make_folder, write_atomically
 from deeplab_tf.data.image import read_image
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shards import encode_example, file_hash, write_shard
@@ -155,7 +156,7 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
 def _finished_shard(task: _Task) -> Shard | None:
     """The shard of an earlier run, if it is whole and made of the same examples."""
     try:
-        record = json.loads(task.record.read_text())
+        record = read_json(task.record)
         shard = Shard(**record["shard"])
         same = record["fingerprint"] == task.fingerprint and file_hash(task.path) == shard.sha256
     except (OSError, ValueError, KeyError, TypeError):

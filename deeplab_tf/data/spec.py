@@ -3,14 +3,19 @@
 import dataclasses
 import json
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import DataError, checked_name, user_path
 
 FILE_NAME = "dataset.json"
 VOID_COLOR = (224, 224, 192)
+# Unicode's categories of control and format characters, surrogates and breaks of lines.
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 Color = tuple[int, int, int]
 
@@ -86,7 +91,7 @@ class DatasetSpec:
 
     def __post_init__(self):
         if not self.palette:
-            object.__setattr__(self, "palette", voc_palette(len(self.class_names)))
+            object.__setattr__(self, "palette", voc_palette(len(self.class_names[:256])))
             object.__setattr__(self, "has_palette", False)
         problem = self._problem()
         if problem:
@@ -94,11 +99,14 @@ class DatasetSpec:
 
     def _problem(self) -> str | None:
         count = len(self.class_names)
-        twice = {name for name in self.class_names if self.class_names.count(name) > 1}
         if not 1 <= count <= 255:
             return f"class_names must hold 1 to 255 names, received {count}"
+        twice = sorted(name for name, times in Counter(self.class_names).items() if times > 1)
         if twice:
-            return f"class_names must differ from each other, received {sorted(twice)} twice"
+            return f"class_names must differ from each other, received {twice} twice"
+        for name in (self.name, *self.class_names):
+            if any(map(_steers_a_terminal, name)):
+                return f"names must hold no control characters, received {name!r}"
         if len(self.palette) != count:
             return f"palette must hold one colour a class ({count}), received {len(self.palette)}"
         if any(len(c) != 3 or not all(0 <= v <= 255 for v in c) for c in self.palette):
@@ -172,13 +180,13 @@ class DatasetSpec:
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder. Give a data set's folder or 'synthetic'.")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
         except FileNotFoundError:
             raise DataError(
                 f"{path}: no such file, and the classes are never guessed. {_template_text()}"
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not valid JSON ({error}). {_template_text()}") from None
+        except ValueError as error:
+            raise DataError(f"{error} {_template_text()}") from None
         return cls.from_dict(_of_kind(values, dict, str(path)), source=str(path))
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -197,6 +205,12 @@ def palette_bytes(spec: DatasetSpec) -> bytes:
     colors = list(spec.palette) + list(voc_palette(256)[spec.num_classes :])
     colors[spec.ignore_label] = VOID_COLOR
     return bytes(value for color in colors for value in color)
+
+
+def _steers_a_terminal(character: str) -> bool:
+    """Whether a character does something else than appear, such as escape sequences do."""
+    joins_letters = character in "\u200c\u200d"  # scripts from Persian to Malayalam need them
+    return unicodedata.category(character) in _INVISIBLE and not joins_letters
 
 
 def _of_kind(value: Any, kind: Any, key: str) -> Any:

@@ -12,6 +12,7 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.candidates import CandidateScorer
 from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shards import file_hash
 from deeplab_tf.data.spec import DataError
@@ -97,6 +98,6 @@ def search(
 
 def _read_results(file: Path) -> dict[Candidate, float]:
     try:
-        return {Candidate(*values): score for *values, score in json.loads(file.read_text())}
+        return {Candidate(*values): score for *values, score in read_json(file)}
     except (ValueError, TypeError) as error:
         raise DataError(f"{file}: broken ({error}). Remove it to search anew.") from error

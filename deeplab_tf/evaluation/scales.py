@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import tensorflow as tf
 
 from deeplab_tf.layers.resize import resize
-from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
+from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, grid_multiple, rescale, round_up
 
 FUSIONS = ("mean", "max")
 
@@ -15,22 +13,25 @@ FUSIONS = ("mean", "max")
 LEAST_PROBABILITY = 1e-37
 # What a network that overflows, or has a broken weight, gives; its labels would all be 0.
 NOT_FINITE = "logits of the network are not finite (NaN or infinity), so there are no labels"
-# Finer fractions would have pictures padded by hundreds of pixels.
-LARGEST_DENOMINATOR = 64
+# Time and memory grow with the square of a scale and the number of scales.
+LARGEST_SCALE = 8
+MOST_SCALES = 32
 
 
 def checked_scales(scales) -> tuple[float, ...]:
     """Returns scales as a tuple of floats.
 
     Raises:
-        ValueError: there are none, or one is not positive, or they are no simple fractions.
+        ValueError: there are none or too many, one is not positive or too large, or they are no
+            simple fractions.
     """
     scales = tuple(float(scale) for scale in scales)
-    positive = scales and all(0 < scale < math.inf for scale in scales)
-    if not positive or grid_multiple(1, scales) > LARGEST_DENOMINATOR:
+    bounded = len(scales) <= MOST_SCALES and all(0 < scale <= LARGEST_SCALE for scale in scales)
+    if not scales or not bounded or grid_multiple(1, scales) > LARGEST_DENOMINATOR:
+        shown = scales if len(scales) <= MOST_SCALES else f"{len(scales)} of them"
         raise ValueError(
-            "scales must be positive simple fractions, such as (0.5, 0.75, 1.0, 1.25). "
-            f"Received: scales={scales}"
+            f"scales must be 1 to {MOST_SCALES} positive simple fractions of at most "
+            f"{LARGEST_SCALE}, such as (0.5, 0.75, 1.0, 1.25). Received: scales={shown}"
         )
     return scales
 

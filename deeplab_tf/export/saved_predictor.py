@@ -10,6 +10,7 @@ from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
 from deeplab_tf.evaluation.scales import NOT_FINITE
+from deeplab_tf.export.safe_saved_model import check_saved_model
 
 
 class SavedPredictor:
@@ -17,17 +18,22 @@ class SavedPredictor:
 
     Args:
         path: folder that `tools/export.py` has written.
+        safe_mode: refuses a SavedModel that does more than compute labels (docs/security.md).
+            False loads any, which can then do what a program can.
 
     Attributes:
         spec: DatasetSpec, the classes.
 
     Raises:
-        ValueError: the SavedModel is broken, or another program has written it.
+        ValueError: the SavedModel is broken, does more than compute, or another program has
+            written it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, safe_mode: bool = True):
         path = user_path(path)
         try:
+            if safe_mode:
+                check_saved_model(path)
             self._loaded = load_quietly(path)
             self._predict = self._loaded.signatures["predict_tensor"]
         except (KeyError, OSError, tf.errors.OpError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -12,6 +14,8 @@ from deeplab_tf.layers.reach import window_reach
 METHODS = ("native", "interlace")
 # Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
 _WIDE = 256
+# 1 GiB in float32; the largest published one, VGG's 7x7 fc6, has 103 million weights.
+_MOST_WEIGHTS = 2**28
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -41,7 +45,8 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         Tensor [B, ceil(H / strides), ceil(W / strides), filters].
 
     Raises:
-        ValueError: an unknown method, or a stride together with a rate.
+        ValueError: an unknown method, a stride together with a rate, or a kernel of more than
+            2**28 weights.
 
     Source: Chen et al. 2016, section 3.1.
 
@@ -90,6 +95,12 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
     def build(self, input_shape):
         """Creates the kernel [k, k, C, filters] and the bias [filters]."""
         shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        if math.prod(shape) > _MOST_WEIGHTS:
+            raise ValueError(
+                f"A kernel has at most {_MOST_WEIGHTS} weights; give smaller filters or "
+                f"kernel_size, in DeepLab fc6_filters, fc6_kernel or width. "
+                f"Received: a kernel of shape {shape} for the layer {self.name}."
+            )
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer=self.kernel_initializer
         )

@@ -12,6 +12,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
+from deeplab_tf.models.arguments import check_numbers, checked_scales
 from deeplab_tf.models.heads import build_head
 from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
 
@@ -53,7 +54,8 @@ class DeepLab(ConfigFromArguments, keras.Model):
         float32 logits [B, H, W, num_classes].
 
     Raises:
-        ValueError: an unknown backbone or head, or arguments that contradict each other.
+        ValueError: an unknown backbone or head, a number outside its range, or arguments that
+            contradict each other.
 
     Source: Chen et al. 2015 (arXiv 1412.7062) and 2016 (arXiv 1606.00915).
 
@@ -92,10 +94,10 @@ class DeepLab(ConfigFromArguments, keras.Model):
             raise ValueError(f"msc_features belong to VGG-16. Received: backbone={backbone!r}")
         self.backbone = backbone
         self.head = head
-        self.dataset = dataset.to_dict() if isinstance(dataset, DatasetSpec) else dataset
+        self.dataset = None if dataset is None else _spec_of(dataset).to_dict()
         self.num_classes = _number_of_classes(num_classes, self.dataset)
         self.output_stride = output_stride
-        self.scales = checked_input_scales(scales)
+        self.scales = checked_scales(scales)
         self.width = width
         self.fc6_kernel = fc6_kernel
         self.fc6_rate = fc6_rate
@@ -105,6 +107,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         self.method = method
         self.image_scale = image_scale
         self.crf = crf
+        check_numbers(vars(self))
 
         # === Layers ===
         layer_class, fixed = BACKBONES[backbone]
@@ -240,6 +243,12 @@ class DeepLab(ConfigFromArguments, keras.Model):
         return {f"{owners[id(v)]}/{compat.weight_name(v)}": v for v in self.weights}
 
 
+def _spec_of(dataset) -> DatasetSpec:
+    if isinstance(dataset, DatasetSpec):
+        return dataset
+    return DatasetSpec.from_dict(dataset, source="dataset")
+
+
 def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
     if dataset is None:
         if num_classes is None:
@@ -252,19 +261,3 @@ def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
             f"{known} classes. Leave num_classes out."
         )
     return known
-
-
-def checked_input_scales(scales) -> tuple[float, ...]:
-    """Returns the scales of a DeepLab as a tuple of floats.
-
-    Raises:
-        ValueError: they do not start with 1.0 and fall.
-    """
-    scales = tuple(float(scale) for scale in scales)
-    falling = list(scales) == sorted(set(scales), reverse=True)
-    if not scales or scales[0] != 1.0 or scales[-1] <= 0 or not falling:
-        raise ValueError(
-            "scales must start with 1.0 and fall, such as (1.0, 0.75, 0.5). "
-            f"Received: scales={scales}"
-        )
-    return scales

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -10,6 +13,7 @@ import keras
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
+from deeplab_tf.models.safe_keras import open_safely
 
 # Ending of a file -> what it is and which call opens it. The first that matches counts.
 _OTHER_FILES = {
@@ -28,12 +32,30 @@ _CHECKPOINT = (
     "of a training run"
 )
 
+# What DeepLab hands on to Keras.
+_KERAS_ARGUMENTS = ("name", "dtype", "trainable")
+# What reading a damaged file, or one of another program, raises.
+_BROKEN = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
-def load_model(path) -> DeepLab:
+
+def load_model(path, safe_mode: bool = True) -> DeepLab:
     """Opens a `.keras` file for prediction.
 
     Args:
         path: the file.
+        safe_mode: opens nothing but a plain DeepLab, and runs nothing of the file
+            (docs/security.md). False hands the file to Keras, for subclasses of DeepLab that you
+            have registered yourself; the file can then run any program.
 
     Raises:
         ValueError: there is no such file, it is another kind of file, or it holds another kind of
@@ -43,13 +65,33 @@ def load_model(path) -> DeepLab:
     if path.suffix != ".keras" or not path.is_file():
         raise ValueError(f"{path}: {_what_it_is(path)}.")
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, TypeError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: cannot be loaded as a Keras model: {error}") from error
+        model = _load_safely(path) if safe_mode else _load_with_keras(path)
+    except _BROKEN as error:
+        # An error that names the file already has the reason in full.
+        if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
+            raise
+        reason = " ".join(str(error).split())  # Keras explains over many lines
+        raise ValueError(f"{path}: cannot be loaded as a Keras model: {reason}") from error
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")
     require_finite_weights(model, path)
     return model
+
+
+def _load_safely(path: Path) -> DeepLab:
+    with tempfile.TemporaryDirectory() as folder:
+        arguments, weights = open_safely(path, folder)
+        known = {*inspect.signature(DeepLab).parameters, *_KERAS_ARGUMENTS}
+        unknown = sorted(arguments.keys() - known)
+        if unknown:
+            raise ValueError(f"{path}: DeepLab takes no {unknown[:8]}; a newer deeplab_tf may.")
+        model = DeepLab(**arguments)
+        model.load_weights(weights)
+    return model
+
+
+def _load_with_keras(path: Path) -> keras.Model:
+    return keras.models.load_model(path, compile=False, safe_mode=False)
 
 
 def is_saved_model(path: Path) -> bool:

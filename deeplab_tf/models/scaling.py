@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from deeplab_tf.layers.resize import resize
 
+# Finer fractions would have pictures padded by hundreds of pixels.
+LARGEST_DENOMINATOR = 64
+
 
 def grid_multiple(stride: int, scales: Sequence[float]) -> int:
     """Returns m so that an image of sides `k * m + 1` has sides `j * stride + 1` at every scale.
@@ -41,4 +44,4 @@ def rescale(images, scale: float):
 
 
 def _ratio(scale: float) -> Fraction:
-    return Fraction(scale).limit_denominator(64)
+    return Fraction(scale).limit_denominator(LARGEST_DENOMINATOR)

@@ -10,7 +10,7 @@ from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.layers.atrous_conv import METHODS
-from deeplab_tf.models.deeplab import checked_input_scales
+from deeplab_tf.models.arguments import checked_scales as checked_input_scales
 from deeplab_tf.models.heads import HEADS
 from deeplab_tf.training.loss import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments

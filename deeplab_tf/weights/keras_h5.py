@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from deeplab_tf.data.paths import user_path
+from deeplab_tf.models.safe_hdf5 import check_expansion, check_hdf5, unpacked_bytes
 
 
 def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
@@ -27,17 +29,23 @@ def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
         its bias; batch normalisation has gamma, beta, moving mean and moving variance.
 
     Raises:
-        ValueError: the file is missing, is no HDF5 file, is cut short, or names no layer.
+        ValueError: the file is missing, is no HDF5 file, is cut short, names no layer, or would
+            have other files read (see `check_hdf5`).
     """
     path = user_path(path)
     if not path.is_file():
         raise ValueError(f"weights file not found: {path}")
+    size = path.stat().st_size
     try:
         with h5py.File(path) as file:
+            check_hdf5(file, path, size)
             root = file.get("model_weights", file)
             named = "layer_names" in root.attrs
             layers = _classic_layout(root) if named else _keras3_layout(root)
-    except (OSError, KeyError) as error:
+            # Lists of names can name the same numbers again and again.
+            check_expansion(unpacked_bytes(chain(*layers.values())), size, path)
+            layers = {name: [dataset[()] for dataset in layers[name]] for name in layers}
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} cannot be read as an HDF5 file of Keras weights: {error}"
         ) from error
@@ -73,21 +81,22 @@ def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _classic_layout(root: h5py.Group) -> dict[str, list[np.ndarray]]:
+def _classic_layout(root: h5py.Group) -> dict[str, list[h5py.Dataset]]:
     groups = {_text(name): root[_text(name)] for name in root.attrs["layer_names"]}
     layers = {
-        name: [group[_text(weight)][()] for weight in group.attrs.get("weight_names", ())]
+        name: [group[_text(weight)] for weight in group.attrs.get("weight_names", ())]
         for name, group in groups.items()
     }
-    return {name: arrays for name, arrays in layers.items() if arrays}
+    return {name: datasets for name, datasets in layers.items() if datasets}
 
 
-def _keras3_layout(root: h5py.Group) -> dict[str, list[np.ndarray]]:
+def _keras3_layout(root: h5py.Group) -> dict[str, list[h5py.Dataset]]:
     layers = {}
 
     def visit(path: str, node: h5py.Group | h5py.Dataset) -> None:
         if path.split("/")[-1] == "vars" and "name" in node.attrs and len(node):
-            layers[_text(node.attrs["name"])] = [node[key][()] for key in sorted(node, key=int)]
+            keys = sorted(filter(str.isdecimal, node), key=int)
+            layers[_text(node.attrs["name"])] = [node[key] for key in keys]
 
     root.visititems(visit)
     return layers

@@ -78,6 +78,13 @@ def test_missing_folder_is_named(tmp_path):
         ({"class_names": ["a", 3]}, "class_names"),
         ({"class_names": ["a", "a"]}, "twice"),
         ({"class_names": [str(i) for i in range(256)]}, "1 to 255"),
+        # Counted first: looking for equal names among so many takes minutes.
+        ({"class_names": [str(i) for i in range(200_000)]}, "received 200000"),
+        ({"class_names": ["a", "\x1b[2J"]}, "no control characters"),
+        ({"class_names": ["a", "b\n"]}, "no control characters"),
+        ({"class_names": ["a", "\u202eb"]}, "no control characters"),
+        ({"class_names": ["a", "\x9b2J"]}, "no control characters"),
+        ({"name": "x\x07"}, "no control characters"),
         ({"palette": [[0, 0, 0]]}, "palette"),
         ({"palette": [[0, 0, 0], [0, 0, 256]]}, "palette"),
         ({"palette": [[0, 0, 0], [0, 0]]}, "palette"),
@@ -99,6 +106,11 @@ def test_wrong_values_name_file_and_key(tmp_path, change, word):
     with pytest.raises(DataError, match=word) as caught:
         DatasetSpec.load(tmp_path)
     assert str(tmp_path / "dataset.json") in str(caught.value)
+
+
+def test_names_of_every_script_are_taken():
+    names = ("Straße", "道路", "می‌خواهم", "क्‍ष", "🚗", "a b/c", "ignoré")
+    assert DatasetSpec.from_dict(DatasetSpec("x", names).to_dict()).class_names == names
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe"])

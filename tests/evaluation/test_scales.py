@@ -123,7 +123,9 @@ def test_the_network_knows_of_one_picture_that_it_is_one(model, monkeypatch):
     assert seen == [1] * 4
 
 
-@pytest.mark.parametrize("scales", [(), (0.0, 1.0), (-1.0,), (float("nan"),), (0.33, 0.7)])
+@pytest.mark.parametrize(
+    "scales", [(), (0.0, 1.0), (-1.0,), (float("nan"),), (0.33, 0.7), (1, 1000)]
+)
 def test_other_scales_are_refused(scales):
     with pytest.raises(ValueError, match=r"simple fractions.*Received: scales"):
         checked_scales(scales)
@@ -138,3 +140,8 @@ def test_finite_is_told_picture_by_picture_whatever_is_fused():
         scores, finite = scores_and_finite(broken, images, **options)
         assert finite.numpy().tolist() == [True, False, True]
         np.testing.assert_array_equal(scores[0], fused_scores(broken, images, **options)[0])
+
+
+def test_thousands_of_scales_are_refused():
+    with pytest.raises(ValueError, match=r"1 to 32 .*Received: scales=5000 of them"):
+        checked_scales([1.0] * 5000)

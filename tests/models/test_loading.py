@@ -94,13 +94,13 @@ def another_zip(folder, saved):
     path = folder / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("notes.txt", "no model")
-    return path, "cannot be loaded"
+    return path, r"holds metadata\.json, config\.json, model\.weights\.h5, each once"
 
 
 def another_model(folder, saved):
     path = folder / "model.keras"
     keras.Sequential([keras.Input([4]), keras.layers.Dense(2)]).save(path)
-    return path, r"holds a Sequential, not a deeplab_tf\.DeepLab"
+    return path, r"holds a 'Sequential', not a deeplab_tf\.DeepLab"
 
 
 WRONG = [

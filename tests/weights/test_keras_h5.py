@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
+from deeplab_tf.weights import hed, keras_applications
 from deeplab_tf.weights.keras_h5 import read_layers
 from tests.weights.fakes import write_classic, write_keras3
 
@@ -47,3 +48,92 @@ def test_file_without_names_is_refused(tmp_path):
         file["layers/conv2d/vars/0"] = np.ones(3)
     with pytest.raises(ValueError, match=r"names no layer .*save as \.h5"):
         read_layers(tmp_path / "x.weights.h5")
+
+
+# === Files from anybody ===
+
+
+def with_attack(path, attack, name="conv/conv_W_1:0"):
+    """Writes a layer whose kernel is replaced by what the attack makes."""
+    write_classic(path, {"conv": {"W": np.ones((3, 3, 1, 2), np.float32)}})
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        attack(file, name, path.parent)
+    return name
+
+
+def external_link(file, name, folder):
+    with h5py.File(folder / "other.h5", "w") as other:
+        other["secret"] = np.ones(3)
+    file[name] = h5py.ExternalLink(str(folder / "other.h5"), "secret")
+
+
+def soft_link(file, name, folder):
+    file[name] = h5py.SoftLink("/conv")
+
+
+def external_storage(file, name, folder):
+    (folder / "secret").write_bytes(b"secret" * 4)
+    file.create_dataset(name, (6,), "f4", external=[(str(folder / "secret"), 0, 24)])
+
+
+def virtual_dataset(file, name, folder):
+    layout = h5py.VirtualLayout(shape=(3,), dtype="f4")
+    layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "secret", shape=(3,))
+    file.create_virtual_dataset(name, layout)
+
+
+def itself(file, name, folder):
+    file[name] = file["/"]
+
+
+def words(file, name, folder):
+    file[name] = ["a", "b"]
+
+
+OUTSIDE = {
+    external_link: "is a link to somewhere else",
+    soft_link: "is a link to somewhere else",
+    external_storage: "keeps its numbers in other files",
+    virtual_dataset: "keeps its numbers in other files",
+    itself: "is a second name of another part",
+    words: "holds no numbers",
+}
+
+
+@pytest.mark.parametrize("attack", OUTSIDE)
+@pytest.mark.parametrize(
+    "read", [read_layers, hed.read, lambda path: keras_applications.read(path, {})]
+)
+def test_what_reaches_outside_is_named(tmp_path, attack, read):
+    name = with_attack(tmp_path / "x.h5", attack)
+    with pytest.raises(ValueError, match=rf"x\.h5: '/{name}' {OUTSIDE[attack]}"):
+        read(tmp_path / "x.h5")
+
+
+def test_more_numbers_than_a_file_holds(tmp_path):
+    def zeros(file, name, folder):
+        file.create_dataset(name, (2**30,), "f4", chunks=(2**20,), compression="gzip")
+
+    with_attack(tmp_path / "x.h5", zeros)
+    assert (tmp_path / "x.h5").stat().st_size < 2**20
+    with pytest.raises(ValueError, match=r"x\.h5: declares 4294967296 bytes in a file of"):
+        read_layers(tmp_path / "x.h5")
+
+
+def test_numbers_that_are_named_again_and_again(tmp_path):
+    path = tmp_path / "x.h5"
+    write_classic(path, {"conv": {"W": np.ones((256, 256), np.float32)}})
+    with h5py.File(path, "r+") as file:
+        file["conv"].attrs["weight_names"] = [b"conv_W_1:0"] * 1000
+    with pytest.raises(ValueError, match=r"x\.h5: declares 262144000 bytes"):
+        read_layers(path)
+
+
+def test_compressed_weights_are_read(tmp_path):
+    write_classic(tmp_path / "x.h5", {"conv": {"W": np.ones(3, np.float32)}})
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 8, 64)).astype(np.float32)
+    with h5py.File(tmp_path / "x.h5", "r+") as file:
+        del file["conv/conv_W_1:0"]
+        file.create_dataset("conv/conv_W_1:0", data=kernel, compression="gzip")
+    np.testing.assert_array_equal(read_layers(tmp_path / "x.h5")["conv"][0], kernel)

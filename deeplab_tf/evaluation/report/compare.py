@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.evaluate import MEANS
@@ -62,11 +62,11 @@ def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[Series]:
 
 def _load(file: str, spec: DatasetSpec) -> dict:
     try:
-        results = json.loads(user_path(file).read_text(encoding="utf-8"))
+        results = read_json(user_path(file))
     except OSError as error:
         raise DataError(f"--compare={file}: {error.strerror}.") from None
     except ValueError as error:
-        raise DataError(f"--compare={file}: not valid JSON ({error}).") from None
+        raise DataError(f"--compare={error}") from None
     stages = [results, results.get("crf", results)] if isinstance(results, dict) else [results]
     if not all(map(_holds_scores, stages)):
         raise DataError(f"--compare={file}: not a metrics.json with the scores of evaluate.py.")

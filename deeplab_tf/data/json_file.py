@@ -1,0 +1,63 @@
+"""Reads JSON that somebody else may have written, without trusting its size or depth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+# The largest file of this library, a CRF's compatibility of 255 x 255 labels, has 2 MB.
+LARGEST_BYTES = 16 * 2**20
+# The deepest is a list within a list within a section.
+LARGEST_DEPTH = 32
+
+
+def parse_json(text: str | bytes, source) -> Any:
+    """Parses JSON whose size and depth have bounds.
+
+    Args:
+        text: the JSON, UTF-8 if it is bytes.
+        source: what error messages call it.
+
+    Raises:
+        ValueError: it is no JSON, too large, or nested too deeply.
+
+    Example:
+        >>> parse_json("[1, 2]", "numbers.json")
+        [1, 2]
+    """
+    if len(text) > LARGEST_BYTES:
+        raise ValueError(f"{source}: {len(text)} bytes of JSON, at most {LARGEST_BYTES} are read.")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise _too_deep(source) from None
+    except ValueError as error:  # no JSON, no UTF-8, or a number of thousands of digits
+        raise ValueError(f"{source}: not valid JSON ({error}).") from None
+    level = [value]
+    for _ in range(LARGEST_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return value
+    raise _too_deep(source)
+
+
+def read_json(path) -> Any:
+    """Reads a JSON file with the bounds of `parse_json`.
+
+    Raises:
+        ValueError: as `parse_json`.
+        OSError: the file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return parse_json(file.read(LARGEST_BYTES + 1), path)
+
+
+def _children(value: Any):
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep(source) -> ValueError:
+    return ValueError(f"{source}: nested more than {LARGEST_DEPTH} levels deep.")
