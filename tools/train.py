@@ -35,9 +35,13 @@ def main():
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
+    from deeplab_tf.training.workers import is_chief
 
     config = CONFIG.value
+    if STRATEGY.value == "multi_worker":
+        print("waiting until all workers of TF_CONFIG have started", flush=True)
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
+    writes = is_chief(strategy)
     splits = [
         open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)
     ]
@@ -45,8 +49,11 @@ def main():
         require_labels(split)
         if config.data.check:
             split.check()
-    quick_look(splits[0], config.data.train_split, config.data.crop_size)
-    quick_look(splits[1], config.data.eval_split)
+    if writes:
+        quick_look(splits[0], config.data.train_split, config.data.crop_size)
+        quick_look(splits[1], config.data.eval_split)
+    else:
+        print("the chief, which is the first worker, prints and writes", flush=True)
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
@@ -57,7 +64,8 @@ def main():
         return {"split": config.data.eval_split, **results}
 
     trainer.run(score)
-    print(f"model: {WORKDIR.value}/model.keras")
+    if writes:
+        print(f"model: {WORKDIR.value}/model.keras")
 
 
 if __name__ == "__main__":

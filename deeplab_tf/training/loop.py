@@ -15,10 +15,19 @@ from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.training.step import build_step
-from deeplab_tf.training.workdir import Checkpoints, MetricsLog, Workdir
+from deeplab_tf.training.workdir import MetricsLog, Workdir
+from deeplab_tf.training.workers import (
+    gather,
+    is_chief,
+    naming_lost_workers,
+    require_same_run,
+    require_same_step,
+    share_of_batch,
+)
 from deeplab_tf.weights.apply import load_into
 
 
@@ -29,14 +38,16 @@ class Trainer:
         config: from `base_config`.
         split: training examples.
         workdir: folder for everything the run writes.
-        strategy: where to train; one device if left out.
+        strategy: where to train; one device if left out. Of several workers each has a Trainer,
+            and only the chief's writes, evaluates and says something.
         say: receives lines for people.
 
     Attributes:
         model: the network.
 
     Raises:
-        ValueError: the configuration contradicts itself or the work directory.
+        ValueError: the configuration contradicts itself or the work directory, or workers differ
+            in what they were given.
 
     Example:
         >>> import deeplab_tf, tempfile
@@ -61,10 +72,13 @@ class Trainer:
         self.config = config
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
-        self.say = say
+        self._is_chief = is_chief(self.strategy)
+        self.say = say = say if self._is_chief else _say_nothing
+        self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
+        require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         settings = config.train
-        with self.strategy.scope():
+        with naming_lost_workers(), self.strategy.scope():
             self.model = build_model(config, split.spec)
             self._augmentation = build_augmentation(config, self.model)
             self._trained = trained_variables(
@@ -81,6 +95,7 @@ class Trainer:
                 {name: compat.tf_variable(variable) for name, variable in named},
                 self._optimizer,
                 settings.keep_checkpoints,
+                say,
             )
             self._first_step = self._checkpoints.restore()
             if self._first_step:
@@ -88,16 +103,18 @@ class Trainer:
             else:
                 report = load_into(self.model, config.model.weights)
                 say(report.summary() if config.model.weights == "random" else str(report))
+        require_same_step(self.strategy, self._first_step)
         # Only now: a configuration that cannot be built must not bind the folder.
-        self._workdir.describe()
-        self._log = MetricsLog(self._workdir.path, self._first_step)
+        if self._is_chief:
+            self._workdir.describe()
+            self._log = MetricsLog(self._workdir.path, self._first_step)
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras`.
 
         Args:
             evaluate: called with the model every `eval_every` steps and at the end; what it
-                returns is logged.
+                returns is logged. Only the chief calls it, and the other workers wait.
 
         Returns:
             The trained model.
@@ -105,6 +122,7 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is not a number any more.
             DataError: a file turned out to be broken; the message names it.
+            ConnectionError: another worker stopped.
         """
         settings = self.config.train
         step_function = build_step(
@@ -120,22 +138,27 @@ class Trainer:
         if self._first_step < settings.steps:
             self.say(f"augmentation: {self._augmentation.describe()}")
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
-        with naming_broken_files(self.split):
+        with naming_lost_workers(), naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
                 progress.add(step_function(next(batches)))
                 is_last = step == settings.steps
                 if step % settings.log_every == 0 or is_last:
                     rate = float(self._schedule(step - 1))
                     values = progress.report(step, learning_rate=rate)
-                    self._log.write(step, values)
-                    self.say(progress.line(step, values))
+                    if self._is_chief:
+                        self._log.write(step, values)
+                        self.say(progress.line(step, values))
                 if step % settings.checkpoint_every == 0 or is_last:
                     progress.check(step)  # a broken network must not be what a restart finds
-                    self._checkpoints.save(step)
-                if evaluate and (step % settings.eval_every == 0 or is_last):
+                    if self._is_chief:
+                        self._checkpoints.save(step)
+                # Nothing in an evaluation is shared: the others wait in the next step's sums.
+                if self._is_chief and evaluate and (step % settings.eval_every == 0 or is_last):
                     with progress.pause():
                         self._log.write(step, evaluate(self.model))
-        self._workdir.save_model(self.model)
+        if self._is_chief:
+            self._workdir.save_model(self.model)
+        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 
     @property
@@ -144,21 +167,15 @@ class Trainer:
 
     def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         settings = self.config.train
-        replicas = self.strategy.num_replicas_in_sync
-        if settings.batch_size % replicas:
-            raise ValueError(
-                f"train.batch_size must be a multiple of the number of replicas ({replicas}). "
-                f"Received: {settings.batch_size}"
-            )
         return training_dataset(
             self.split,
             self._augmentation,
             self.model.mean_rgb,
-            micro_batch=settings.batch_size // replicas,
+            micro_batch=self._micro_batch,
             iter_size=settings.iter_size,
             seed=settings.seed,
             start_step=self._first_step,
-            replicas=replicas,
+            replicas=self.strategy.num_replicas_in_sync,
             worker=context.input_pipeline_id,
             workers=context.num_input_pipelines,
             cache=self.config.data.cache,
@@ -193,6 +210,10 @@ def read_augmentation(data) -> Augmentation:
     """Reads the augmentation of a configuration's section `data`, for any model."""
     scale_range = tuple(data.scale_range) or None
     return Augmentation(data.crop_size, data.scales, scale_range, data.mirror, data.image_scale)
+
+
+def _say_nothing(line: str):
+    """What a worker that is not the chief says."""
 
 
 class _Progress:
