@@ -2,7 +2,7 @@
 
     python tools/train.py --config=zoo/camvid_vgg16_large_fov.py --data_dir=DATA --workdir=DIR
 
-Running the same command again after an interruption goes on from the last checkpoint.
+Running the same command again after an interruption goes on from the newest whole checkpoint.
 Any value of the configuration can be changed: --config.train.steps=100
 """
 
@@ -19,7 +19,8 @@ STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
     ["auto", "one", "mirrored", "multi_worker"],
-    "auto: mirrored where there are several GPUs, else one. multi_worker reads TF_CONFIG.",
+    "auto: mirrored where there are several GPUs, else one. multi_worker: the machines of the "
+    "environment variable TF_CONFIG; docs/training.md shows how to start it.",
 )
 LOGICAL_DEVICES = flags.DEFINE_integer(
     "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs."

@@ -78,7 +78,7 @@ class Trainer:
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         settings = config.train
-        with naming_lost_workers(), self.strategy.scope():
+        with naming_lost_workers(self.strategy), self.strategy.scope():
             self.model = build_model(config, split.spec)
             self._augmentation = build_augmentation(config, self.model)
             self._trained = trained_variables(
@@ -138,7 +138,7 @@ class Trainer:
         if self._first_step < settings.steps:
             self.say(f"augmentation: {self._augmentation.describe()}")
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
-        with naming_lost_workers(), naming_broken_files(self.split):
+        with naming_lost_workers(self.strategy), naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
                 progress.add(step_function(next(batches)))
                 is_last = step == settings.steps

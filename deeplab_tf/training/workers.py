@@ -135,12 +135,12 @@ def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
             )
         )
 
-    with naming_lost_workers():
+    with naming_lost_workers(strategy):
         return strategy.experimental_local_results(collect())[0].numpy().tolist()
 
 
 @contextlib.contextmanager
-def naming_lost_workers() -> Iterator[None]:
+def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Turns TensorFlow's many errors about a worker that is gone into one that says so.
 
     Raises:
@@ -149,6 +149,8 @@ def naming_lost_workers() -> Iterator[None]:
     try:
         yield
     except _LOST as error:
+        if not _jobs(strategy):
+            raise
         raise ConnectionError(
             "Another worker stopped or cannot be reached; its own last line says why. Start all "
             f"again: they go on from the last checkpoint. ({plain_reason(error)})"

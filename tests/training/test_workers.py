@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.export import load
 from deeplab_tf.training import workers
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.loop import build_model
+from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
 from tests.build_files import ROOT
 from tests.training.fakes import value_of
@@ -113,10 +117,32 @@ def test_batch_that_cannot_be_divided():
 
 
 @pytest.mark.parametrize("error", [tf.errors.UnavailableError, tf.errors.AbortedError])
-def test_a_worker_that_is_gone_is_named(error):
-    with pytest.raises(ConnectionError, match=r"Another worker stopped.*\(Socket closed\)$"):  # noqa: SIM117
-        with workers.naming_lost_workers():
+def test_a_worker_that_is_gone_is_named(monkeypatch, error):
+    def lose_one():
+        with workers.naming_lost_workers(ONE):
             raise error(None, None, "{{function_node f}} Socket closed\nAdditional information")
+
+    with pytest.raises(error):  # one process alone has lost something else
+        lose_one()
+    monkeypatch.setattr(workers, "_jobs", lambda strategy: {"worker": TWO})
+    with pytest.raises(ConnectionError, match=r"Another worker stopped.*\(Socket closed\)$"):
+        lose_one()
+
+
+@pytest.mark.parametrize("preset", ["vgg16_large_fov", "resnet101_aspp_l"])
+def test_the_chief_can_read_every_variable_alone(preset):
+    # One that is synchronised on reading would make it wait for workers that do not read.
+    config = base_config(preset)
+    config.model.width = 0.02
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = build_model(config, SPLIT.spec)
+        optimizer = build_optimizer("SGD", "momentum=0.9", 1e-3)
+        trained = [entry.variable for entry in trained_variables(model, ())]
+        compat.create_slots(optimizer, trained)
+    variables = map(compat.tf_variable, model.variables_by_name().values())
+    own = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
+    for variable in (*variables, *map(compat.tf_variable, own)):
+        assert variable.synchronization != tf.VariableSynchronization.ON_READ, variable.name
 
 
 # === Two processes ===
