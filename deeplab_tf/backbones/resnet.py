@@ -9,6 +9,7 @@ from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 from deeplab_tf.layers.reach import chain_reach
 
 # Residual units in stages res2 to res5.
@@ -66,12 +67,8 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
             name=self.name,
             dtype=self.dtype_policy,
         )
-        self.norm = keras.layers.BatchNormalization(
-            momentum=0.999,
-            epsilon=1e-5,
-            name=norm_name,
-            trainable=False,
-            dtype=self.dtype_policy,
+        self.norm = FrozenBatchNormalization(
+            momentum=0.999, epsilon=1e-5, name=norm_name, dtype=self.dtype_policy
         )
 
     @property

@@ -14,8 +14,8 @@ from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model
+from deeplab_tf.training.checkpoints import restore_variables
 from deeplab_tf.training.loop import build_model
-from deeplab_tf.training.workdir import restore_variables
 
 
 def load(path, safe_mode: bool = True) -> DeepLab | SavedPredictor:

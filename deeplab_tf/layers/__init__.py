@@ -5,6 +5,7 @@ from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.dense_crf import DenseCRF
 from deeplab_tf.layers.dropout import ExampleDropout
+from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 from deeplab_tf.layers.large_fov import LargeFOV
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 
@@ -14,6 +15,7 @@ __all__ = [
     "CaffePool2D",
     "DenseCRF",
     "ExampleDropout",
+    "FrozenBatchNormalization",
     "LargeFOV",
     "MultiScaleFeatures",
 ]

@@ -9,6 +9,7 @@ from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.paths import expand_path
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import checked_scales as checked_input_scales
 from deeplab_tf.models.heads import HEADS
@@ -65,7 +66,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "msc_features": _SWITCH,
         "dropout": real(0, below=1),
         "method": one_of(METHODS),
-        "weights": _NAME,
+        "weights": Range("a name or a path", lambda value: bool(expand_path(value))),
     },
     "data": {
         "train_split": _NAME,

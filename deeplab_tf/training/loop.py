@@ -16,12 +16,21 @@ from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.finite import FiniteCheck
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.training.step import build_step
-from deeplab_tf.training.workdir import Checkpoints, MetricsLog, Workdir
+from deeplab_tf.training.workdir import MetricsLog, Workdir
+from deeplab_tf.training.workers import (
+    gather,
+    is_chief,
+    naming_lost_workers,
+    require_same_run,
+    require_same_step,
+    share_of_batch,
+)
 from deeplab_tf.weights.apply import load_into
 
 
@@ -32,7 +41,8 @@ class Trainer:
         config: from `base_config`.
         split: training examples.
         workdir: folder for everything the run writes.
-        strategy: where to train; one device if left out.
+        strategy: where to train; one device if left out. Of several workers each has a Trainer,
+            and only the chief's writes, evaluates and says something.
         say: receives lines for people.
 
     Attributes:
@@ -40,7 +50,8 @@ class Trainer:
 
     Raises:
         ValueError: a value of the configuration is wrong, or it contradicts itself or the work
-            directory; or the checkpoint or the first weights are not finite.
+            directory; the checkpoint or the first weights are not finite; or workers differ in
+            what they were given.
 
     Example:
         >>> import deeplab_tf, tempfile
@@ -66,10 +77,13 @@ class Trainer:
         self.config = config
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
-        self.say = say
+        self._is_chief = is_chief(self.strategy)
+        self.say = say = say if self._is_chief else _say_nothing
+        self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
+        require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         settings = config.train
-        with self.strategy.scope():
+        with naming_lost_workers(self.strategy), self.strategy.scope():
             self.model = build_model(config, split.spec)
             self._augmentation = build_augmentation(config, self.model)
             self._trained = trained_variables(
@@ -86,6 +100,7 @@ class Trainer:
                 {name: compat.tf_variable(variable) for name, variable in named},
                 self._optimizer,
                 settings.keep_checkpoints,
+                say,
             )
             self._first_step = self._checkpoints.restore()
             if self._first_step:
@@ -95,16 +110,19 @@ class Trainer:
                 say(report.summary() if config.model.weights == "random" else str(report))
             self._finite = FiniteCheck(self.model, self._optimizer)
             self._finite.check_start(self._first_step, config.model.weights)
+        require_same_step(self.strategy, self._first_step)
         # Only now: a configuration that cannot be built must not bind the folder.
-        self._workdir.describe()
-        self._log = MetricsLog(self._workdir.path, self._first_step)
+        if self._is_chief:
+            self._workdir.describe()
+            self._log = MetricsLog(self._workdir.path, self._first_step)
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras`.
 
         Args:
             evaluate: called with the model every `eval_every` steps and at the end, never where
-                that is 0; what it returns is logged.
+                that is 0; what it returns is logged. Only the chief calls it, and the other
+                workers wait.
 
         Returns:
             The trained model.
@@ -114,6 +132,7 @@ class Trainer:
                 network nothing is saved; the checkpoints before stay.
             OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
+            ConnectionError: another worker stopped.
         """
         settings = self.config.train
         if not settings.eval_every:
@@ -132,7 +151,7 @@ class Trainer:
             self.say(f"augmentation: {self._augmentation.describe()}")
         saved = self._first_step
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
-        with naming_broken_files(self.split):
+        with naming_lost_workers(self.strategy), naming_broken_files(self.split):
             for step in range(self._first_step + 1, settings.steps + 1):
                 batch = next(batches)
                 progress.add(step_function(batch))
@@ -140,18 +159,23 @@ class Trainer:
                 if is_last or _is_due(step, settings.log_every):
                     rate = float(self._schedule(step - 1))
                     values = progress.report(step, learning_rate=rate)
-                    self._log.write(step, values)
-                    self.say(progress.line(step, values))
+                    if self._is_chief:
+                        self._log.write(step, values)
+                        self.say(progress.line(step, values))
                 if is_last or _is_due(step, settings.checkpoint_every):
                     # A broken network must not be what a restart finds.
                     progress.check(step)
                     self._finite.check_step(step, saved, self._one_crop(batch))
-                    self._checkpoints.save(step)
+                    if self._is_chief:
+                        self._checkpoints.save(step)
                     saved = step
-                if evaluate and (is_last or _is_due(step, settings.eval_every)):
+                # Nothing in an evaluation is shared: the others wait in the next step's sums.
+                if self._is_chief and evaluate and (is_last or _is_due(step, settings.eval_every)):
                     with progress.pause():
                         self._log.write(step, evaluate(self.model))
-        self._workdir.save_model(self.model)
+        if self._is_chief:
+            self._workdir.save_model(self.model)
+        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 
     def _one_crop(self, batch):
@@ -163,21 +187,15 @@ class Trainer:
 
     def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         settings = self.config.train
-        replicas = self.strategy.num_replicas_in_sync
-        if settings.batch_size % replicas:
-            raise ValueError(
-                f"train.batch_size must be a multiple of the number of replicas ({replicas}). "
-                f"Received: {settings.batch_size}"
-            )
         return training_dataset(
             self.split,
             self._augmentation,
             self.model.mean_rgb,
-            micro_batch=settings.batch_size // replicas,
+            micro_batch=self._micro_batch,
             iter_size=settings.iter_size,
             seed=settings.seed,
             start_step=self._first_step,
-            replicas=replicas,
+            replicas=self.strategy.num_replicas_in_sync,
             worker=context.input_pipeline_id,
             workers=context.num_input_pipelines,
             cache=self.config.data.cache,
@@ -222,6 +240,10 @@ def read_augmentation(data) -> Augmentation:
 def _is_due(step: int, every: int) -> bool:
     """Whether something that happens every so many steps happens now; 0 is never."""
     return every > 0 and step % every == 0
+
+
+def _say_nothing(line: str):
+    """What a worker that is not the chief says."""
 
 
 class _Progress:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from deeplab_tf.data.files import plain_reason
+from deeplab_tf.training.workers import check_tf_config
+
 
 def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribute.Strategy:
     """Builds a distribution strategy.
 
     Args:
         name: `one`, `mirrored` (all devices of this machine), `multi_worker` (the machines of
-            the environment variable TF_CONFIG), or `auto`: mirrored where there are several
-            devices.
-        logical_devices: splits the CPU into so many devices; must be called before TensorFlow
-            has used it.
+            the environment variable TF_CONFIG; waits until all of them have started), or `auto`:
+            mirrored where there are several devices.
+        logical_devices: splits the CPU into so many devices.
 
     Raises:
-        ValueError: an unknown name, or the CPU is in use already.
+        ValueError: an unknown name, a TF_CONFIG that is missing or wrong, or TensorFlow is in use
+            already: the CPU can only be split, and machines only be joined, before.
     """
+    if name == "multi_worker":
+        return _join_workers(logical_devices)
     if logical_devices > 1:
         _split_cpu(logical_devices)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -28,11 +33,31 @@ def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribut
         return tf.distribute.get_strategy()
     if name == "mirrored":
         return tf.distribute.MirroredStrategy(names)
-    if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
     raise ValueError(
         f"strategy must be auto, one, mirrored or multi_worker. Received: strategy={name!r}"
     )
+
+
+def _join_workers(logical_devices: int) -> tf.distribute.Strategy:
+    check_tf_config()
+    if logical_devices > 1:
+        raise ValueError(
+            "multi_worker trains on the GPUs of every machine, or on its CPU as one device; "
+            f"leave out logical_devices. Received: logical_devices={logical_devices}"
+        )
+    try:
+        # The first that TensorFlow hears of: it must not even have listed its devices.
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"The workers of TF_CONFIG cannot be joined ({plain_reason(error)}). The address of "
+            "this one must belong to this machine, and its port be free."
+        ) from error
+    except RuntimeError as error:
+        raise ValueError(
+            f"Workers can only be joined before TensorFlow is used ({error}). "
+            "Ask for multi_worker at the start of the program."
+        ) from error
 
 
 def _split_cpu(count: int):

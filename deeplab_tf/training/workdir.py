@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -48,8 +47,9 @@ class Workdir:
         spec: the data set.
 
     Raises:
-        ValueError: the folder holds a run of another model or data set; the message names the
-            fields. Or it is no run, see `check_workdir`.
+        ValueError: the folder holds a run of another model or data set, and the message names the
+            fields; its `config.json` or `dataset.json` cannot be read, and it names the file; or
+            it is no run, see `check_workdir`.
     """
 
     def __init__(self, path, config: dict, spec: DatasetSpec):
@@ -74,8 +74,8 @@ class Workdir:
         config_file = self.path / "config.json"
         if not config_file.exists():
             return
-        old = json.loads(config_file.read_text())
-        old["dataset"] = json.loads((self.path / "dataset.json").read_text())
+        old = _read_object(config_file, _FIXED_SECTIONS)
+        old["dataset"] = _read_object(self.path / "dataset.json")
         changed = [
             f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
             for section in (*_FIXED_SECTIONS, "dataset")
@@ -95,89 +95,6 @@ class Workdir:
             model.save(temporary)
 
 
-class Checkpoints:
-    """Saves and restores variables, optimizer and step.
-
-    The position in the data and every random draw follow from the step.
-
-    Args:
-        folder: where checkpoints lie.
-        variables: all of the model by name, frozen ones too.
-        optimizer: from `build_optimizer`.
-        keep: newest checkpoints that are kept.
-    """
-
-    def __init__(self, folder, variables: dict[str, tf.Variable], optimizer, keep: int):
-        self._folder = Path(folder)
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
-        self._checkpoint = tf.train.Checkpoint(
-            variables=variables, optimizer=optimizer, step=self.step
-        )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep, step_counter=self.step
-        )
-
-    def restore(self) -> int:
-        """Restores the newest checkpoint and returns its step, 0 if there is none.
-
-        Raises:
-            ValueError: the checkpoint does not hold all variables.
-        """
-        path = self._manager.latest_checkpoint
-        if path is None:
-            return 0
-        try:
-            self._checkpoint.restore(path).assert_existing_objects_matched()
-        except (AssertionError, tf.errors.OpError) as error:
-            raise ValueError(f"{path}: not a checkpoint of this model: {error}") from error
-        return int(self.step.numpy())
-
-    def save(self, step: int):
-        """Saves everything as of `step` finished steps.
-
-        Raises:
-            OSError: it cannot be written; checkpoints before it stay.
-        """
-        self.step.assign(step)
-        path = self._folder / f"ckpt-{step}"
-        try:
-            with naming_written(path):
-                self._manager.save(checkpoint_number=step)
-        except OSError:
-            self._remove_part(path)
-            raise
-
-    def _remove_part(self, path: Path):
-        """Removes what TensorFlow leaves of a checkpoint that it could not write."""
-        shutil.rmtree(f"{path}_temp", ignore_errors=True)
-        left = list(self._folder.glob("checkpoint.tmp*"))
-        if not Path(f"{path}.index").exists():
-            left += self._folder.glob(f"{path.name}.*")
-        for file in left:
-            file.unlink(missing_ok=True)
-
-
-def restore_variables(folder, variables: dict[str, tf.Variable]):
-    """Restores a network from the newest checkpoint of `Checkpoints`, for use and not training.
-
-    Args:
-        folder: where checkpoints lie.
-        variables: all of the model by name, frozen ones too.
-
-    Raises:
-        ValueError: there is no checkpoint, or it does not hold all variables.
-    """
-    path = tf.train.latest_checkpoint(str(folder))
-    if path is None:
-        raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
-    try:
-        status = tf.train.Checkpoint(variables=variables).restore(path)
-        status.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
-        raise ValueError(f"{path}: not a checkpoint of this model: {error}") from error
-
-
 class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event files.
 
@@ -185,11 +102,14 @@ class MetricsLog:
         folder: the work directory.
         first_step: the step from which the run goes on; later lines of an interrupted run are
             dropped, because their steps are done again.
+
+    Raises:
+        ValueError: `metrics.jsonl` is not text.
     """
 
     def __init__(self, folder, first_step: int = 0):
         self._path = Path(folder) / "metrics.jsonl"
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        lines = _read_text(self._path).splitlines() if self._path.exists() else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
         self._events = tf.summary.create_file_writer(str(folder))
@@ -209,8 +129,29 @@ class MetricsLog:
         self._events.flush()
 
 
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file}: broken, it is not UTF-8 text ({error}). Put back a copy, or move it away."
+        ) from error
+
+
+def _read_object(file: Path, sections: tuple[str, ...] = ()) -> dict:
+    """Reads a JSON object in which `sections` are objects too."""
+    try:
+        found = json.loads(_read_text(file))
+        return {**found, **{name: {**found[name]} for name in sections}}
+    except (json.JSONDecodeError, FileNotFoundError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file}: not what tools/train.py writes ({error}). "
+            "Put back a copy, or give another --workdir."
+        ) from error
+
+
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
         return float("inf")  # a line that a kill cut short

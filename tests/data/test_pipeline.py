@@ -143,6 +143,23 @@ def test_workers_share_the_replicas_in_order(iter_size):
         assert not set(seen[0]) & set(seen[1])
 
 
+@pytest.mark.parametrize(("workers", "replicas"), [(2, 2), (2, 4), (4, 4)])
+@pytest.mark.parametrize("iter_size", [1, 2])
+def test_the_workers_parts_together_are_the_batch_of_one_process(iter_size, workers, replicas):
+    options = {"iter_size": iter_size, "start_step": 5, "steps": 2}
+    whole = batches(NumberedSplit(40), 8, **options)
+    options.update(replicas=replicas, workers=workers)
+    shares = [
+        batches(NumberedSplit(40), 8 // replicas, worker=worker, **options)
+        for worker in range(workers)
+    ]
+    local = replicas // workers
+    for step, batch in enumerate(whole):
+        parts = [e for share in shares for e in share[step * local : (step + 1) * local]]
+        joined = {name: np.concatenate([p[name] for p in parts], axis=1) for name in batch}
+        assert_same([joined], [batch])
+
+
 def test_repeated_examples_get_new_crops_and_seeds():
     elements = batches(NumberedSplit(1), 1, steps=200)
     seeds = {tuple(e["seeds"].ravel()) for e in elements}

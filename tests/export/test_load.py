@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -85,6 +87,23 @@ def test_an_unfinished_run(workdir, tmp_path):
     assert (loaded.spec, dict(loaded.crf)) == (model.spec, dict(model.crf))
     np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
     assert np.std(loaded(IMAGE[None])) > 0
+
+
+def test_an_unfinished_run_whose_newest_checkpoints_are_broken(workdir, tmp_path):
+    for name in ("config.json", "dataset.json"):
+        (tmp_path / name).symlink_to(workdir[0] / name)
+    checkpoints = tmp_path / "checkpoints"
+    shutil.copytree(workdir[0] / "checkpoints", checkpoints)
+    for file in checkpoints.glob("ckpt-4.*"):
+        file.rename(tmp_path / file.name)
+    wanted = deeplab_tf.load(tmp_path)(IMAGE[None])  # of step 2
+    shutil.copy(tmp_path / "ckpt-4.index", checkpoints)
+    (checkpoints / "ckpt-9.index").write_bytes(b"")
+    with pytest.warns(UserWarning, match="skipped .*ckpt-[49], which is broken") as warned:
+        found = deeplab_tf.load(tmp_path)(IMAGE[None])
+    assert len(warned) == 2
+    np.testing.assert_array_equal(found, wanted)
+    assert np.abs(found - workdir[1](IMAGE[None])).max() > 0
 
 
 def test_a_run_without_a_checkpoint(workdir, tmp_path):

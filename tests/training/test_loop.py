@@ -176,6 +176,35 @@ def test_finished_run_says_so_and_trains_no_more(tmp_path, losses):
     assert len(metrics(tmp_path)) == 10
 
 
+@pytest.mark.parametrize("way", ["newest broken", "state file gone", "folder is a pattern"])
+def test_damage_costs_the_steps_since_the_one_before_at_most(tmp_path, losses, way):
+    folder = tmp_path / ("lr[0.01]" if way == "folder is a pattern" else "run")
+    trainer(folder).run()
+    checkpoints = folder / "checkpoints"
+    if way == "newest broken":
+        (checkpoints / "ckpt-10.data-00000-of-00001").write_bytes(b"half")
+    if way == "state file gone":
+        (checkpoints / "checkpoint").unlink()
+    said = []
+    again = trainer(folder, said=said)
+    step = 5 if way == "newest broken" else 10
+    assert said[-1] == f"going on from the checkpoint of step {step}"
+    assert [line["step"] for line in metrics(folder)] == list(range(1, step + 1))
+    again.run()
+    assert [line["step"] for line in metrics(folder)] == list(range(1, 11))
+    assert {path.name for path in checkpoints.glob("*.index")} == {"ckpt-5.index", "ckpt-10.index"}
+
+
+def test_where_no_checkpoint_can_be_read_the_run_is_left_as_it_is(tmp_path, losses):
+    trainer(tmp_path).run()
+    for file in (tmp_path / "checkpoints").glob("*.data*"):
+        file.write_bytes(b"half")
+    logged = metrics(tmp_path)
+    with pytest.raises(ValueError, match="No checkpoint can be read"):
+        trainer(tmp_path)
+    assert metrics(tmp_path) == logged
+
+
 def test_model_file_holds_the_trained_network(tmp_path, losses):
     model = trainer(tmp_path).run()
     loaded = keras.models.load_model(tmp_path / "model.keras")

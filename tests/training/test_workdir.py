@@ -1,17 +1,14 @@
-import contextlib
 import dataclasses
 import json
-import resource
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf import compat
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.training.config import base_config
-from deeplab_tf.training.workdir import Checkpoints, MetricsLog, Workdir
+from deeplab_tf.training.workdir import MetricsLog, Workdir
+from tests.training.small_files import small_files
 
 SPEC = DatasetSpec("toy", ("background", "thing"))
 
@@ -81,52 +78,27 @@ def test_what_changes_no_number_may_change(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["data"]["cache"] is True
 
 
-# === Checkpoints ===
+@pytest.mark.parametrize("name", ["config.json", "dataset.json"])
+@pytest.mark.parametrize("content", [b"", b'{"model": {"wid', b"[1]", b"\xff\xfe{}", bytes(64)])
+def test_a_broken_description_is_named_and_left_alone(tmp_path, name, content):
+    Workdir(tmp_path, config(), SPEC).describe()
+    (tmp_path / name).write_bytes(content)
+    message = refusal(tmp_path, config())
+    assert message.startswith(f"{tmp_path / name}: ") and "Put back a copy" in message
+    assert (tmp_path / name).read_bytes() == content
 
 
-def checkpoints(folder, keep=2):
-    """A model, a momentum optimizer and what saves both."""
-    model = keras.Sequential([keras.layers.Dense(2)])
-    model.build((None, 3))
-    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-    variables = [compat.tf_variable(v) for v in model.trainable_variables]
-    compat.create_slots(optimizer, variables)
-    named = {str(i): variable for i, variable in enumerate(variables)}
-    return variables, optimizer, Checkpoints(folder, named, optimizer, keep)
+@pytest.mark.parametrize("content", ['{"data": {}}', '{"model": 3, "data": {}}'])
+def test_a_configuration_without_its_sections_is_named(tmp_path, content):
+    Workdir(tmp_path, config(), SPEC).describe()
+    (tmp_path / "config.json").write_text(content)
+    assert f"{tmp_path / 'config.json'}: not what" in refusal(tmp_path, config())
 
 
-def move(variables, optimizer):
-    optimizer.apply_gradients([(tf.ones_like(v), v) for v in variables])
-
-
-def test_empty_folder_starts_at_step_zero(tmp_path):
-    _, _, saver = checkpoints(tmp_path)
-    assert saver.restore() == 0
-
-
-def test_newest_checkpoint_is_restored_with_the_momentum(tmp_path):
-    variables, optimizer, saver = checkpoints(tmp_path)
-    for step in (1, 2, 3):
-        move(variables, optimizer)
-        saver.save(step)
-    again, other_optimizer, other = checkpoints(tmp_path)
-    assert other.restore() == 3
-    for new, old in zip(again, variables, strict=True):
-        np.testing.assert_array_equal(new.numpy(), old.numpy())
-    # Momentum and the count of steps are back if the next step is the same too.
-    move(variables, optimizer)
-    move(again, other_optimizer)
-    for new, old in zip(again, variables, strict=True):
-        np.testing.assert_array_equal(new.numpy(), old.numpy())
-
-
-@pytest.mark.parametrize("keep", [1, 2])
-def test_only_the_newest_are_kept(tmp_path, keep):
-    *_, saver = checkpoints(tmp_path, keep)
-    for step in (10, 20, 30):
-        saver.save(step)
-    found = {int(path.stem.split("-")[1]) for path in tmp_path.glob("*.index")}
-    assert found == set([10, 20, 30][-keep:])
+def test_a_missing_data_set_is_named(tmp_path):
+    Workdir(tmp_path, config(), SPEC).describe()
+    (tmp_path / "dataset.json").unlink()
+    assert f"{tmp_path / 'dataset.json'}: " in refusal(tmp_path, config())
 
 
 # === metrics.jsonl and TensorBoard ===
@@ -148,7 +120,14 @@ def test_metrics_are_appended(tmp_path):
 
 def test_resumed_run_drops_later_and_broken_lines(tmp_path):
     kept = ['{"step": 5, "loss": 1.0}', '{"step": 10, "loss": 0.5}']
-    broken = ['{"step": 11, "loss": 0.4}', '["no", "dict"]', '{"loss": 3}', '{"step": 12, "lo']
+    broken = [
+        '{"step": 11, "loss": 0.4}',
+        '["no", "dict"]',
+        '{"step": null}',
+        '{"step": "x"}',
+        '{"loss": 3}',
+        '{"step": 12, "lo',
+    ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(kept + broken))
     log = MetricsLog(tmp_path, first_step=10)
     log.write(11, {"loss": 0.25})
@@ -159,6 +138,14 @@ def test_new_run_drops_the_lines_of_one_without_checkpoint(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 10, "loss": 0.5}\n')
     MetricsLog(tmp_path)
     assert lines(tmp_path) == []
+
+
+def test_metrics_that_are_no_text_are_named_and_left_alone(tmp_path):
+    content = b'{"step": 10}\n\xff\xfe\n'
+    (tmp_path / "metrics.jsonl").write_bytes(content)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl: broken, it is not UTF-8 text"):
+        MetricsLog(tmp_path, first_step=10)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == content
 
 
 def test_tensorboard_reads_the_numbers(tmp_path):
@@ -175,30 +162,6 @@ def test_tensorboard_reads_the_numbers(tmp_path):
 
 
 # === A full disk ===
-
-
-@contextlib.contextmanager
-def small_files(size):
-    """Lets no file grow beyond a size; what the system answers is an error as of a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path):
-    variables, optimizer, saver = checkpoints(tmp_path)
-    saver.save(1)
-    kept = {path.name for path in tmp_path.iterdir()}
-    move(variables, optimizer)
-    with pytest.raises(OSError, match="cannot be written") as error, small_files(20):
-        saver.save(2)
-    assert error.value.filename == str(tmp_path / "ckpt-2")
-    assert {path.name for path in tmp_path.iterdir()} == kept
-    *_, again = checkpoints(tmp_path)
-    assert again.restore() == 1
 
 
 def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):

@@ -1,0 +1,25 @@
+"""Batch normalisation that is not trained."""
+
+from __future__ import annotations
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class FrozenBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation with the statistics that it was given, the same on all devices.
+
+    Keras 2 would keep other statistics on every device and take their mean wherever they are read:
+    a worker that saves or evaluates alone would wait for the others for ever.
+
+    Args:
+        **kwargs: of `keras.layers.BatchNormalization`, `trainable` left out.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "trainable": False})
+
+    def add_weight(self, *args, **kwargs):
+        """Adds a weight that is the same on all devices."""
+        kwargs.pop("synchronization", None)
+        return super().add_weight(*args, **kwargs)

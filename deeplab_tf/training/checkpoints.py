@@ -1,0 +1,190 @@
+"""Checkpoints of a training run: the newest that can be read wholly is the one that counts."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from deeplab_tf.data.files import naming_written, plain_reason, write_atomically
+from deeplab_tf.data.paths import without_wildcards
+
+# TensorFlow writes `ckpt-STEP_temp/` first, then moves the data, then writes the index.
+_FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+)")
+_STATE = 'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+_UNFINISHED = re.compile(r"ckpt-\d+_temp.*")
+
+
+class Checkpoints:
+    """Saves and restores variables, optimizer and step.
+
+    The position in the data and every random draw follow from the step.
+
+    Args:
+        folder: where checkpoints lie.
+        variables: all of the model by name, frozen ones too.
+        optimizer: from `build_optimizer`.
+        keep: newest checkpoints that are kept.
+        say: receives a line for every broken checkpoint.
+
+    Raises:
+        ValueError: `keep` is below 1.
+    """
+
+    def __init__(
+        self,
+        folder,
+        variables: dict[str, tf.Variable],
+        optimizer,
+        keep: int,
+        say: Callable[[str], None] = print,
+    ):
+        if keep < 1:
+            raise ValueError(f"train.keep_checkpoints must be at least 1. Received: {keep}")
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
+        self._checkpoint = tf.train.Checkpoint(
+            variables=variables, optimizer=optimizer, step=self.step
+        )
+        self._folder, self._keep, self._say = Path(folder), keep, say
+        self._whole = set()  # steps whose files are known to be whole
+
+    def restore(self) -> int:
+        """Restores the newest whole checkpoint and returns its step, 0 if there are no checkpoints.
+
+        Raises:
+            ValueError: there are checkpoints and all are broken, or the newest whole one does not
+                hold all variables.
+        """
+        step = _newest_whole(self._folder, self._say)
+        if step is None:
+            return 0
+        _read(self._checkpoint, self._folder, step)
+        self._whole.add(step)
+        return int(self.step.numpy())
+
+    def save(self, step: int):
+        """Saves everything as of `step` finished steps and deletes what is too old.
+
+        Among the `keep` checkpoints that stay only whole ones count.
+
+        Raises:
+            OSError: it cannot be written; checkpoints before it stay.
+        """
+        self.step.assign(step)
+        name = f"ckpt-{step}"
+        try:
+            with naming_written(self._folder / name):
+                self._checkpoint.write(str(self._folder / name))
+        except OSError:
+            self._remove_part(name)
+            raise
+        # Nothing here reads this file; tf.train.latest_checkpoint does.
+        write_atomically(self._folder / "checkpoint", _STATE.format(name=name).encode())
+        self._whole.add(step)
+        self._delete_old(step)
+
+    def _remove_part(self, name: str):
+        """Removes what TensorFlow leaves of a checkpoint that it could not write."""
+        shutil.rmtree(self._folder / f"{name}_temp", ignore_errors=True)
+        if not (self._folder / f"{name}.index").exists():
+            for file in self._folder.glob(f"{name}.*"):
+                file.unlink(missing_ok=True)
+
+    def _delete_old(self, newest: int):
+        """Leaves alone what lies above `newest`: it is broken, and no reason to delete others."""
+        kept = 0
+        for step, files in _files_by_step(self._folder).items():
+            if kept == self._keep:
+                for file in sorted(files, reverse=True):  # the index, then the data
+                    file.unlink()
+            elif step <= newest and self._is_whole(step):
+                kept += 1
+        for path in self._folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                shutil.rmtree(path)
+
+    def _is_whole(self, step: int) -> bool:
+        if step not in self._whole and _fault(self._folder, step) is None:
+            self._whole.add(step)
+        return step in self._whole
+
+
+def restore_variables(folder, variables: dict[str, tf.Variable]):
+    """Restores a network from the newest whole checkpoint of `Checkpoints`, to be used.
+
+    A broken newer checkpoint is warned of.
+
+    Args:
+        folder: where checkpoints lie.
+        variables: all of the model by name, frozen ones too.
+
+    Raises:
+        ValueError: there is no checkpoint, all are broken, or the newest whole one does not hold
+            all variables.
+    """
+    folder = Path(folder)
+    step = _newest_whole(folder, lambda line: warnings.warn(line, stacklevel=4))
+    if step is None:
+        raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
+    _read(tf.train.Checkpoint(variables=variables), folder, step).expect_partial()
+
+
+def _files_by_step(folder: Path) -> dict[int, list[Path]]:
+    """Returns the files of all checkpoints, the newest first."""
+    found = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        match = _FILE.fullmatch(path.name)
+        if match:
+            found.setdefault(int(match[1]), []).append(path)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def _newest_whole(folder: Path, say: Callable[[str], None]) -> int | None:
+    """Returns the step of the newest checkpoint without a fault, None if there are none at all."""
+    skipped = []
+    for step in _files_by_step(folder):
+        fault = _fault(folder, step)
+        if fault is None:
+            for line in skipped:
+                say(f"skipped {line}")
+            return step
+        skipped.append(f"{folder}/ckpt-{step}, which is broken: {fault}")
+    if skipped:
+        raise ValueError(
+            f"No checkpoint can be read. {'; '.join(skipped)}. Put back a copy of one, or delete "
+            "these files to start again at step 0."
+        )
+    return None
+
+
+def _fault(folder: Path, step: int) -> str | None:
+    """Reads a checkpoint to its last byte and returns what is wrong with it, None if nothing is.
+
+    TensorFlow compares a checksum with every tensor that it reads.
+    """
+    if not (folder / f"ckpt-{step}.index").exists():
+        return f"ckpt-{step}.index is missing"
+    with without_wildcards(folder) as plain:
+        try:
+            reader = tf.train.load_checkpoint(f"{plain}/ckpt-{step}")
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+        except Exception as error:  # of a broken file TensorFlow raises many kinds
+            return plain_reason(error).replace(plain, str(folder))
+    return None
+
+
+def _read(checkpoint: tf.train.Checkpoint, folder: Path, step: int):
+    with without_wildcards(folder) as plain:
+        try:
+            status = checkpoint.read(f"{plain}/ckpt-{step}")
+            return status.assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"{folder}/ckpt-{step}: not a checkpoint of this model: {error}"
+            ) from error

@@ -1,0 +1,157 @@
+"""What the workers of `multi_worker` have to agree on, and which of them writes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.split import Split
+
+_EXAMPLE = (
+    'TF_CONFIG=\'{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
+    '"task": {"type": "worker", "index": 0}}\', with another index on every machine'
+)
+# What TensorFlow raises where a worker is gone.
+_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+
+
+def check_tf_config():
+    """Checks the environment variable TF_CONFIG, which lists the workers.
+
+    Raises:
+        ValueError: it is missing or wrong.
+    """
+    problem = _problem_of(os.environ.get("TF_CONFIG", ""))
+    if problem:
+        raise ValueError(f"multi_worker reads TF_CONFIG, which {problem}. Set {_EXAMPLE}.")
+
+
+def _problem_of(text: str) -> str | None:
+    if not text.strip():
+        return "is not set"
+    try:
+        values = json.loads(text)
+        cluster, task = {**values["cluster"]}, {**values["task"]}
+        kind, index = task["type"], int(task["index"])
+    except json.JSONDecodeError as error:
+        return f"is not JSON ({error})"
+    except (KeyError, TypeError, ValueError) as error:
+        return f"lacks a part: it must hold cluster, task.type and task.index ({error!r})"
+    if not cluster or not {*cluster} <= {"chief", "worker"}:
+        return f"must list worker (and chief, if you like). Received: {sorted(cluster)}"
+    for addresses in cluster.values():
+        if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
+            return f"must hold lists of HOST:PORT. Received: {addresses!r}"
+    if kind not in cluster or not 0 <= index < len(cluster[kind]):
+        return f"names a task that its cluster does not list. Received: {kind!r}, index {index}"
+    return None
+
+
+def _is_address(value) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^\s/]+:\d+", value) is not None
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that evaluates, writes the work directory and prints."""
+    jobs = _jobs(strategy)
+    if not jobs:
+        return True
+    resolver, first = strategy.cluster_resolver, "chief" if "chief" in jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def _jobs(strategy: tf.distribute.Strategy) -> dict:
+    """Returns the addresses that TF_CONFIG lists, nothing for a strategy of one process."""
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    return strategy.cluster_resolver.cluster_spec().as_dict() if several else {}
+
+
+def share_of_batch(batch_size: int, strategy: tf.distribute.Strategy) -> int:
+    """Returns how many pictures of a batch each replica takes.
+
+    Raises:
+        ValueError: the batch cannot be divided equally.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise ValueError(
+            f"train.batch_size must be a multiple of the number of replicas ({replicas}). "
+            f"Received: {batch_size}"
+        )
+    return batch_size // replicas
+
+
+def require_same_run(strategy: tf.distribute.Strategy, config: str, split: Split):
+    """Stops all workers where one was started with another configuration or data set.
+
+    Args:
+        strategy: where to train.
+        config: the resolved configuration as text.
+        split: training examples.
+
+    Raises:
+        ValueError: they differ.
+    """
+    # A worker's replicas share the number, so more than one number is more than one run.
+    text = json.dumps([config, split.spec.to_dict(), split.names])
+    if len(set(gather(strategy, zlib.crc32(text.encode())))) > 1:
+        raise ValueError(
+            "The workers were started with different configurations or data sets. Give all the "
+            "same --config, --config.SECTION.KEY flags and data."
+        )
+
+
+def require_same_step(strategy: tf.distribute.Strategy, step: int):
+    """Stops all workers where they did not find the same checkpoint.
+
+    Raises:
+        ValueError: they stand at different steps.
+    """
+    steps = gather(strategy, step)
+    if len(set(steps)) > 1:
+        raise ValueError(
+            f"The workers found checkpoints of different steps {sorted(set(steps))}. --workdir "
+            "must be one folder that all machines share."
+        )
+
+
+def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
+    """Waits until every worker has called this and returns the number of each replica."""
+    if not _jobs(strategy):
+        return [number]
+
+    @tf.function
+    def collect():
+        return strategy.run(
+            lambda: tf.distribute.get_replica_context().all_gather(
+                tf.constant([number], tf.int64), axis=0
+            )
+        )
+
+    with naming_lost_workers(strategy):
+        return strategy.experimental_local_results(collect())[0].numpy().tolist()
+
+
+@contextlib.contextmanager
+def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns TensorFlow's many errors about a worker that is gone into one that says so.
+
+    Raises:
+        ConnectionError: another worker stopped.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if not _jobs(strategy):
+            raise
+        raise ConnectionError(
+            "Another worker stopped or cannot be reached; its own last line says why. Start all "
+            f"again: they go on from the last checkpoint. ({plain_reason(error)})"
+        ) from error

@@ -1,0 +1,15 @@
+"""A disk without space, as far as one file is concerned."""
+
+import contextlib
+import resource
+
+
+@contextlib.contextmanager
+def small_files(size):
+    """Lets no file grow beyond a size; what the system answers is an error as of a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,251 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf import compat
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.export import load
+from deeplab_tf.training import workers
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.loop import build_model
+from deeplab_tf.training.optimizers import build_optimizer, trained_variables
+from deeplab_tf.training.strategies import build_strategy
+from tests.build_files import ROOT
+from tests.training.fakes import value_of
+
+SPLIT = SyntheticSplit("train", 4)
+ONE = tf.distribute.get_strategy()
+
+# === TF_CONFIG ===
+
+
+def tf_config(cluster, kind="worker", index=0):
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
+TWO = ["127.0.0.1:2222", "127.0.0.1:2223"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(None, "is not set"), (" ", "is not set"), ('{"cluster": ', "is not JSON"),
+     ("[1]", "lacks a part"), ('{"cluster": {"worker": []}}', "lacks a part"),
+     ('{"cluster": 3, "task": {"type": "worker", "index": 0}}', "lacks a part"),
+     (tf_config({"worker": TWO}, index="first"), "lacks a part"),
+     (tf_config({}), r"must list worker .*Received: \[\]"),
+     (tf_config({"worker": TWO, "ps": TWO}), "must list worker .*Received: .'ps', 'worker'"),
+     (tf_config({"worker": TWO[0]}), "must hold lists of HOST:PORT. Received: '127"),
+     (tf_config({"worker": ["127.0.0.1"]}), "must hold lists of HOST:PORT"),
+     (tf_config({"worker": [2222, 2223]}), "must hold lists of HOST:PORT"),
+     (tf_config({"worker": TWO}, index=2), "names a task .*'worker', index 2"),
+     (tf_config({"worker": TWO}, "chief"), "names a task .*'chief', index 0")],
+)  # fmt: skip
+def test_what_is_wrong_with_tf_config(monkeypatch, text, reason):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=rf"reads TF_CONFIG, which {reason}.* Set TF_CONFIG=") as e:
+        build_strategy("multi_worker")
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [tf_config({"worker": TWO}, index=1), tf_config({"worker": TWO}, index="1"),
+     tf_config({"chief": ["a:1"], "worker": ["some-host.local:2"]}, "chief")],
+)  # fmt: skip
+def test_tf_config_that_is_right(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    workers.check_tf_config()
+
+
+def test_workers_can_only_be_joined_at_the_start(monkeypatch):
+    tf.constant(1.0) + 1.0
+    monkeypatch.setenv("TF_CONFIG", tf_config({"worker": TWO}))
+    with pytest.raises(ValueError, match="only be joined before TensorFlow is used"):
+        build_strategy("multi_worker")
+
+
+def test_the_cpu_of_a_worker_is_not_split(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", tf_config({"worker": TWO}))
+    with pytest.raises(ValueError, match="leave out logical_devices"):
+        build_strategy("multi_worker", logical_devices=2)
+
+
+# === What workers agree on ===
+
+
+def test_one_process_is_the_chief_and_agrees_with_itself():
+    for strategy in (ONE, tf.distribute.MirroredStrategy(["CPU:0"])):
+        assert workers.is_chief(strategy)
+        assert workers.gather(strategy, 7) == [7]
+        workers.require_same_run(strategy, "{}", SPLIT)
+
+
+def test_workers_of_different_runs_are_stopped(monkeypatch):
+    seen = []
+    monkeypatch.setattr(workers, "gather", lambda _, number: seen.append(number) or seen)
+    workers.require_same_run(ONE, '{"model": 1}', SPLIT)
+    workers.require_same_run(ONE, '{"model": 1}', SPLIT)
+    with pytest.raises(ValueError, match="different configurations or data sets"):
+        workers.require_same_run(ONE, '{"model": 2}', SPLIT)
+    seen[:] = seen[:1]
+    with pytest.raises(ValueError, match="different configurations or data sets"):
+        workers.require_same_run(ONE, '{"model": 1}', SyntheticSplit("train", 5))
+
+
+def test_workers_at_different_steps_are_stopped(monkeypatch):
+    monkeypatch.setattr(workers, "gather", lambda _, number: [200, 200, number, number])
+    workers.require_same_step(ONE, 200)
+    with pytest.raises(ValueError, match=r"different steps \[0, 200\]. --workdir must be one"):
+        workers.require_same_step(ONE, 0)
+
+
+def test_batch_that_cannot_be_divided():
+    class FourReplicas:
+        num_replicas_in_sync = 4
+
+    assert workers.share_of_batch(8, FourReplicas) == 2
+    with pytest.raises(ValueError, match=r"multiple of the number of replicas \(4\).*Received: 6"):
+        workers.share_of_batch(6, FourReplicas)
+
+
+@pytest.mark.parametrize("error", [tf.errors.UnavailableError, tf.errors.AbortedError])
+def test_a_worker_that_is_gone_is_named(monkeypatch, error):
+    def lose_one():
+        with workers.naming_lost_workers(ONE):
+            raise error(None, None, "{{function_node f}} Socket closed\nAdditional information")
+
+    with pytest.raises(error):  # one process alone has lost something else
+        lose_one()
+    monkeypatch.setattr(workers, "_jobs", lambda strategy: {"worker": TWO})
+    with pytest.raises(ConnectionError, match=r"Another worker stopped.*\(Socket closed\)$"):
+        lose_one()
+
+
+@pytest.mark.parametrize("preset", ["vgg16_large_fov", "resnet101_aspp_l"])
+def test_the_chief_can_read_every_variable_alone(preset):
+    # One that is synchronised on reading would make it wait for workers that do not read.
+    config = base_config(preset)
+    config.model.width = 0.02
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = build_model(config, SPLIT.spec)
+        optimizer = build_optimizer("SGD", "momentum=0.9", 1e-3)
+        trained = [entry.variable for entry in trained_variables(model, ())]
+        compat.create_slots(optimizer, trained)
+    variables = map(compat.tf_variable, model.variables_by_name().values())
+    own = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
+    for variable in (*variables, *map(compat.tf_variable, own)):
+        assert variable.synchronization != tf.VariableSynchronization.ON_READ, variable.name
+
+
+# === Two processes ===
+
+SMALL = [
+    "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.policy=fixed",
+    "--config.train.checkpoint_every=2", "--config.train.eval_every=2",
+    "--config.train.eval_limit=2", "--config.train.log_every=1",
+]  # fmt: skip
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def train(workdir, *arguments, processes=1):
+    """Runs tools/train.py in so many processes; returns status, stdout and errors of each."""
+    command = [
+        sys.executable, "tools/train.py", "--config=zoo/quickstart.py", "--data_dir=synthetic",
+        f"--workdir={workdir}", *SMALL, *arguments,
+    ]  # fmt: skip
+    if processes > 1:
+        command.append("--strategy=multi_worker")
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
+    running = [
+        subprocess.Popen(
+            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT),
+                 "TF_CONFIG": tf_config({"worker": addresses}, index=index)},
+        )
+        for index in range(processes)
+    ]  # fmt: skip
+    try:
+        printed = [process.communicate(timeout=900) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    return [
+        (process.returncode, out, [line for line in err.splitlines() if line.startswith("error:")])
+        for process, (out, err) in zip(running, printed, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Four steps of one process, and of two that were started again after the second."""
+    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    train(one, "--config.train.steps=4")
+    first = train(two, "--config.train.steps=2", processes=2)
+    second = train(two, "--config.train.steps=4", processes=2)
+    return one, two, first, second
+
+
+@pytest.mark.slow
+def test_two_workers_end_with_the_weights_of_one_process(runs):
+    one, two, *_ = runs
+    wanted, found = (load(folder).variables_by_name() for folder in (one, two))
+    for name, variable in wanted.items():
+        np.testing.assert_allclose(
+            value_of(found[name]), value_of(variable), atol=1e-4, err_msg=name
+        )
+
+
+@pytest.mark.slow
+def test_the_chief_alone_writes_and_every_line_once(runs):
+    one, two, *_ = runs
+    assert {p.name.split(".")[0] for p in two.iterdir()} == {
+        p.name.split(".")[0] for p in one.iterdir()
+    }
+    assert len(list(two.glob("events.*"))) == 2  # one a start
+    names = {path.name for path in (two / "checkpoints").iterdir()}
+    assert {name for name in names if name.endswith("index")} == {"ckpt-2.index", "ckpt-4.index"}
+    lines = [
+        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        for folder in (one, two)
+    ]
+    wanted, found = ([(line["step"], line.get("split")) for line in each] for each in lines)
+    assert found == wanted == [(1, None), (2, None), (2, "val"), (3, None), (4, None), (4, "val")]
+    for new, old in zip(lines[1], lines[0], strict=True):
+        key = "miou" if "split" in old else "loss"
+        assert new[key] == pytest.approx(old[key], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_chief_alone_talks(runs):
+    *_, first, second = runs
+    for (chief_status, chief, _), (status, other, _) in (first, second):
+        assert (chief_status, status) == (0, 0)
+        assert chief.count("images looked at") == 2 and chief.count("model: ") == 1
+        assert other.splitlines()[-1] == "the chief, which is the first worker, prints and writes"
+        assert len(other.splitlines()) == 2
+    assert second[0][1].count("going on from the checkpoint of step 2\n") == 1
+
+
+@pytest.mark.slow
+def test_a_batch_that_cannot_be_divided_stops_both_workers_alike(tmp_path):
+    both = train(tmp_path / "run", "--config.train.batch_size=3", processes=2)
+    line = "error: train.batch_size must be a multiple of the number of replicas (2). Received: 3"
+    assert [(status, errors) for status, _, errors in both] == [(1, [line])] * 2
+    assert not (tmp_path / "run").exists()
