@@ -15,6 +15,10 @@ from deeplab_tf.config_errors import config_file, flag_error, nearest_file
 # TensorFlow's own start-up messages would bury the first line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# Flags that are defined here belong to the program that asks for them: --help shows only its own.
+flags.disclaim_key_flags()
+_HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
+
 
 def run(main: Callable[[], int | None]):
     """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
@@ -41,6 +45,10 @@ def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
         sys.exit(_fail(f"--config={file}: no such file{nearest_file(file)}"))
     try:
         return values(arguments)
+    except SystemExit:
+        if _HELP.isdisjoint(word.lstrip("-") for word in arguments):
+            raise
+        sys.exit(0)  # absl has shown the help, and leaves with the status of a failure
     except Exception as error:  # a config file is a program: it can raise anything
         sys.exit(_fail(flag_error(error, arguments, file)))
 

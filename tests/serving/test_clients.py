@@ -11,6 +11,7 @@ from deeplab_tf.data.image import image_pixels
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.serving import GrpcClient, RestClient, ServingError, UnavailableError
 from deeplab_tf.serving.files import label_files
+from tests.documentation import run_python
 from tests.models.narrow import doubtful_model, patches
 from tests.tools.commands import run
 
@@ -66,6 +67,17 @@ def test_labels_are_the_predictors(server, kind, predictor, photos):
         np.testing.assert_array_equal(answer.labels, wanted)
     assert client.label([]) == []
     client.close()
+
+
+def test_the_documented_client(server, predictor, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(encoded(photos[0]))
+    here = {"localhost:8500": f"localhost:{server.grpc}"}
+    names = run_python("docs/serving.md", {"images": photos[0][None]}, **here)
+    assert names["answer"].error == ""
+    np.testing.assert_array_equal(names["answer"].labels, predictor(photos[0]))
+    np.testing.assert_array_equal(names["labels"], [predictor(photos[0])])
+    names["client"].close()
 
 
 @KINDS
