@@ -89,9 +89,9 @@ def test_evaluate_predict(workdir, tmp_path):
     first = workdir / "eval-val" / "metrics.json"
     run(
         "evaluate.py", f"--model={workdir / 'model.keras'}", "--data_dir=synthetic",
-        "--split=train", "--nocrf", "--limit=1", "--trimap_from=label_edges", "--absent=nan", "--submission=voc",
-        "--report", f"--compare={first}", f"--compare={first}", f"--output={tmp_path / 'scored'}",
-        "--scales=0.5,1", "--flip", "--fusion=max", "--tile=65",
+        "--split=train", "--nocrf", "--limit=1", "--trimap_from=label_edges", "--absent=nan",
+        "--submission=voc", "--report", f"--compare={first}", f"--compare={first}",
+        f"--output={tmp_path / 'scored'}", "--scales=0.5,1", "--flip", "--fusion=max", "--tile=65",
     )  # fmt: skip
     other = json.loads((tmp_path / "scored" / "metrics.json").read_text())
     assert (other["split"], other["images"], other["absent"]) == ("train", 1, "nan")
