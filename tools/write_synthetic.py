@@ -8,8 +8,12 @@ from absl import flags
 from deeplab_tf import cli
 
 OUTPUT = flags.DEFINE_string("output", None, "Folder of the data set.", required=True)
-TRAIN = flags.DEFINE_integer("train", 16, "Number of training pictures; 0 for no such split.")
-VAL = flags.DEFINE_integer("val", 4, "Number of validation pictures; 0 for no such split.")
+TRAIN = flags.DEFINE_integer(
+    "train", 16, "Number of training pictures; 0 for no such split.", lower_bound=0
+)
+VAL = flags.DEFINE_integer(
+    "val", 4, "Number of validation pictures; 0 for no such split.", lower_bound=0
+)
 
 
 def main():
