@@ -22,9 +22,10 @@ from deeplab_tf.data.paths import expand_path
 
 # TensorFlow's own start-up messages would bury the first line that matters.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Flags that are defined here belong to the program, whose --help shows them.
+# Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
 _AS_TEXT = flags.ArgumentSerializer()
+_HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
 
 
 def run(main: Callable[[], int | None]):
@@ -65,6 +66,10 @@ def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
         if file is not None:
             require_config(values["config"].value, file)
         return words
+    except SystemExit:
+        if _HELP.isdisjoint(word.lstrip("-") for word in arguments):
+            raise
+        sys.exit(0)  # absl has shown the help, and leaves with the status of a failure
     except Exception as error:  # a config file is a program: it can raise anything
         sys.exit(_fail(flag_error(error, arguments, file)))
 

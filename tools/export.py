@@ -1,4 +1,4 @@
-"""Exports a trained model: for TF Serving, for LiteRT or as ONNX, and checks that it answers alike.
+r"""Exports a trained model: for TF Serving, for LiteRT or as ONNX; checks that it answers alike.
 
 python tools/export.py --model=DIR/model.keras --output=EXPORT/1 --crf
 python tools/export.py --model=DIR/model.keras --output=model.onnx --format=onnx

@@ -1,4 +1,4 @@
-"""Has TF Serving label photos: writes what tools/predict.py writes.
+r"""Has TF Serving label photos: writes what tools/predict.py writes.
 
 python tools/serve_client.py --server=localhost:8500 --dataset=EXPORT/1/assets \
   --input=PHOTOS --output=LABELS

@@ -86,9 +86,13 @@ def _export(predictor: Predictor, folder: Path, size, data_dir) -> dict[str, Pat
     for precision in LEAST_EQUAL_LABELS:
         data = data_dir if precision == "int8" else None
         path = folder / f"{precision}.tflite"
-        paths[f"LiteRT {precision}"] = export_litert(predictor, path, size, precision, data)
-    paths["ONNX"] = export_onnx(predictor, folder / "any.onnx")
-    paths["ONNX, one size"] = export_onnx(predictor, folder / "fixed.onnx", size)
+        paths[f"LiteRT {precision}"] = export_litert(
+            predictor, path, size, precision, data, least_equal_labels=0
+        )
+    paths["ONNX"] = export_onnx(predictor, folder / "any.onnx", least_equal_labels=0)
+    paths["ONNX, one size"] = export_onnx(
+        predictor, folder / "fixed.onnx", size, least_equal_labels=0
+    )
     return paths
 
 

@@ -1,8 +1,11 @@
+import keras
+
 import deeplab_tf
 from deeplab_tf.benchmarks import formats
-from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.evaluation.evaluate import evaluate
 from tests.evaluation.reordered import reordered
+from tests.models.narrow import narrow_model
 
 
 def test_classes_are_matched_by_name(tmp_path, monkeypatch):
@@ -15,3 +18,18 @@ def test_classes_are_matched_by_name(tmp_path, monkeypatch):
     for network in (model, reordered(model, [3, 0, 4, 1, 2])):
         found = formats.run(tmp_path / "model.keras", network, "data", repeats=1, threads=1)
         assert found["Python"]["miou"] == wanted
+
+
+def test_every_format_has_its_figures_even_where_labels_differ(tmp_path, monkeypatch, capsys):
+    keras.utils.set_random_seed(0)
+    monkeypatch.setattr(formats, "PICTURES", 2)
+    model = narrow_model(width=0.05, num_classes=None, dataset=synthetic_spec())
+    model.save(tmp_path / "model.keras")
+    results = formats.run(tmp_path / "model.keras", model, "synthetic", repeats=1, threads=1)
+    assert list(results) == [
+        "Python", "LiteRT float32", "LiteRT float16", "LiteRT int8", "ONNX", "ONNX, one size",
+    ]  # fmt: skip
+    for name, row in results.items():
+        assert tuple(row) == formats.COLUMNS and row["megabytes"] > 0 < row["milliseconds"], name
+    assert results["Python"]["equal_labels"] == 1 and results["ONNX"]["equal_labels"] > 0.999
+    assert "2 pictures, median time of 1 rounds, 1 threads" in capsys.readouterr().out

@@ -11,7 +11,9 @@ from deeplab_tf.data.image import image_pixels
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.serving import GrpcClient, RestClient, ServingError, UnavailableError
 from deeplab_tf.serving.files import label_files
+from tests.documentation import run_python
 from tests.models.narrow import doubtful_model, patches
+from tests.serving.encrypted import encrypted_port
 from tests.tools.commands import run
 
 grpc = pytest.importorskip("grpc")
@@ -66,6 +68,17 @@ def test_labels_are_the_predictors(server, kind, predictor, photos):
         np.testing.assert_array_equal(answer.labels, wanted)
     assert client.label([]) == []
     client.close()
+
+
+def test_the_documented_client(server, predictor, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(encoded(photos[0]))
+    here = {"localhost:8500": f"localhost:{server.grpc}"}
+    names = run_python("docs/serving.md", {"images": photos[0][None]}, **here)
+    assert names["answer"].error == ""
+    np.testing.assert_array_equal(names["answer"].labels, predictor(photos[0]))
+    np.testing.assert_array_equal(names["labels"], [predictor(photos[0])])
+    names["client"].close()
 
 
 @KINDS
@@ -170,6 +183,34 @@ def test_the_tool_writes_what_predict_writes(
         files = (tmp_path / "found" / name), (tmp_path / "wanted" / name)
         np.testing.assert_array_equal(*(np.asarray(Image.open(file)) for file in files))
     assert "3 of 3 pictures were labelled before" in run("serve_client.py", *flags, "--resume")[0]
+
+
+def test_an_encrypted_connection(server, predictor, photos, tmp_path, monkeypatch):
+    content = encoded(photos[0])
+    with encrypted_port(server.rest, tmp_path) as port:
+        client = RestClient(f"localhost:{port}", tls=True, retries=0)
+        with pytest.raises(ServingError, match="certificate verify failed"):
+            client.label([content])
+        with pytest.raises(ServingError):
+            RestClient(f"localhost:{port}", retries=0, deadline=10).label([content])
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        (answer,) = client.label([content])
+    np.testing.assert_array_equal(answer.labels, predictor(photos[0]))
+
+
+def test_the_tool_takes_an_encrypted_connection_and_a_version(
+    server, folder, pictures, tmp_path, monkeypatch
+):
+    # gRPC reads it once a process: the tool's own is the one to try it in.
+    monkeypatch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(tmp_path / "certificate.pem"))
+    with encrypted_port(server.grpc, tmp_path) as port:
+        out, _ = run(
+            "serve_client.py", f"--server=localhost:{port}", "--tls", "--model_name=deeplab",
+            "--model_version=1", "--batch_size=2", "--concurrency=2", "--deadline=50",
+            "--retries=1", f"--dataset={folder / 'assets'}", f"--input={pictures}",
+            f"--output={tmp_path / 'labels'}",
+        )  # fmt: skip
+    assert "3 of 3 pictures labelled" in out
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])

@@ -17,7 +17,7 @@ def model_flag(tmp_path_factory):
 @pytest.mark.parametrize(
     "kind, name, options",
     [
-        ("onnx", "a.onnx", []),
+        ("onnx", "a.onnx", ["--size=40x56", "--scales=0.5,1", "--flip", "--fusion=max"]),
         ("litert", "a.tflite", ["--size=40x56", "--precision=int8", "--calibrate_on=synthetic"]),
     ],
 )

@@ -86,7 +86,21 @@ def test_evaluate_predict(workdir, tmp_path):
     report = (workdir / "eval-val" / "report.html").read_text("utf-8")
     assert "--trimap_from=void" in report and str(workdir / "model.keras") in report
     assert len(list((workdir / "eval-val").glob("report-*.png"))) == 3
-    metrics = json.loads((workdir / "eval-val" / "metrics.json").read_text())
+    first = workdir / "eval-val" / "metrics.json"
+    run(
+        "evaluate.py", f"--model={workdir / 'model.keras'}", "--data_dir=synthetic",
+        "--split=train", "--nocrf", "--limit=1", "--trimap_from=label_edges", "--absent=nan",
+        "--submission=voc", "--report", f"--compare={first}", f"--compare={first}",
+        f"--output={tmp_path / 'scored'}", "--scales=0.5,1", "--flip", "--fusion=max", "--tile=65",
+    )  # fmt: skip
+    other = json.loads((tmp_path / "scored" / "metrics.json").read_text())
+    assert (other["split"], other["images"], other["absent"]) == ("train", 1, "nan")
+    assert other["trimap"]["from"] == "label_edges" and "crf" not in other
+    assert len(list((tmp_path / "scored" / "results").rglob("*.png"))) == 1
+    page = (tmp_path / "scored" / "report.html").read_text("utf-8")
+    assert f"{workdir.name}/eval-val" in page
+
+    metrics = json.loads(first.read_text())
     scores = {
         "miou", "absent", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
         "per_class_iou", "trimap", "boundary_iou", "per_class_boundary_iou",
@@ -132,7 +146,10 @@ def test_export(workdir, tmp_path):
     ]  # fmt: skip
     _, error = run(*export, f"--verify_on={tmp_path / '*.jpg'}", status=1)
     assert "bad.jpg: neither a JPEG nor a PNG" in error and not served.exists()
-    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}")
+    crf = tmp_path / "crf.json"
+    crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
+    passes = [f"--crf={crf}", "--scales=0.5,1", "--flip", "--fusion=max"]
+    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}", *passes)
     assert "of the labels of 1 picture are equal" in out and f"SavedModel: {served}" in out
     assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
     _, error = run(*export, status=1)
@@ -152,6 +169,16 @@ def test_doctor_shows_the_crops_of_a_config(tmp_path):
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert min(sheet.size) > 2 * 33
     assert {p.name for p in tmp_path.iterdir()} == {"doctor.json", "contact_sheet.png"}
+
+
+@pytest.mark.slow
+def test_doctor_without_a_config_looks_at_a_folder_that_write_synthetic_wrote(tmp_path):
+    data = tmp_path / "data"
+    run("write_synthetic.py", f"--output={data}", "--train=0", "--val=2")
+    assert not (data / "ImageSets/Segmentation/train.txt").exists()
+    arguments = [f"--data_dir={data}", f"--output={tmp_path / 'out'}", "--split=val"]
+    out, _ = run("doctor.py", *arguments, "--crop_size=40", "--crops=1")
+    assert "2 of 2 images looked at" in out and "pad crop(40) mirror" in out
 
 
 @pytest.mark.slow

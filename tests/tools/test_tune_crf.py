@@ -68,6 +68,21 @@ def test_goes_on_after_a_kill_and_says_that_the_crf_does_not_help(model, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_start_another_grid_and_another_split(model, tmp_path):
+    start = {**CRF, "iterations": 2, "bilateral_weight": 6.0}
+    (tmp_path / "start.json").write_text(json.dumps(start))
+    out, _ = run(
+        "tune_crf.py", f"--model={model}", "--data_dir=synthetic", "--split=train", "--limit=2",
+        "--candidates=2", "--held_out_split=val", "--held_out=1", "--grid=v1", "--workers=1",
+        f"--start={tmp_path / 'start.json'}", f"--output={tmp_path / 'crf.json'}",
+    )  # fmt: skip
+    assert "tuning, 2 images of train" in out and "held out, 1 images of val" in out
+    report = json.loads((tmp_path / "crf.report.json").read_text())
+    assert len(report["candidates"]) == 2
+    assert CrfParameters.load(tmp_path / "crf.json") == CrfParameters.from_dict(start)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

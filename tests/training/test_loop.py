@@ -11,6 +11,7 @@ from deeplab_tf.training import loop
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
 from tests.training.fakes import value_of
+from tests.weights.fakes import random_array, write_classic
 
 SPLIT = SyntheticSplit("train", 4)
 
@@ -155,6 +156,30 @@ def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses)
     assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.image_scale == stored["image_scale"] == 0.75
+
+
+def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
+    rng = np.random.default_rng(0)
+    first = {"W": random_array(rng, 3, 3, 3, 3), "b": random_array(rng, 3)}
+    write_classic(tmp_path / "vgg.h5", {"block1_conv1": first})
+    config = small_config(
+        steps=4, policy="step", gamma=0.5, step_size=2, learning_rate=0.01, normalize="caffe",
+        iter_size=2, optimizer="SGD", optimizer_args="momentum=0.8, nesterov=True",
+        rate_multipliers=(("conv1_1/.*", 0.0),),
+    )  # fmt: skip
+    config.model.weights = str(tmp_path / "vgg.h5")
+    config.data.update(scale_range=(0.5, 1.5), mirror=False, cache=True, crop_size=33)
+    said = []
+    run = trainer(tmp_path / "run", config, said)
+    model = run.run()
+    assert "weights from " in said[0] and ": 2 tensors loaded" in said[0]
+    assert "augmentation: scale(0.5..1.5) pad crop(33)" in said
+    np.testing.assert_array_equal(weights(model)["conv1_1/kernel"], first["W"])
+    lines = metrics(tmp_path / "run")
+    assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
+    assert all(np.isfinite(line["loss"]) for line in lines)
+    values = run._optimizer.get_config()
+    assert (values["momentum"], values["nesterov"]) == (0.8, True)
 
 
 def test_the_cache_changes_no_batch(tmp_path):

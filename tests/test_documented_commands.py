@@ -1,0 +1,118 @@
+"""Every command that the documentation shows has flags that there are, with values they take."""
+
+import re
+import shlex
+
+import pytest
+
+from tests.tools.commands import ROOT, run
+from tests.tools.loading import TOOLS, loaded, parse
+
+SOURCES = sorted(
+    path for pattern in ("README.md", "docs/*.md", "tools/*.py", "zoo/*.py", "Makefile")
+    for path in ROOT.glob(pattern)
+)  # fmt: skip
+TEXTS = {str(path.relative_to(ROOT)): re.sub(r"\\\n\s*", "", path.read_text()) for path in SOURCES}
+STANDS_FOR = {
+    "--config=zoo/NAME.py": "--config=zoo/quickstart.py",
+    "--dataset=NAME": "--dataset=voc12",
+}
+# Flags of docker, pip, apt-get, saved_model_cli and TF Serving.
+OTHERS = {
+    "gpus", "dir", "all", "model_config_file", "model_config_file_poll_wait_seconds", "no-deps",
+    "allow_version_labels_for_unavailable_models", "rest_api_timeout_in_ms", "enable_batching",
+    "tensorflow_intra_op_parallelism", "batching_parameters_file", "enable_model_warmup",
+    "per_process_gpu_memory_fraction", "monitoring_config_file", "model_dir", "quiet", "editable",
+    "check", "fix", "help",
+}  # fmt: skip
+
+
+def whole_commands():
+    """(file, tool, words) of every `python tools/TOOL ...`, the last flag included."""
+    for file, text in TEXTS.items():
+        for tool, rest in re.findall(r"python\S* tools/(\w+\.py)([^`\n#]*)", text):
+            words = shlex.split(re.sub(r"[\[\]]", "", rest))  # flags that may be left out
+            yield file, tool, [STANDS_FOR.get(word, word) for word in words]
+
+
+def partial_commands():
+    """(file, tool, names of flags) of every other mention of a program with flags."""
+    for file, text in TEXTS.items():
+        for tool, rest in re.findall(r"(?:tools/)?(\w+\.py)((?: +\[?--[^`\n]*)+)", text):
+            if tool in TOOLS:
+                yield file, tool, re.findall(r"--([a-z_]+)(?![a-z_.])", rest)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_commands_are_parsed(tool, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    commands = [(file, words) for file, found, words in whole_commands() if found == tool]
+    assert commands or tool == "quickstart_summary.py"
+    for file, words in commands:
+        with loaded(tool):
+            try:
+                parse(words)
+            except Exception as error:
+                pytest.fail(f"{file}: {tool} {words}: {error}")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_mentions_name_flags_of_the_program(tool):
+    with loaded(tool) as names:
+        shown = {name.removeprefix("no") for name in names} | names
+        for file, found, mentioned in partial_commands():
+            if found == tool:
+                assert set(mentioned) - {"nocrf"} <= shown, file
+
+
+def test_there_are_many_of_both():
+    assert len(list(whole_commands())) > 60 and len(list(partial_commands())) > 60
+
+
+def test_every_flag_that_is_named_is_one_of_some_program():
+    known = set(OTHERS)
+    for tool in TOOLS:
+        with loaded(tool) as names:
+            known |= names | {f"no{name}" for name in names}
+    for file, text in TEXTS.items():
+        if not file.startswith("zoo"):
+            unknown = set(re.findall(r"(?<![\w-])--([a-z][a-z_-]+)(?![\w.-])", text)) - known
+            assert not unknown, f"{file}: {unknown}"
+
+
+def test_keys_of_the_configuration_are_set(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    pattern = r"--config\.[\w.]+=(?:'[^']*'|[^\s`']+)"
+    texts = [text for file, text in TEXTS.items() if file.endswith(".md")]
+    settings = [shlex.split(word)[0] for text in texts for word in re.findall(pattern, text)]
+    assert len(settings) > 8
+    for word in settings:
+        with loaded("train.py"):
+            parse(["--config=zoo/quickstart.py", "--data_dir=D", "--workdir=W", word])
+
+
+# === --help ===
+
+# What a program calls -> the flags that it then has.
+SHARED = {
+    "define_data_dir_flag()": {"data_dir"},
+    "define_crf_flag()": {"crf"},
+    "define_prediction_flags(": {"scales", "flip", "fusion"},
+    "define_prediction_flags()": {"tile"},
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_shows_every_flag_of_the_program(tool):
+    text = (ROOT / "tools" / tool).read_text()
+    wanted = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text))
+    wanted |= {name for call, names in SHARED.items() if call in text for name in names}
+    with loaded(tool) as shown:
+        assert shown == wanted
+
+
+@pytest.mark.slow
+def test_help_is_no_failure():
+    out, _ = run("evaluate.py", "--help")
+    for name in ("--data_dir: ", "--[no]crf: ", "--scales: ", "--tile: ", "--[no]report: "):
+        assert f"  {name}" in out
