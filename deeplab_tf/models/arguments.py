@@ -11,7 +11,7 @@ from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, grid_multiple
 
 # Argument -> kind, smallest and largest value. Published are a width of 1, kernels of up to 7,
 # rates of up to 24 and 4096 filters; `AtrousConv2D` bounds what they make together.
-_RANGES = {
+RANGES = {
     "num_classes": (numbers.Integral, 1, 255),
     "width": (numbers.Real, 1e-3, 4.0),
     "fc6_kernel": (numbers.Integral, 1, 15),
@@ -28,19 +28,24 @@ def check_numbers(arguments: Mapping[str, Any]):
     """Checks the numbers among the arguments of `DeepLab`.
 
     Args:
-        arguments: value of each argument that `_RANGES` lists.
+        arguments: value of each argument that `RANGES` lists.
 
     Raises:
         ValueError: one is no number or outside its range; the message names it.
     """
-    for name, (kind, lowest, highest) in _RANGES.items():
-        value = arguments[name]
-        fits = isinstance(value, kind) and not isinstance(value, bool)
-        if not fits or not lowest <= value <= highest:
-            raise ValueError(
-                f"{name} must be {_KINDS[kind]} from {lowest:g} to {highest:g}. "
-                f"Received: {name}={_shown(value)}"
-            )
+    for name in RANGES:
+        check_number(name, arguments[name])
+
+
+def check_number(name: str, value: Any):
+    """Checks one of the numbers, as `check_numbers` does all."""
+    kind, lowest, highest = RANGES[name]
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if not fits or not lowest <= value <= highest:
+        raise ValueError(
+            f"{name} must be {_KINDS[kind]} from {lowest:g} to {highest:g}. "
+            f"Received: {name}={_shown(value)}"
+        )
 
 
 def checked_scales(scales: Sequence[float]) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.layers.atrous_conv import METHODS
+from deeplab_tf.models.arguments import check_number
 from deeplab_tf.models.arguments import checked_scales as checked_input_scales
 from deeplab_tf.models.heads import HEADS
 from deeplab_tf.training.loss import NORMALIZATIONS
@@ -42,6 +43,15 @@ def _pair(value) -> bool:
     return real(0).holds(value[1])
 
 
+def _argument(name: str) -> Range:
+    """What `DeepLab` takes, which knows and says it."""
+    return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
+
+
+def _is_path(value) -> bool:
+    return isinstance(value, str) and bool(expand_path(value))
+
+
 _SWITCH = Range("True or False", lambda value: isinstance(value, bool))
 _NAME = Range("a name that is not empty", lambda value: isinstance(value, str) and bool(value))
 _FACTOR = real(0, above=True)
@@ -59,14 +69,14 @@ RANGES: dict[str, dict[str, Range]] = {
         "head": one_of(HEADS),
         "output_stride": one_of(OUTPUT_STRIDES),
         "scales": Range("finite numbers above 0 that start with 1.0 and fall", _falling_scales),
-        "width": _FACTOR,
-        "fc6_kernel": whole(1),
-        "fc6_rate": whole(1),
-        "fc6_filters": whole(1),
+        "width": _argument("width"),
+        "fc6_kernel": _argument("fc6_kernel"),
+        "fc6_rate": _argument("fc6_rate"),
+        "fc6_filters": _argument("fc6_filters"),
         "msc_features": _SWITCH,
-        "dropout": real(0, below=1),
+        "dropout": _argument("dropout"),
         "method": one_of(METHODS),
-        "weights": Range("a name or a path", lambda value: bool(expand_path(value))),
+        "weights": Range("a name or a path", _is_path),
     },
     "data": {
         "train_split": _NAME,

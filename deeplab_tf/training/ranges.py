@@ -31,7 +31,7 @@ def whole(lowest: int, highest: int = LARGEST_WHOLE, note: str = "") -> Range:
     return Range(f"a whole number from {lowest} to {highest}{note}", holds)
 
 
-def real(lowest: float, above: bool = False, below: float | None = None) -> Range:
+def real(lowest: float, above: bool = False) -> Range:
     """A number that is finite in float32 and at least `lowest`, or above it."""
     limit = f"{'above' if above else 'of at least'} {lowest}"
 
@@ -40,11 +40,9 @@ def real(lowest: float, above: bool = False, below: float | None = None) -> Rang
             is_number(value, numbers.Real)
             and (lowest < value if above else lowest <= value)
             and value <= LARGEST_FLOAT
-            and (below is None or value < below)
         )
 
-    wanted = f"a finite number {limit}" + ("" if below is None else f" and below {below}")
-    return Range(wanted, holds)
+    return Range(f"a finite number {limit}", holds)
 
 
 def one_of(choices: Collection) -> Range:

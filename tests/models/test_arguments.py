@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.layers import AtrousConv2D
-from deeplab_tf.models.arguments import _RANGES, checked_scales
+from deeplab_tf.models.arguments import RANGES, checked_scales
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
 
@@ -54,7 +54,7 @@ def test_published_and_usual_arguments_lie_within():
     defaults = {p.name: p.default for p in inspect.signature(DeepLab).parameters.values()}
     for row in PRESETS.values():
         arguments = {**defaults, "num_classes": 21, **row}
-        for name, (kind, lowest, highest) in _RANGES.items():
+        for name, (kind, lowest, highest) in RANGES.items():
             assert isinstance(arguments[name], kind) and lowest <= arguments[name] <= highest
         checked_scales(arguments["scales"])
     assert checked_scales(np.array([1, 0.75, 0.5])) == (1.0, 0.75, 0.5)
