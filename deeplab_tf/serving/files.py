@@ -34,7 +34,7 @@ def label_files(
 
     Args:
         client: a GrpcClient or RestClient.
-        spec: gives the palette.
+        spec: of the model; gives the classes and their palette.
         jobs: from `plan_jobs`.
         overlay: also writes the picture with its labels over it.
         batch_size: pictures of a request. The server labels them one after the other: more save
@@ -55,8 +55,9 @@ def label_files(
     patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
 
     def finish(batch: Sequence[Job]) -> list[str | None]:
-        answers = zip(batch, _ask(client, batch, patience), strict=True)
-        return [_write(job, answer, palette, overlay) for job, answer in answers]
+        answers = [_of_classes(answer, spec) for answer in _ask(client, batch, patience)]
+        pairs = zip(batch, answers, strict=True)
+        return [_write(job, answer, palette, overlay) for job, answer in pairs]
 
     def finished() -> Iterator[str | None]:
         with ThreadPoolExecutor(concurrency) as pool:
@@ -143,6 +144,18 @@ def _read(job: Job) -> bytes | str:
         return f"cannot be read ({error.strerror})."
     except DataError as error:
         return str(error).removeprefix(f"{job.source}: ")
+
+
+def _of_classes(answer: Answer, spec: DatasetSpec) -> Answer:
+    """Refuses labels that are no classes: the model is of another data set than the palette."""
+    highest = 0 if answer.error else answer.labels.max(initial=0)
+    if highest < spec.num_classes:
+        return answer
+    return Answer(
+        None,
+        f"the server's label {highest} is none of the {spec.num_classes} classes of {spec.name!r}. "
+        "Give the dataset.json that was exported with the model (--dataset).",
+    )
 
 
 def _write(job: Job, answer: Answer, palette: bytes, overlay: bool) -> str | None:

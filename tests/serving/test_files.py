@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from deeplab_tf.data.png import encode_label, read_label
-from deeplab_tf.data.synthetic import synthetic_spec
+from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predict import plan_jobs
 from deeplab_tf.serving import Answer, DeadlineError, ServingError, UnavailableError
 from deeplab_tf.serving.files import DEADLINES_WAITED, label_files
@@ -25,7 +25,7 @@ pytest.importorskip("tensorflow_serving.apis")
 
 from tests.serving.fakes import KINDS, Raw, Refusal, make_client, picturewise
 
-SPEC = synthetic_spec()
+SPEC = DatasetSpec("ten", tuple("0123456789"))
 SIZES = {"a": (8, 5), "b": (6, 9), "c": (7, 4), "d": (5, 5)}
 WIDTH, HEIGHT = SIZES["b"]
 GREY, RGB = 0, 2
@@ -86,6 +86,10 @@ ODDITIES = {
     "colours": (photo(WIDTH, HEIGHT), "cannot be read .*holds colours"),
     "cut off": (labels_of(WIDTH, HEIGHT)[:45], "cannot be read .*broken or cut off"),
     "a JPEG's start": (b"\xff\xd8\xff\xe0", "cannot be read"),
+    "no class": (
+        encode_label(np.full([HEIGHT, WIDTH], 10, np.uint8)),
+        "label 10 is none of the 10 classes of 'ten'",
+    ),
     "16 bits": (SIXTEEN_BITS, "labels of more than 8 bits"),
     "gigabytes": (claims_gigabytes(), "labels of 20000x20000 pixels for a picture of 6x9"),
     "too late": (1.5, "no answer within the deadline of 0.5 s"),
