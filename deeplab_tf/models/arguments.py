@@ -66,8 +66,8 @@ def checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
         or grid_multiple(1, values) > LARGEST_DENOMINATOR
     ):
         raise ValueError(
-            f"scales must be 1 to {_MOST_SCALES} simple fractions that start with 1.0 and fall, "
-            f"such as (1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
+            f"scales must start with 1.0 and fall, up to {_MOST_SCALES} simple fractions such as "
+            f"(1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
         )
     return values
 

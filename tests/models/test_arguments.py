@@ -46,7 +46,7 @@ def test_a_number_outside_its_range_is_named(name, value):
     ],
 )
 def test_scales_that_no_picture_fits(scales):
-    with pytest.raises(ValueError, match=r"^scales must be .* Received: scales="):
+    with pytest.raises(ValueError, match=r"^scales must .* Received: scales="):
         DeepLab(num_classes=3, scales=scales)
 
 

@@ -145,7 +145,7 @@ def test_data_set_gives_the_number_of_classes():
         ({"backbone": "resnet50", "msc_features": True}, "msc_features belong to VGG-16"),
         ({"output_stride": 12}, r"output_stride must be one of .*Received: 12"),
         ({"method": "fft"}, r"method must be one of .*Received.*fft"),
-        ({"dropout": 1.0}, r"rate must lie in \[0, 1\)"),
+        ({"dropout": 1.0}, "dropout must be a number from 0 to 0.999"),
         ({"num_classes": None}, "needs num_classes, or a dataset"),
         ({"num_classes": 4, "dataset": SPEC}, "num_classes=4 contradicts .*'three' with 3"),
         ({"scales": ()}, "scales must start with 1.0"),

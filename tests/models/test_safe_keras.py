@@ -169,7 +169,7 @@ def test_own_subclasses_are_opened_by_who_trusts_them(tmp_path):
     ],
 )
 def test_an_absurd_argument_is_named(good, tmp_path, name, value):
-    assert_refused(with_arguments(good, tmp_path, **{name: value}), f"{name} must be")
+    assert_refused(with_arguments(good, tmp_path, **{name: value}), f"{name} must")
 
 
 def test_an_unknown_argument_is_named(good, tmp_path):
