@@ -41,7 +41,7 @@ def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Upload
     def receive(path: str, *values):
         # Gradio passes on any path that it would show to visitors.
         if not uploads.holds(path):
-            raise gradio.Error("That is no upload.")
+            raise gradio.Error("That is no upload.", print_exception=False)
         return session.upload(path, *values)
 
     with gradio.Blocks(

@@ -12,7 +12,7 @@ from pathlib import Path
 from deeplab_tf.demo.photo import MAX_BYTES
 
 # Uploads that nobody has labelled take up to so many bytes; the oldest ones go first.
-KEPT_BYTES = 2**29
+UPLOADED_BYTES = 2**29
 # A file counts as so many bytes at least, so that the number of files is bounded too.
 _LEAST = 2**20
 # A new folder gets its file within so many seconds.
@@ -29,7 +29,7 @@ class Uploads:
         limit: bytes that they may take.
     """
 
-    def __init__(self, folder: str | os.PathLike, limit: int = KEPT_BYTES):
+    def __init__(self, folder: str | os.PathLike, limit: int = UPLOADED_BYTES):
         self.folder = Path(folder).resolve()
         self._limit, self._expected, self._lock = limit, 0, threading.Lock()
 
