@@ -90,7 +90,7 @@ def test_evaluate_predict(workdir, tmp_path):
     run(
         "evaluate.py", f"--model={workdir / 'model.keras'}", "--data_dir=synthetic",
         "--split=train", "--nocrf", "--limit=1", "--trimap_from=label_edges", "--absent=nan",
-        "--submission=voc", "--report", f"--compare={first}", f"--compare={first}",
+        "--submission=voc", "--report", f"--compare={first}",
         f"--output={tmp_path / 'scored'}", "--scales=0.5,1", "--flip", "--fusion=max", "--tile=65",
     )  # fmt: skip
     other = json.loads((tmp_path / "scored" / "metrics.json").read_text())
