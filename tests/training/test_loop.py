@@ -309,11 +309,13 @@ def test_compatibility_for_other_classes_is_refused_before_training(tmp_path):
 
 def breaking_step(run, monkeypatch, last, value):
     """Has the step after which a weight is broken be the last; its loss is older and sound."""
-    steps, kernel = [], run.model.variables_by_name()["fc8/kernel"]
+    steps, variables = [], run.model.variables_by_name()
+    kernel, bias = variables["fc8/kernel"], variables["fc7/bias"]
 
     def step(batch):
         steps.append(len(steps) + 1)
         if steps[-1] == last:
+            bias.assign(tf.fill(bias.shape, 1e30))  # finite, but not times a huge kernel
             kernel.assign(tf.fill(kernel.shape, value))
         return {"loss": tf.constant(1.0)}
 
