@@ -51,7 +51,7 @@ def _read(file: Path) -> meta_graph_pb2.MetaGraphDef:
     try:
         saved_model = saved_model_pb2.SavedModel.FromString(content)
     except DecodeError as error:
-        raise ValueError(f"{file}: cannot be parsed ({error}).") from error
+        raise ValueError(f"{file}: not a SavedModel of tools/export.py ({error}).") from error
     graphs = saved_model.meta_graphs
     # Of others TensorFlow would run the graph as TensorFlow 1 did.
     if len(graphs) != 1 or not graphs[0].object_graph_def.nodes:
