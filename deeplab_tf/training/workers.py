@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.split import Split
 
 _EXAMPLE = (
@@ -153,5 +152,5 @@ def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
             raise
         raise ConnectionError(
             "Another worker stopped or cannot be reached; its own last line says why. Start all "
-            f"again: they go on from the last checkpoint. ({plain_reason(error)})"
+            "again: they go on from the last checkpoint."
         ) from error
