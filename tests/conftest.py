@@ -22,6 +22,12 @@ def pytest_configure():
     tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _seed():
+    """Starts every file from the same random numbers, whatever ran before it."""
+    keras.utils.set_random_seed(0)
+
+
 def pytest_report_header():
     python = ".".join(map(str, sys.version_info[:3]))
     return (

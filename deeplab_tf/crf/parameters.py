@@ -13,6 +13,8 @@ import numpy as np
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 
+# A hundred times what the papers take: a file may come from anybody, and each takes its time.
+MOST_ITERATIONS = 1000
 _CHOICES = {
     "normalization": ("after", "symmetric", "before", "none"),
     "implementation": ("graph", "pydensecrf"),
@@ -88,8 +90,9 @@ class CrfParameters:
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 self._fail(name, "True or False")
             self._set(name, bool(getattr(self, name)))
-        if not _is_number(self.iterations, numbers.Integral) or self.iterations < 0:
-            self._fail("iterations", "a whole number of at least 0")
+        whole = _is_number(self.iterations, numbers.Integral)
+        if not whole or not 0 <= self.iterations <= MOST_ITERATIONS:
+            self._fail("iterations", f"a whole number from 0 to {MOST_ITERATIONS}")
         self._set("iterations", int(self.iterations))
         for name in (*_WEIGHTS, *_SIGMAS, "clip"):
             self._set(name, self._checked_number(name))

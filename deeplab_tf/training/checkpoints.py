@@ -13,10 +13,11 @@ import tensorflow as tf
 from deeplab_tf.data.files import naming_written, plain_reason, write_atomically
 from deeplab_tf.data.paths import without_wildcards
 
-# TensorFlow writes `ckpt-STEP_temp/` first, then moves the data, then writes the index.
+# TensorFlow writes `ckpt-STEP_temp/` first, moves the data out of it, writes the index beside them
+# and removes the folder last.
 _FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+)")
 _STATE = 'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
-_UNFINISHED = re.compile(r"ckpt-\d+_temp.*")
+_UNFINISHED = re.compile(r"ckpt-(\d+)_temp")
 
 
 class Checkpoints:
@@ -81,19 +82,20 @@ class Checkpoints:
             with naming_written(self._folder / name):
                 self._checkpoint.write(str(self._folder / name))
         except OSError:
-            self._remove_part(name)
+            self._remove_part(step)
             raise
         # Nothing here reads this file; tf.train.latest_checkpoint does.
         write_atomically(self._folder / "checkpoint", _STATE.format(name=name).encode())
         self._whole.add(step)
         self._delete_old(step)
 
-    def _remove_part(self, name: str):
-        """Removes what TensorFlow leaves of a checkpoint that it could not write."""
-        shutil.rmtree(self._folder / f"{name}_temp", ignore_errors=True)
-        if not (self._folder / f"{name}.index").exists():
-            for file in self._folder.glob(f"{name}.*"):
+    def _remove_part(self, step: int):
+        """Removes what TensorFlow leaves of a checkpoint that it did not write to its end."""
+        for file in self._folder.glob(f"ckpt-{step}.*"):
+            if step not in self._whole:
                 file.unlink(missing_ok=True)
+        # Last: while it is there, the files are known to be unfinished.
+        shutil.rmtree(self._folder / f"ckpt-{step}_temp", ignore_errors=True)
 
     def _delete_old(self, newest: int):
         """Leaves alone what lies above `newest`: it is broken, and no reason to delete others."""
@@ -104,9 +106,10 @@ class Checkpoints:
                     file.unlink()
             elif step <= newest and self._is_whole(step):
                 kept += 1
-        for path in self._folder.iterdir():
-            if _UNFINISHED.fullmatch(path.name):
-                shutil.rmtree(path)
+        for path in list(self._folder.iterdir()):
+            if match := _UNFINISHED.fullmatch(path.name):
+                self._is_whole(int(match[1]))  # a kill may have come after its last byte
+                self._remove_part(int(match[1]))
 
     def _is_whole(self, step: int) -> bool:
         if step not in self._whole and _fault(self._folder, step) is None:
@@ -153,7 +156,8 @@ def _newest_whole(folder: Path, say: Callable[[str], None]) -> int | None:
             for line in skipped:
                 say(f"skipped {line}")
             return step
-        skipped.append(f"{folder}/ckpt-{step}, which is broken: {fault}")
+        if not (folder / f"ckpt-{step}_temp").exists():  # what a kill cut short never was one
+            skipped.append(f"{folder}/ckpt-{step}, which is broken: {fault}")
     if skipped:
         raise ValueError(
             f"No checkpoint can be read. {'; '.join(skipped)}. Put back a copy of one, or delete "

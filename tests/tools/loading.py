@@ -1,4 +1,4 @@
-"""Imports the programs of tools/ one after the other, each with flags of its own."""
+"""Loads the programs of tools/ into this process, each with flags of its own."""
 
 import contextlib
 import importlib.util
@@ -8,30 +8,40 @@ from unittest import mock
 
 from absl import flags
 
+from deeplab_tf import cli
 from tests.tools.commands import ROOT
-
-TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
 
 @contextlib.contextmanager
 def loaded(tool):
-    """Imports ``tools/TOOL``; its flags are there while the context is open.
-
-    Yields:
-        The names of the flags that the program's own ``--help`` shows.
-    """
-    values, name = flags.FLAGS, f"loaded_{tool.removesuffix('.py')}"
-    before = set(values)
+    """Gives ``tools/TOOL`` as a module; its flags are there while the context is open."""
+    before, name = set(flags.FLAGS), f"loaded_{tool.removesuffix('.py')}"
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / tool)
-    sys.modules[name] = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where absl looks up whose flags they are
     try:
-        spec.loader.exec_module(sys.modules[name])
-        yield {flag.name for flag in values.get_key_flags_for_module(name)}
+        spec.loader.exec_module(module)
+        yield module
     finally:
-        values.unparse_flags()
-        for flag in set(values) - before:
-            delattr(values, flag)
+        flags.FLAGS.unparse_flags()
+        for flag in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, flag)
         del sys.modules[name]
+
+
+def shown_flags(module):
+    """Returns the names of the flags that a program's own ``--help`` shows."""
+    return {flag.name for flag in flags.FLAGS.get_key_flags_for_module(module.__name__)}
+
+
+@contextlib.contextmanager
+def _command_line(line):
+    """ml_collections looks for changed values in sys.argv, and imports in a deprecated way."""
+    # It loads every config under this name and would find the one of the test before.
+    sys.modules.pop("config_config", None)
+    with mock.patch.object(sys, "argv", line), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def parse(words):
@@ -40,10 +50,25 @@ def parse(words):
     Raises:
         Exception: a flag or its value is wrong, or one that is needed is missing.
     """
-    line = ["tool", *words]
-    # ml_collections loads every config under this name and would find the one of the test before.
-    sys.modules.pop("config_config", None)
-    # It looks for changed values in sys.argv, and imports in a way that is deprecated in Python.
-    with mock.patch.object(sys, "argv", line), warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    line = ["tool", *map(str, words)]
+    with _command_line(line):
         flags.FLAGS(line)
+
+
+def call(tool, *arguments):
+    """Calls the `main` of a program; what it raises is what it complains about."""
+    with loaded(tool) as module:
+        parse(arguments)
+        return module.main()
+
+
+def run_here(tool, *arguments):
+    """Runs a program, for what is told before anything is computed, and returns its exit status."""
+    line = [tool, *map(str, arguments)]
+    with loaded(tool) as module, _command_line(line), mock.patch.object(cli.app, "run") as started:
+        cli.run(module.main)
+        try:
+            words = started.call_args.kwargs["flags_parser"](line, flags.FLAGS)
+            return started.call_args.args[0](words)
+        except SystemExit as stop:
+            return stop.code

@@ -6,9 +6,9 @@ import pytest
 from absl import flags
 
 from deeplab_tf import cli
-from tests.tools.commands import ROOT, loaded
+from tests.tools.commands import TOOLS
+from tests.tools.loading import loaded, shown_flags
 
-TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 # Flags that take a text and no path. A flag that takes a path is one of `cli.define_path_flag`.
 TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales"}
 PATHS = {
@@ -33,8 +33,7 @@ def tool(request):
     before = set(flags.FLAGS)
     with loaded(request.param) as module:
         found = {name: flags.FLAGS[name] for name in set(flags.FLAGS) - before}
-        shown = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(module.__name__)}
-        yield request.param, found, shown
+        yield request.param, found, shown_flags(module)
 
 
 def refuses(flag, value):

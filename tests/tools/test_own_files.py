@@ -32,7 +32,8 @@ from deeplab_tf.training.config import base_config
 from deeplab_tf.training.workdir import Workdir
 from tests.data.archives import make_voc12, save_image
 from tests.data.fakes import make_voc_folder
-from tests.tools.commands import ROOT, call
+from tests.tools.commands import ROOT
+from tests.tools.loading import call
 
 NO_MODEL = "none.keras: no such file"
 PREDICT = "predict.py --model=none.keras --input=in --output=out"

@@ -5,7 +5,8 @@ import json
 import pytest
 import tensorflow as tf
 
-from tests.tools.commands import ROOT, run_here
+from tests.tools.commands import ROOT
+from tests.tools.loading import run_here
 
 MODEL = ["--model=none.keras"]
 QUICKSTART = f"--config={ROOT / 'zoo/quickstart.py'}"

@@ -217,6 +217,30 @@ def test_what_a_kill_left_of_a_checkpoint_is_not_one_and_goes_with_the_next(tmp_
     assert not list(tmp_path.glob("*_temp"))
 
 
+@pytest.mark.parametrize("index", [None, b"", b"half an index"])
+def test_a_kill_between_data_and_index_leaves_no_checkpoint_either(tmp_path, index):
+    for step, wanted in ((1, 0), (3, 2)):
+        Run(tmp_path).save(step)
+        unfinished(tmp_path, step)
+        file = tmp_path / f"ckpt-{step}.index"
+        file.unlink() if index is None else file.write_bytes(index)
+        run = Run(tmp_path)
+        assert run.checkpoints.restore() == wanted and not run.said
+        run.save(2)
+        assert steps_in(tmp_path) == {2} and not list(tmp_path.glob("*_temp"))
+
+
+def test_a_kill_behind_the_last_byte_leaves_a_checkpoint(tmp_path):
+    run = Run(tmp_path)
+    run.save(1, 2)
+    unfinished(tmp_path, 2)
+    again = Run(tmp_path)
+    assert again.checkpoints.restore() == 2
+    assert_equal(again.values(), run.values())
+    again.save(3)
+    assert steps_in(tmp_path) == {2, 3} and not list(tmp_path.glob("*_temp"))
+
+
 def break_step(folder, step):
     change(next(folder.glob(f"ckpt-{step}.data*")), lambda data: data[:5])
 

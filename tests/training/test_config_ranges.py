@@ -134,7 +134,7 @@ def test_all_wrong_keys_are_told_at_once():
         check_config(config)
     assert str(error.value) == (
         "--config.train.steps must be a whole number from 1 to 2147483647. Received: -5; "
-        "--config.crf.iterations: CRF parameter iterations must be a whole number of at least 0. "
+        "--config.crf.iterations: CRF parameter iterations must be a whole number from 0 to 1000. "
         "Received: iterations=-1."
     )
 
