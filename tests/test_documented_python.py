@@ -30,7 +30,7 @@ def model(photo):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "crf.md", "edge.md", "evaluation.md", "serving.md",
+        "README.md", "crf.md", "edge.md", "evaluation.md", "security.md", "serving.md",
     }  # fmt: skip
 
 
@@ -41,6 +41,13 @@ def test_readme(model, photo, tmp_path, monkeypatch):
     Image.fromarray(photo).save("photo.jpg")
     labels = run_python("README.md", {})["labels"]
     assert labels.dtype == np.uint8 and labels.shape == SIZE
+
+
+def test_security(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model.save("own.keras")
+    opened = run_python("docs/security.md", {"deeplab_tf": deeplab_tf})["model"]
+    assert opened.get_config() == model.get_config()
 
 
 def test_crf(model, photo):

@@ -81,7 +81,8 @@ class VocSplit:
         ]
         if expected != len(self):
             problems.append(
-                f"{path}: {len(self)} names, but dataset.json says {expected} examples."
+                f"{path}: {len(self)} names, but dataset.json says {expected} examples. "
+                "Correct its splits, or leave them out."
             )
         return problems
 

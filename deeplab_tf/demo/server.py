@@ -41,9 +41,8 @@ def serve(labeller: Labeller, host: str, port: int):
     """
     with _exit_on_signals(), _temporary_folder() as folder:
         uploads = Uploads(folder / "uploads")
-        os.environ["GRADIO_TEMP_DIR"] = str(
-            uploads.folder
-        )  # before the import, which makes folders
+        # Before the import, which makes folders.
+        os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
         gradio = import_gradio()
         from starlette.middleware import Middleware
 
