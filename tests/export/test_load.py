@@ -69,7 +69,7 @@ def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = base_config("vgg16_large_fov")
     config.model.width, config.data.crop_size = 0.05, 17
-    config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.1)
+    config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.01)
     trainer = Trainer(config, SyntheticSplit("train", 4), folder, say=lambda line: None)
     trainer.run()
     return folder, trainer.model

@@ -69,6 +69,7 @@ ARGUMENTS = {
     ],
     "ExampleDropout": [{"rate": 0.3}],
     "Fixed": [{"base_rate": 0.3}],
+    "FrozenBatchNormalization": [{}],
     "Inverse": [{"base_rate": 0.3, "gamma": 0.2, "power": 0.5}],
     "LargeFOV": [{"num_classes": 4, "rate": 6, "pool_rate": 2, "suffix": "_1", **HEAD}],
     "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
