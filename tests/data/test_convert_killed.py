@@ -50,7 +50,7 @@ def start_half(folder, processes):
     wait_for(
         lambda: all((finished / f"train-0000{i}-of-00010.tfrecord.json").exists() for i in range(6))
     )
-    wait_for(lambda: list((folder / "output").glob(".train-00006*.part")))
+    wait_for(lambda: list((folder / "output").glob(".*.part")))
     return child
 
 
