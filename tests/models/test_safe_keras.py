@@ -14,6 +14,7 @@ from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import load_model
 from tests.models.narrow import narrow_model, pictures
+from tests.weights.hostile_hdf5 import OUTSIDE
 
 
 @pytest.fixture(scope="module")
@@ -237,38 +238,11 @@ def first_dataset(file):
     return found[0]
 
 
-def external_link(file, name, folder):
-    with h5py.File(folder / "other.h5", "w") as other:
-        other["secret"] = np.ones(3)
-    file[name] = h5py.ExternalLink(str(folder / "other.h5"), "secret")
-
-
-def soft_link(file, name, folder):
-    file[name] = h5py.SoftLink("/")
-
-
-def external_storage(file, name, folder):
-    (folder / "secret").write_bytes(b"secret" * 4)
-    file.create_dataset(name, (6,), "f4", external=[(str(folder / "secret"), 0, 24)])
-
-
-def virtual_dataset(file, name, folder):
-    layout = h5py.VirtualLayout(shape=(3,), dtype="f4")
-    layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "secret", shape=(3,))
-    file.create_virtual_dataset(name, layout)
-
-
 def far_too_many_numbers(file, name, folder):
     file.create_dataset(name, (2**30,), "f4", chunks=(2**20,), compression="gzip")
 
 
-ATTACKS = {
-    external_link: "is a link to somewhere else",
-    soft_link: "is a link to somewhere else",
-    external_storage: "keeps its numbers in other files",
-    virtual_dataset: "keeps its numbers in other files",
-    far_too_many_numbers: "more than 100 times as many",
-}
+ATTACKS = {**OUTSIDE, far_too_many_numbers: "more than 100 times as many"}
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

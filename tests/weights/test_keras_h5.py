@@ -5,6 +5,7 @@ import pytest
 from deeplab_tf.weights import hed, keras_applications
 from deeplab_tf.weights.keras_h5 import read_layers
 from tests.weights.fakes import write_classic, write_keras3
+from tests.weights.hostile_hdf5 import OUTSIDE
 
 
 @pytest.mark.parametrize("group", [None, "model_weights"])
@@ -62,27 +63,6 @@ def with_attack(path, attack, name="conv/conv_W_1:0"):
     return name
 
 
-def external_link(file, name, folder):
-    with h5py.File(folder / "other.h5", "w") as other:
-        other["secret"] = np.ones(3)
-    file[name] = h5py.ExternalLink(str(folder / "other.h5"), "secret")
-
-
-def soft_link(file, name, folder):
-    file[name] = h5py.SoftLink("/conv")
-
-
-def external_storage(file, name, folder):
-    (folder / "secret").write_bytes(b"secret" * 4)
-    file.create_dataset(name, (6,), "f4", external=[(str(folder / "secret"), 0, 24)])
-
-
-def virtual_dataset(file, name, folder):
-    layout = h5py.VirtualLayout(shape=(3,), dtype="f4")
-    layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "secret", shape=(3,))
-    file.create_virtual_dataset(name, layout)
-
-
 def itself(file, name, folder):
     file[name] = file["/"]
 
@@ -91,23 +71,20 @@ def words(file, name, folder):
     file[name] = ["a", "b"]
 
 
-OUTSIDE = {
-    external_link: "is a link to somewhere else",
-    soft_link: "is a link to somewhere else",
-    external_storage: "keeps its numbers in other files",
-    virtual_dataset: "keeps its numbers in other files",
+ATTACKS = {
+    **OUTSIDE,
     itself: "is a second name of another part",
     words: "holds no numbers",
 }
 
 
-@pytest.mark.parametrize("attack", OUTSIDE)
+@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize(
     "read", [read_layers, hed.read, lambda path: keras_applications.read(path, {})]
 )
 def test_what_reaches_outside_is_named(tmp_path, attack, read):
     name = with_attack(tmp_path / "x.h5", attack)
-    with pytest.raises(ValueError, match=rf"x\.h5: '/{name}' {OUTSIDE[attack]}"):
+    with pytest.raises(ValueError, match=rf"x\.h5: '/{name}' {ATTACKS[attack]}"):
         read(tmp_path / "x.h5")
 
 
