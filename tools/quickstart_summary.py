@@ -1,6 +1,5 @@
 """Prints what `make quickstart` reached: scores before and after the CRF, and where things lie."""
 
-import json
 from pathlib import Path
 
 from deeplab_tf import cli
@@ -9,14 +8,15 @@ WORKDIR = cli.define_path_flag("workdir", "Folder of the quick start.", default=
 
 
 def main():
+    from deeplab_tf.data.json_file import read_json
     from deeplab_tf.evaluation.evaluate import format_table
 
     workdir = Path(WORKDIR.value)
     file = workdir / "eval-val" / "metrics.json"
     try:
-        results = json.loads(file.read_text())
+        results = read_json(file)
         table, gain = format_table(results), 100 * (results["crf"]["miou"] - results["miou"])
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f"{file}: not the scores before and after the CRF that make quickstart writes "
             f"({type(error).__name__}: {error})."

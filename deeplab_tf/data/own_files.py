@@ -4,13 +4,14 @@ PNGs carry a mark in their header, other files are known by what they hold.
 """
 
 import errno
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
+
+from deeplab_tf.data.json_file import read_json
 
 PREDICTION = "deeplab_tf prediction"
 DATA_SET = "deeplab_tf data set"
@@ -62,8 +63,8 @@ def is_json_with(*keys: str) -> Callable[[Path], bool]:
 def json_object(file: Path) -> dict[str, Any]:
     """The object in a JSON file; an empty one where it holds none or cannot be read."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = read_json(file)
+    except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
 

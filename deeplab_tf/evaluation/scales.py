@@ -5,7 +5,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 from deeplab_tf.layers.resize import resize
-from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, grid_multiple, rescale, round_up
+from deeplab_tf.models.scaling import (
+    LARGEST_DENOMINATOR,
+    MOST_SCALES,
+    grid_multiple,
+    rescale,
+    round_up,
+)
 
 FUSIONS = ("mean", "max")
 
@@ -13,9 +19,8 @@ FUSIONS = ("mean", "max")
 LEAST_PROBABILITY = 1e-37
 # What a network that overflows, or has a broken weight, gives; its labels would all be 0.
 NOT_FINITE = "logits of the network are not finite (NaN or infinity), so there are no labels"
-# Time and memory grow with the square of a scale and the number of scales.
+# Time and memory grow with the square of a scale.
 LARGEST_SCALE = 8
-MOST_SCALES = 32
 
 
 def checked_scales(scales) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, grid_multiple
+from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
 
 # Argument -> kind, smallest and largest value. Published are a width of 1, kernels of up to 7,
 # rates of up to 24 and 4096 filters; `AtrousConv2D` bounds what they make together.
@@ -20,7 +20,6 @@ RANGES = {
     "dropout": (numbers.Real, 0.0, 0.999),
     "image_scale": (numbers.Real, 1 / LARGEST_DENOMINATOR, 8.0),
 }
-_MOST_SCALES = 32
 _KINDS = {numbers.Integral: "a whole number", numbers.Real: "a number"}
 
 
@@ -48,7 +47,7 @@ def check_number(name: str, value: Any):
         )
 
 
-def checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
+def checked_input_scales(scales: Sequence[float]) -> tuple[float, ...]:
     """Returns the scales of a network as floats.
 
     Raises:
@@ -59,14 +58,14 @@ def checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
     except (TypeError, ValueError):
         values = ()
     if (
-        not 1 <= len(values) <= _MOST_SCALES
+        not 1 <= len(values) <= MOST_SCALES
         or values[0] != 1.0
         or not values[-1] >= 1 / LARGEST_DENOMINATOR
         or any(not after < before for before, after in pairwise(values))
         or grid_multiple(1, values) > LARGEST_DENOMINATOR
     ):
         raise ValueError(
-            f"scales must start with 1.0 and fall, up to {_MOST_SCALES} simple fractions such as "
+            f"scales must start with 1.0 and fall, up to {MOST_SCALES} simple fractions such as "
             f"(1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
         )
     return values

@@ -12,7 +12,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
-from deeplab_tf.models.arguments import check_numbers, checked_scales
+from deeplab_tf.models.arguments import check_numbers, checked_input_scales
 from deeplab_tf.models.heads import build_head
 from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
 
@@ -97,7 +97,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         self.dataset = None if dataset is None else _spec_of(dataset).to_dict()
         self.num_classes = _number_of_classes(num_classes, self.dataset)
         self.output_stride = output_stride
-        self.scales = checked_scales(scales)
+        self.scales = checked_input_scales(scales)
         self.width = width
         self.fc6_kernel = fc6_kernel
         self.fc6_rate = fc6_rate

@@ -12,6 +12,8 @@ from deeplab_tf.layers.resize import resize
 
 # Finer fractions would have pictures padded by hundreds of pixels.
 LARGEST_DENOMINATOR = 64
+# Of a network, and of a predictor on top: time and memory grow with their number.
+MOST_SCALES = 32
 
 
 def grid_multiple(stride: int, scales: Sequence[float]) -> int:

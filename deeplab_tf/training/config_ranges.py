@@ -11,8 +11,7 @@ from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.layers.atrous_conv import METHODS
-from deeplab_tf.models.arguments import check_number
-from deeplab_tf.models.arguments import checked_scales as checked_input_scales
+from deeplab_tf.models.arguments import check_number, checked_input_scales
 from deeplab_tf.models.heads import HEADS
 from deeplab_tf.training.loss import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
@@ -81,7 +80,7 @@ RANGES: dict[str, dict[str, Range]] = {
     "data": {
         "train_split": _NAME,
         "eval_split": _NAME,
-        "image_scale": _FACTOR,
+        "image_scale": _argument("image_scale"),
         "scales": _FACTORS,
         "scale_range": Range(
             "empty, or (lowest, highest) with 0 < lowest <= highest", _scale_range

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.files import make_folder, naming_written, whole_file, write_atomically
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
@@ -19,6 +20,7 @@ _FREE_KEYS = ("cache", "check")
 # What a run replaces. It must not be a data set's, or that of another program.
 _FILES = (FILE_NAME, "model.keras", "metrics.jsonl")
 _ADVICE = "The folder holds something else than a run: give another --workdir."
+_BROKEN_ADVICE = "Put back a copy, or give another --workdir."
 
 
 def check_workdir(path) -> Path:
@@ -141,17 +143,18 @@ def _read_text(file: Path) -> str:
 def _read_object(file: Path, sections: tuple[str, ...] = ()) -> dict:
     """Reads a JSON object in which `sections` are objects too."""
     try:
-        found = json.loads(_read_text(file))
+        found = read_json(file)
         return {**found, **{name: {**found[name]} for name in sections}}
-    except (json.JSONDecodeError, FileNotFoundError, KeyError, TypeError) as error:
+    except ValueError as error:  # it names the file
+        raise ValueError(f"{error} {_BROKEN_ADVICE}") from error
+    except (FileNotFoundError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{file}: not what tools/train.py writes ({error}). "
-            "Put back a copy, or give another --workdir."
+            f"{file}: not what tools/train.py writes ({error}). {_BROKEN_ADVICE}"
         ) from error
 
 
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")  # a line that a kill cut short

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.layers import AtrousConv2D
-from deeplab_tf.models.arguments import RANGES, checked_scales
+from deeplab_tf.models.arguments import RANGES, checked_input_scales
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
 
@@ -56,8 +56,8 @@ def test_published_and_usual_arguments_lie_within():
         arguments = {**defaults, "num_classes": 21, **row}
         for name, (kind, lowest, highest) in RANGES.items():
             assert isinstance(arguments[name], kind) and lowest <= arguments[name] <= highest
-        checked_scales(arguments["scales"])
-    assert checked_scales(np.array([1, 0.75, 0.5])) == (1.0, 0.75, 0.5)
+        checked_input_scales(arguments["scales"])
+    assert checked_input_scales(np.array([1, 0.75, 0.5])) == (1.0, 0.75, 0.5)
 
 
 def test_a_kernel_of_gigabytes_is_refused():

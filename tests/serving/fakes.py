@@ -29,7 +29,7 @@ class Refusal(NamedTuple):
     code: str
     status: int
     text: str
-    headers: dict = {}  # noqa: RUF012
+    headers: dict | None = None
 
 
 class Raw(NamedTuple):

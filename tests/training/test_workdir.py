@@ -79,7 +79,9 @@ def test_what_changes_no_number_may_change(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "dataset.json"])
-@pytest.mark.parametrize("content", [b"", b'{"model": {"wid', b"[1]", b"\xff\xfe{}", bytes(64)])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"model": {"wid', b"[1]", b"\xff\xfe{}", bytes(64), b"[" * 100_000]
+)
 def test_a_broken_description_is_named_and_left_alone(tmp_path, name, content):
     Workdir(tmp_path, config(), SPEC).describe()
     (tmp_path / name).write_bytes(content)
