@@ -5,52 +5,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf import compat
 from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.training import loop
-from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
 from tests.training.fakes import value_of
+from tests.training.runs import (
+    SPLIT,
+    checkpointed,
+    metrics,
+    replace_steps,
+    small_config,
+    trainer,
+    weights,
+)
 from tests.weights.fakes import random_array, write_classic
-
-SPLIT = SyntheticSplit("train", 4)
-
-
-def small_config(**train):
-    config = base_config("vgg16_large_fov")
-    config.model.width = 0.05
-    config.data.crop_size = 17
-    config.train.update(steps=10, batch_size=2, log_every=1, checkpoint_every=5, eval_every=4)
-    config.train.update(train)
-    return config
-
-
-def trainer(workdir, config=None, said=None):
-    said = [] if said is None else said
-    return Trainer(config or small_config(), SPLIT, workdir, say=said.append)
-
-
-def metrics(workdir):
-    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-
-
-def checkpointed(workdir):
-    return {int(p.stem.split("-")[1]) for p in (workdir / "checkpoints").glob("*.index")}
-
-
-def weights(model):
-    return {name: value_of(v) for name, v in model.variables_by_name().items()}
 
 
 @pytest.fixture
 def losses(monkeypatch):
-    """Puts a step that only returns these numbers, then 1, in place of the real one."""
+    """What the steps return in place of training; 1 once the list is empty."""
     numbers = []
-
-    def build_step(*_):
-        return lambda batch: {"loss": tf.constant(numbers.pop(0) if numbers else 1.0)}
-
-    monkeypatch.setattr(loop, "build_step", build_step)
+    replace_steps(monkeypatch, numbers)
     return numbers
 
 
@@ -302,70 +276,3 @@ def test_compatibility_for_other_classes_is_refused_before_training(tmp_path):
         config.crf.compatibility = (1.0, 2.0)
     with pytest.raises(ValueError, match="compatibility is for 2 classes, but the scores have 5"):
         trainer(tmp_path / "run", config)
-
-
-# === Networks that are not finite ===
-
-
-def breaking_step(run, monkeypatch, last, value):
-    """Has the step after which a weight is broken be the last; its loss is older and sound."""
-    steps, variables = [], run.model.variables_by_name()
-    kernel, bias = variables["fc8/kernel"], variables["fc7/bias"]
-
-    def step(batch):
-        steps.append(len(steps) + 1)
-        if steps[-1] == last:
-            bias.assign(tf.fill(bias.shape, 1e30))  # finite, but not times a huge kernel
-            kernel.assign(tf.fill(kernel.shape, value))
-        return {"loss": tf.constant(1.0)}
-
-    monkeypatch.setattr(loop, "build_step", lambda *_: step)
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [(float("nan"), "fc8/kernel"), (float("-inf"), "fc8/kernel"), (3e38, "a logit")],
-)
-def test_broken_last_step_is_not_saved_and_a_restart_goes_on(tmp_path, monkeypatch, value, name):
-    config = small_config(steps=4, checkpoint_every=2)
-    run = trainer(tmp_path, config)
-    start = weights(run.model)
-    breaking_step(run, monkeypatch, 4, value)
-    with pytest.raises(FloatingPointError) as error:
-        run.run()
-    message = str(error.value)
-    assert message.startswith(f"{name} is not finite (NaN or infinity) after step 4")
-    assert "Lower train.learning_rate" in message and "from the checkpoint of step 2" in message
-    assert checkpointed(tmp_path) == {2} and not (tmp_path / "model.keras").exists()
-    again = trainer(tmp_path, config)
-    for key, wanted in start.items():  # the first three steps changed nothing
-        np.testing.assert_array_equal(weights(again.model)[key], wanted)
-    again.run()
-    assert checkpointed(tmp_path) == {2, 4} and (tmp_path / "model.keras").exists()
-
-
-def test_broken_momentum_is_not_saved(tmp_path, losses):
-    run = trainer(tmp_path, small_config(steps=1))
-    slots = [v for v in compat.optimizer_variables(run._optimizer) if len(v.shape) == 4]
-    slots[0].assign(tf.fill(slots[0].shape, float("inf")))
-    with pytest.raises(FloatingPointError, match=r"^the optimizer's .* not finite .* step 1"):
-        run.run()
-    assert checkpointed(tmp_path) == set()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("rate", [1e38, 1e15])
-def test_an_absurd_rate_leaves_nothing_a_restart_would_choke_on(tmp_path, rate):
-    with pytest.raises(FloatingPointError, match=r"after step 1.*goes on from the start"):
-        trainer(tmp_path, small_config(steps=1, learning_rate=rate)).run()
-    assert checkpointed(tmp_path) == set() and not (tmp_path / "model.keras").exists()
-    trainer(tmp_path, small_config(steps=1, learning_rate=1e-3)).run()
-
-
-def test_a_broken_checkpoint_of_an_older_version_is_named(tmp_path, losses):
-    run = trainer(tmp_path, small_config(steps=2))
-    bias = run.model.variables_by_name()["fc8/bias"]
-    bias.assign([float("nan")] * 5)
-    run._checkpoints.save(2)
-    with pytest.raises(ValueError, match=r"fc8/bias is not finite .* checkpoint of step 2"):
-        trainer(tmp_path, small_config(steps=2))

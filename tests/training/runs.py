@@ -1,0 +1,48 @@
+"""Short runs of a narrow network."""
+
+import json
+
+import tensorflow as tf
+
+from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.training import loop
+from deeplab_tf.training.config import base_config
+from deeplab_tf.training.loop import Trainer
+from tests.training.fakes import value_of
+
+SPLIT = SyntheticSplit("train", 4)
+
+
+def small_config(**train):
+    config = base_config("vgg16_large_fov")
+    config.model.width = 0.05
+    config.data.crop_size = 17
+    config.train.update(steps=10, batch_size=2, log_every=1, checkpoint_every=5, eval_every=4)
+    config.train.update(train)
+    return config
+
+
+def trainer(workdir, config=None, said=None):
+    said = [] if said is None else said
+    return Trainer(config or small_config(), SPLIT, workdir, say=said.append)
+
+
+def metrics(workdir):
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def checkpointed(workdir):
+    return {int(p.stem.split("-")[1]) for p in (workdir / "checkpoints").glob("*.index")}
+
+
+def weights(model):
+    return {name: value_of(v) for name, v in model.variables_by_name().items()}
+
+
+def replace_steps(monkeypatch, losses):
+    """Puts a step that only returns these numbers, taken out of the list, then 1, in place."""
+
+    def build_step(*_):
+        return lambda batch: {"loss": tf.constant(losses.pop(0) if losses else 1.0)}
+
+    monkeypatch.setattr(loop, "build_step", build_step)
