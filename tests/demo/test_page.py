@@ -1,13 +1,10 @@
 """The page as visitors use it: tools/demo.py in its own process, driven by a real Chromium."""
 
 import json
-import os
 import select
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,12 +19,11 @@ from deeplab_tf.data.png import encode_label, label_ids
 from deeplab_tf.data.spec import palette_bytes
 from deeplab_tf.demo.photo import MAX_BYTES
 from deeplab_tf.demo.uploads import UPLOADED_BYTES
+from tests.demo.page_process import CRF, Server
 from tests.models.narrow import doubtful_model, patches
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
-CRF = {"iterations": 3, "bilateral_sigma_xy": 20.0, "bilateral_sigma_rgb": 10.0}
 MESSAGE = "#answer [role=alert]"
 
 
@@ -51,40 +47,6 @@ def proxy():
     """What a process that wanted to reach another host would connect to."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener
-
-
-class Server:
-    """A process that serves the page; `temporary` is its folder for temporary files."""
-
-    def __init__(self, predictor, proxy, folder):
-        predictor.model.save(folder / "model.keras")
-        (folder / "crf.json").write_text(json.dumps(CRF))
-        self.errors, self.temporary = folder / "errors.txt", folder / "temporary"
-        self.temporary.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        outside = "http://{}:{}".format(*proxy.getsockname())
-        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), outside)
-        paths = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)}
-        environment = {**os.environ, **proxies, **paths, "NO_PROXY": "127.0.0.1"}
-        command = [sys.executable, str(ROOT / "tools/demo.py"), f"--port={port}"]
-        command += [f"--model={folder / 'model.keras'}", f"--crf={folder / 'crf.json'}"]
-        with open(self.errors, "w") as errors:
-            self.process = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
-        line = self.process.stdout.readline()
-        assert line == f"the page: http://127.0.0.1:{port}/\n", self.errors.read_text()
-        self.address = line.split()[-1]
-
-    def stop(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        self.process.stdout.close()
-        return self.process.wait(30)
-
-    def folders(self):
-        """Folders of the page among the temporary files."""
-        return list(self.temporary.glob("deeplab_demo_*"))
 
 
 @pytest.fixture(scope="module")
