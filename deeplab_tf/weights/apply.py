@@ -85,6 +85,7 @@ def load_into(model, source: str | Path) -> WeightReport:
     """
     variables = model.variables_by_name()
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    # No path is meant by an empty name; the answer to it lists the names there are.
     label, weights = _read(str(source) and expand_path(source), shapes)
     tensors = [_judge(name, shape, weights.get(name)) for name, shape in shapes.items()]
     tensors += [
