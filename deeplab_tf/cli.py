@@ -113,16 +113,16 @@ def progress_bar(items, total: int | None = None, unit: str = "image"):
 
 
 def tell_labelled(problems: list[str], total: int, output: str) -> int:
-    """Prints what could not be labelled and how many pictures were; returns the exit status.
+    """Prints what could not be labelled and how many images were; returns the exit status.
 
     Args:
-        problems: one line for every picture that could not be.
-        total: number of pictures.
+        problems: one line for every image that could not be.
+        total: number of images.
         output: folder of the labels.
     """
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    print(f"{total - len(problems)} of {total} pictures labelled: {output}")
+    print(f"{total - len(problems)} of {total} images labelled: {output}")
     return 1 if problems else 0
 
 
@@ -203,9 +203,11 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
     """
     defined = {
         "scales": flags.DEFINE_list(
-            "scales", ["1"], "Factors on a photo's sides at which it is scored, such as 0.5,0.75,1."
+            "scales",
+            ["1"],
+            "Factors on an image's sides at which it is scored, such as 0.5,0.75,1.",
         ),
-        "flip": flags.DEFINE_bool("flip", False, "Score the mirrored photo too."),
+        "flip": flags.DEFINE_bool("flip", False, "Score the mirrored image too."),
         "fusion": flags.DEFINE_enum(
             "fusion",
             "mean",
@@ -217,7 +219,7 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
         defined["tile"] = flags.DEFINE_integer(
             "tile",
             None,
-            "Largest side in pixels computed at once; unset, photos above 2 megapixels are tiled.",
+            "Largest side in pixels computed at once; unset, images above 2 megapixels are tiled.",
         )
     return defined
 

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("deeplab_tf", "zoo", "tools", "tests")
+FOLDERS = ("benchmarks", "deeplab_tf", "zoo", "tools", "tests")
 HEADER = "# Written by `make build-files` from the imports.\n"
 
 

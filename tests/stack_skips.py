@@ -27,18 +27,18 @@ _LIGHT_FORMATS = (
     "tests/benchmarks/test_formats.py::test_every_format_has_its_figures_even_where_labels_differ",
 )
 _PAGE = (
-    "tests/demo/test_page.py::test_an_upload_is_labelled",
-    "tests/demo/test_page.py::test_opacity_changes_the_picture_and_asks_the_server_nothing",
-    "tests/demo/test_page.py::test_crf_parameters_are_live_and_spare_the_network",
-    "tests/demo/test_page.py::test_visitors_do_not_see_each_others_photos",
-    "tests/demo/test_page.py::test_an_example_is_labelled",
-    "tests/demo/test_page.py::test_no_photo_is_a_message_and_the_next_one_is_labelled",
-    "tests/demo/test_page.py::test_too_many_pixels_and_too_many_bytes_are_messages",
-    "tests/demo/test_page.py::test_nobody_can_take_the_examples_from_others",
-    "tests/demo/test_page.py::test_an_emptied_box_is_no_error",
-    "tests/demo/test_page.py::test_uploads_take_a_limited_room",
-    "tests/demo/test_page.py::test_a_stopped_page_leaves_no_files",
-    "tests/demo/test_page.py::test_nothing_left_the_machine_and_nothing_went_wrong",
+    "tests/demo/test_gradio_page.py::test_an_upload_is_labelled",
+    "tests/demo/test_gradio_page.py::test_opacity_changes_the_image_and_asks_the_server_nothing",
+    "tests/demo/test_gradio_page.py::test_crf_parameters_are_live_and_spare_the_network",
+    "tests/demo/test_gradio_page.py::test_visitors_do_not_see_each_others_images",
+    "tests/demo/test_gradio_page.py::test_an_example_is_labelled",
+    "tests/demo/test_gradio_page.py::test_no_image_is_a_message_and_the_next_one_is_labelled",
+    "tests/demo/test_gradio_page.py::test_too_many_pixels_and_too_many_bytes_are_messages",
+    "tests/demo/test_gradio_page.py::test_nobody_can_take_the_examples_from_others",
+    "tests/demo/test_gradio_page.py::test_an_emptied_box_is_no_error",
+    "tests/demo/test_gradio_page.py::test_uploads_take_a_limited_room",
+    "tests/demo/test_gradio_page.py::test_a_stopped_page_leaves_no_files",
+    "tests/demo/test_gradio_page.py::test_nothing_left_the_machine_and_nothing_went_wrong",
 )
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
@@ -51,5 +51,5 @@ STACK_SKIPS: dict[str, dict[str, str]] = {
 
 # Test id -> package that neither stack brings; where it is installed the test runs.
 NEEDED_PACKAGES = {
-    "tests/benchmarks/test_predict.py::test_both_networks_give_the_same_scores": "torch",
+    "tests/benchmarks/test_image_to_labels.py::test_both_networks_give_the_same_scores": "torch",
 }

@@ -178,10 +178,10 @@ def exit_status(main, arguments=("tool",)):
 @pytest.mark.parametrize("kind", [ValueError, OSError, ImportError, FloatingPointError])
 def test_what_main_raises_is_one_line(capsys, kind):
     def main():
-        raise kind("broken.png: no picture")
+        raise kind("broken.png: no image")
 
     assert exit_status(main) == 1
-    assert capsys.readouterr().err == "error: broken.png: no picture\n"
+    assert capsys.readouterr().err == "error: broken.png: no image\n"
 
 
 @pytest.mark.parametrize(

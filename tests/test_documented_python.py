@@ -10,7 +10,7 @@ import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
-from tests.models.narrow import doubtful_model, patches
+from tests.models.narrow import patches, uncertain_model
 
 # That of docs/serving.md needs a server: tests/serving/test_clients.py.
 SIZE = 40, 56
@@ -18,13 +18,13 @@ CRF = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
 
 
 @pytest.fixture(scope="module")
-def photo():
+def image():
     return patches(*SIZE)[0]
 
 
 @pytest.fixture(scope="module")
-def model(photo):
-    return doubtful_model(photo[None], crf=CRF)
+def model(image):
+    return uncertain_model(image[None], crf=CRF)
 
 
 def test_every_file_with_python_is_run_by_a_test():
@@ -34,11 +34,11 @@ def test_every_file_with_python_is_run_by_a_test():
     }  # fmt: skip
 
 
-def test_readme(model, photo, tmp_path, monkeypatch):
+def test_readme(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "RUN").mkdir()
     model.save("RUN/model.keras")
-    Image.fromarray(photo).save("photo.jpg")
+    Image.fromarray(image).save("image.jpg")
     labels = run_python("README.md", {})["labels"]
     assert labels.dtype == np.uint8 and labels.shape == SIZE
 
@@ -50,19 +50,19 @@ def test_security(model, tmp_path, monkeypatch):
     assert opened.get_config() == model.get_config()
 
 
-def test_crf(model, photo):
-    logits = model(photo[None])
-    names = {"deeplab_tf": deeplab_tf, "logits": logits, "images": tf.constant(photo[None])}
-    names = run_python("docs/crf.md", {**names, "scores": logits[0].numpy(), "photo": photo})
+def test_crf(model, image):
+    logits = model(image[None])
+    names = {"deeplab_tf": deeplab_tf, "logits": logits, "images": tf.constant(image[None])}
+    names = run_python("docs/crf.md", {**names, "scores": logits[0].numpy(), "image": image})
     assert names["probabilities"].shape == (1, *SIZE, 3)
     q = np.asarray(names["q"])
     assert q.shape == (*SIZE, 3)
     np.testing.assert_allclose(q.sum(axis=-1), 1, atol=1e-4)
 
 
-def test_evaluation(model, photo):
-    photos = np.stack([photo, photo[::-1]])
-    names = {"deeplab_tf": deeplab_tf, "model": model, "photo": photo, "photos": photos}
+def test_evaluation(model, image):
+    images = np.stack([image, image[::-1]])
+    names = {"deeplab_tf": deeplab_tf, "model": model, "image": image, "images": images}
     names = run_python("docs/evaluation.md", names)
     labels, after = names["labels"], names["after"]
     assert labels.dtype == np.uint8 and labels.shape == SIZE
@@ -72,13 +72,13 @@ def test_evaluation(model, photo):
 
 
 @pytest.mark.slow
-def test_edge(model, photo, tmp_path, monkeypatch):
+def test_edge(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     predictor = deeplab_tf.Predictor(model)
-    export_litert(predictor, "model.tflite", SIZE, say=lambda line: None)
-    export_onnx(predictor, "model.onnx", say=lambda line: None)
-    labels = run_python("docs/edge.md", {"image": photo})["labels"]
-    np.testing.assert_array_equal(labels, predictor(photo))
+    export_litert(predictor, "model.tflite", SIZE, log=lambda line: None)
+    export_onnx(predictor, "model.onnx", log=lambda line: None)
+    labels = run_python("docs/edge.md", {"image": image})["labels"]
+    np.testing.assert_array_equal(labels, predictor(image))
 
 
 def test_the_template_of_a_data_set_is_one(tmp_path):

@@ -57,7 +57,7 @@ def test_every_command_runs(tmp_path):
     names = (tmp_path / "ARCHIVE/VOCdevkit/VOC2012/ImageSets/Segmentation/test.txt").read_text()
     assert sorted(path.stem for path in submission.iterdir()) == sorted(names.split())
     for path in submission.iterdir():
-        photo = tmp_path / f"ARCHIVE/VOCdevkit/VOC2012/JPEGImages/{path.stem}.jpg"
-        with Image.open(path) as picture, Image.open(photo) as original:
-            assert picture.mode == "P" and picture.size == original.size
-            assert np.array(picture).max() < 21
+        image = tmp_path / f"ARCHIVE/VOCdevkit/VOC2012/JPEGImages/{path.stem}.jpg"
+        with Image.open(path) as prediction, Image.open(image) as original:
+            assert prediction.mode == "P" and prediction.size == original.size
+            assert np.array(prediction).max() < 21

@@ -2,14 +2,14 @@
 
 python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
---suite=crf takes photos of scikit-image, and with --model and --data_dir also pictures of a
+--suite=crf takes images of scikit-image, and with --model and --data_dir also images of a
 validation split with that network's scores. --suite=input reads the training split of --data_dir,
 a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
-takes the validation split of --data_dir and the network of --model. --suite=predict takes a photo
+takes the validation split of --data_dir and the network of --model. --suite=predict takes an image
 of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares
-tiles with whole pictures made of --data_dir's photos under --model, and measures memory.
---suite=formats exports --model to LiteRT and ONNX and labels pictures of --data_dir with each.
---suite=serving exports --model, serves it to concurrent clients that send pictures of --data_dir,
+tiles with whole images made of --data_dir's images under --model, and measures memory.
+--suite=formats exports --model to LiteRT and ONNX and labels images of --data_dir with each.
+--suite=serving exports --model, serves it to concurrent clients that send images of --data_dir,
 and times what the way through SavedModel and server costs; needs the extra `serving`.
 """
 
@@ -60,12 +60,12 @@ def main():
 
 
 def time_crf() -> dict:
-    from deeplab_tf.benchmarks import crf, crf_cases
+    from benchmarks import crf, crf_cases
     from deeplab_tf.models.loading import load_model
 
     if (MODEL.value is None) != (DATA_DIR.value is None):
         raise ValueError("Give --model and --data_dir together.")
-    cases = crf_cases.photo_cases()
+    cases = crf_cases.image_cases()
     if MODEL.value:
         trained = crf_cases.network_cases(load_model(MODEL.value), DATA_DIR.value)
         cases = itertools.chain(cases, trained)
@@ -73,7 +73,7 @@ def time_crf() -> dict:
 
 
 def time_input() -> dict:
-    from deeplab_tf.benchmarks import input as input_benchmark
+    from benchmarks import input as input_benchmark
     from deeplab_tf.data.convert import convert
 
     if DATA_DIR.value or SHARDS.value:
@@ -84,34 +84,34 @@ def time_input() -> dict:
 
 
 def time_evaluate() -> dict:
-    from deeplab_tf.benchmarks import evaluation
+    from benchmarks import evaluation
 
     model, split = _model_and_split()
     return evaluation.run(model, split, REPEATS.value)
 
 
 def time_predict() -> dict:
-    from deeplab_tf.benchmarks import predict
+    from benchmarks import image_to_labels
 
-    return predict.run(REPEATS.value, THREADS.value)
+    return image_to_labels.run(REPEATS.value, THREADS.value)
 
 
 def compare_tiles() -> dict:
-    from deeplab_tf.benchmarks import tiles
+    from benchmarks import large_images
 
     _require_model_and_data()
-    return tiles.run(MODEL.value, DATA_DIR.value)
+    return large_images.run(MODEL.value, DATA_DIR.value)
 
 
 def compare_formats() -> dict:
-    from deeplab_tf.benchmarks import formats
+    from benchmarks import formats
 
     model, _ = _model_and_split()
     return formats.run(MODEL.value, model, DATA_DIR.value, REPEATS.value, THREADS.value)
 
 
 def time_serving() -> dict:
-    from deeplab_tf.benchmarks import serving
+    from benchmarks import serving
 
     model, split = _model_and_split()
     return serving.run(model, split, REPEATS.value, REQUESTS.value)

@@ -29,7 +29,7 @@ VERIFY = flags.DEFINE_bool("verify", False, "Only check what --output holds; cha
 
 def main():
     from deeplab_tf.data.convert import convert
-    from deeplab_tf.data.shards import verify_shards
+    from deeplab_tf.data.tfrecord_shards import verify_shards
 
     if VERIFY.value:
         shards = verify_shards(OUTPUT.value, lambda s: cli.progress_bar(s, unit="shard"))

@@ -1,4 +1,4 @@
-"""Serves a web page that labels photos and shows what the CRF's parameters do.
+"""Serves a web page that labels images and shows what the CRF's parameters do.
 
 python tools/demo.py --model=DIR/model.keras
 """

@@ -20,7 +20,7 @@ WORKDIR = cli.define_path_flag("workdir", "Folder of a training run; takes its m
 MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
-LIMIT = flags.DEFINE_integer("limit", None, "So many pictures only, spread evenly.", lower_bound=1)
+LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
 OUTPUT = cli.define_path_flag("output", "Folder for metrics.json; WORKDIR/eval-SPLIT if left out.")
 OVERWRITE = cli.define_overwrite_flag()
 SUBMISSION = flags.DEFINE_enum(
@@ -38,7 +38,7 @@ ABSENT = flags.DEFINE_enum(
     "What a class in neither labels nor answers counts as in means; docs/evaluation.md.",
 )  # fmt: skip
 REPORT = flags.DEFINE_bool(
-    "report", False, "Also write OUTPUT/report.html: scores, charts, best and worst pictures."
+    "report", False, "Also write OUTPUT/report.html: scores, charts, best and worst images."
 )
 COMPARE = cli.define_paths_flag(
     "compare", "A metrics.json to show beside this one in the report; may be repeated."
@@ -64,21 +64,21 @@ def main():
     model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
     output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
     split = open_split(DATA_DIR.value, SPLIT.value)
-    metrics_file, listeners = output / "metrics.json", []
+    metrics_file, callbacks = output / "metrics.json", []
     owners = {metrics_file: is_json_with("split", "images", "seconds")}
     if SUBMISSION.value:
-        listeners.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+        callbacks.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
         chosen = spread_evenly(len(split), LIMIT.value)
-        owners |= listeners[0].owners(split.names[i] for i in chosen)
+        owners |= callbacks[0].owners(split.names[i] for i in chosen)
     report = Report(split, compare=COMPARE.value) if REPORT.value else None
     if report:
-        listeners.append(report)
+        callbacks.append(report)
         owners |= report.owners(output)
     check_outputs(owners, OVERWRITE.value)
     split.check(LIMIT.value)
     predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
     results = evaluate(
-        predictor, split, LIMIT.value, cli.progress_bar, listeners,
+        predictor, split, LIMIT.value, cli.progress_bar, callbacks,
         trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
     )  # fmt: skip
     results = {"split": SPLIT.value, **results}
@@ -91,7 +91,7 @@ def main():
         page = report.write(results, settings, output)
         print(f"report: {page}")
     if SUBMISSION.value:
-        print(f"submission: {listeners[0].folder}")
+        print(f"submission: {callbacks[0].folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {metrics_file}")
 
 

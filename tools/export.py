@@ -30,12 +30,12 @@ OPTIONS = {
     "max_pixels": flags.DEFINE_integer(
         "max_pixels",
         None,
-        "Largest height times width of an encoded picture; larger ones are refused before they "
+        "Largest height times width of an encoded image; larger ones are refused before they "
         "are decoded. Unset, 2 megapixels over the square of the largest of --scales above 1.",
         lower_bound=1,
     ),
     "size": flags.DEFINE_string(
-        "size", None, "HEIGHTxWIDTH of all pictures; needed for litert, unset onnx takes any."
+        "size", None, "HEIGHTxWIDTH of all images; needed for litert, unset onnx takes any."
     ),
     "precision": flags.DEFINE_enum(
         "precision",
@@ -45,12 +45,12 @@ OPTIONS = {
     ),
     "calibrate_on": cli.define_path_flag(
         "calibrate_on",
-        "Data set, or the word synthetic, whose training pictures show int8 the range of values.",
+        "Data set, or the word synthetic, whose training images show int8 the range of values.",
     ),
     "verify_on": cli.define_path_flag(
         "verify_on",
-        "Picture, folder or quoted pattern on which the export has to agree with the model; "
-        "unset, five pictures of --calibrate_on's split val, or embedded ones.",
+        "Image, folder or quoted pattern on which the export has to agree with the model; "
+        "unset, five images of --calibrate_on's split val, or embedded ones.",
     ),
     "least_equal_labels": flags.DEFINE_float(
         "min_agreement",

@@ -1,7 +1,7 @@
-r"""Has TF Serving label photos: writes what tools/predict.py writes.
+r"""Has TF Serving label images: writes what tools/predict.py writes.
 
 python tools/serve_client.py --server=localhost:8500 --dataset=EXPORT/1/assets \
-  --input=PHOTOS --output=LABELS
+  --input=IMAGES --output=LABELS
 """
 
 import functools
@@ -23,12 +23,12 @@ MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest."
 DATASET = cli.define_path_flag(
     "dataset", "Folder with dataset.json, such as the export's assets.", required=True
 )
-INPUT = cli.define_path_flag("input", "A picture, a folder or a pattern.", required=True)
+INPUT = cli.define_path_flag("input", "An image, a folder or a pattern.", required=True)
 OUTPUT = cli.define_path_flag("output", "Folder for the label PNGs.", required=True)
-OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the picture with its labels over it.")
-RESUME = flags.DEFINE_bool("resume", False, "Leave out pictures whose outputs are there already.")
+OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the image with its labels over it.")
+RESUME = flags.DEFINE_bool("resume", False, "Leave out images whose outputs are there already.")
 OVERWRITE = cli.define_overwrite_flag()
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Pictures of a request.", lower_bound=1)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Images of a request.", lower_bound=1)
 CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", 1, 256)
 DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", 0.001, 86400)
 RETRIES = flags.DEFINE_integer(
@@ -38,9 +38,9 @@ RETRIES = flags.DEFINE_integer(
 
 def main():
     from deeplab_tf.data.spec import DatasetSpec
-    from deeplab_tf.evaluation.predict import jobs_to_do, plan_jobs
+    from deeplab_tf.evaluation.predict_files import jobs_to_do, plan_jobs
     from deeplab_tf.serving import GrpcClient, RestClient
-    from deeplab_tf.serving.files import label_files
+    from deeplab_tf.serving.label_files import label_files
 
     form = {} if FORM.value is None else {"form": FORM.value}
     if form and PROTOCOL.value != "rest":
@@ -48,7 +48,7 @@ def main():
     planned = plan_jobs(INPUT.value, OUTPUT.value)
     jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
     if RESUME.value:
-        print(f"{len(planned) - len(jobs)} of {len(planned)} pictures were labelled before")
+        print(f"{len(planned) - len(jobs)} of {len(planned)} images were labelled before")
     spec = DatasetSpec.load(DATASET.value)
     client = {"grpc": GrpcClient, "rest": RestClient}[PROTOCOL.value](
         SERVER.value,

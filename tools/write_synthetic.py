@@ -10,10 +10,10 @@ from deeplab_tf import cli
 OUTPUT = cli.define_path_flag("output", "Folder of the data set.", required=True)
 OVERWRITE = cli.define_overwrite_flag()
 TRAIN = flags.DEFINE_integer(
-    "train", 16, "Number of training pictures; 0 for no such split.", lower_bound=0
+    "train", 16, "Number of training images; 0 for no such split.", lower_bound=0
 )
 VAL = flags.DEFINE_integer(
-    "val", 4, "Number of validation pictures; 0 for no such split.", lower_bound=0
+    "val", 4, "Number of validation images; 0 for no such split.", lower_bound=0
 )
 
 

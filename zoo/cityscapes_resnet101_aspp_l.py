@@ -6,8 +6,8 @@ Command:
 Cost: not measured.
 Expected: validation mIoU 71.0 before and 71.4 after the CRF (Chen et al. 2016, table 9).
 Sources: network from section 4.4 and table 9 (one input scale, for want of memory); all else from
-    voc12_resnet101_aspp_l. The paper evaluates overlapping parts of a photo, this release the
-    whole photo.
+    voc12_resnet101_aspp_l. The paper evaluates overlapping parts of an image, this release the
+    whole image.
 Not given: every training value with the crop (the paper says poly; ours are those of VOC 2012),
     the CRF (ours: that of VOC 2012, the defaults), the size of the parts.
 Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet); MS-COCO weights

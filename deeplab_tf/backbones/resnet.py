@@ -10,7 +10,7 @@ from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
-from deeplab_tf.layers.reach import chain_reach
+from deeplab_tf.layers.receptive_field import chain_radius
 
 # Residual units in stages res2 to res5.
 UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -72,9 +72,9 @@ class ConvNorm(ConfigFromArguments, keras.layers.Layer):
         )
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that an output sees to each side."""
-        return self.conv.reach
+        return self.conv.receptive_field_radius
 
     def build(self, input_shape):
         """Creates the weights of both layers."""
@@ -144,9 +144,9 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         self.expand = conv_norm("2c", outputs, relu=False)
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that an output sees to each side."""
-        return chain_reach([self.reduce, self.spatial, self.expand])
+        return chain_radius([self.reduce, self.spatial, self.expand])
 
     def call(self, inputs):
         """Returns a tensor [B, H / strides, W / strides, 4 * channels]."""
@@ -157,7 +157,7 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class ResNet(ConfigFromArguments, keras.layers.Layer):
-    """The ResNet trunk of the released networks at any output stride.
+    """The ResNet backbone of the released networks at any output stride.
 
     At the published output stride of 8 all 3x3 convolutions of res4 have rate 2 and those of res5
     rate 4. Batch normalisation is frozen.
@@ -229,9 +229,9 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
         ]
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that a feature sees to each side."""
-        return chain_reach([self.stem, self.pool, *self.units])
+        return chain_radius([self.stem, self.pool, *self.units])
 
     def call(self, inputs):
         """Extracts features from preprocessed images [B, H, W, 3]."""

@@ -9,7 +9,7 @@ from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
-from deeplab_tf.layers.reach import chain_reach
+from deeplab_tf.layers.receptive_field import chain_radius
 
 # Convolutions and channels of the five blocks; each ends in a pool of stride 2.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -18,11 +18,11 @@ PUBLISHED_OUTPUT_STRIDE = 8
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class VGG16(ConfigFromArguments, keras.layers.Layer):
-    """The VGG-16 trunk of the released networks at any output stride.
+    """The VGG-16 backbone of the released networks at any output stride.
 
     All pools have 3x3 windows. At the published output stride of 8, pool4 and pool5 have
     stride 1 and conv5 has rate 2, while pool5 itself stays without holes, as released. A denser
-    trunk agrees with the published one from end to end, a coarser one up to conv5_3.
+    backbone agrees with the published one from end to end, a coarser one up to conv5_3.
 
     Args:
         output_stride: input pixels between two features: 1, 2, 4, 8, 16 or 32.
@@ -69,9 +69,9 @@ class VGG16(ConfigFromArguments, keras.layers.Layer):
             conv_rate = plan.next_rate
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that a feature sees to each side."""
-        return chain_reach(self.steps)
+        return chain_radius(self.steps)
 
     def call(self, inputs):
         """Extracts features from preprocessed images [B, H, W, 3]."""

@@ -16,10 +16,10 @@ __all__ = ["CrfParameters", "Trace", "mean_field"]
 def mean_field(
     *, image, logits=None, probabilities=None, return_trace: bool = False, **parameters
 ) -> np.ndarray | tuple[np.ndarray, Trace]:
-    """Refines one image's scores by mean field in the fully connected CRF.
+    """Refines one image's logits by mean field in the fully connected CRF.
 
     Args:
-        image: [H, W, 3] RGB 0..255, uint8 or float, at the size of the scores.
+        image: [H, W, 3] RGB 0..255, uint8 or float, at the size of the logits.
         logits: float [H, W, C]; -infinity excludes a label. Give either these or `probabilities`.
         probabilities: float [H, W, C] within 0..1, clipped from below at `clip`.
         return_trace: also return how objective and labels changed from step to step; slower, with

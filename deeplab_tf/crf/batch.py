@@ -15,10 +15,10 @@ from deeplab_tf.crf.parameters import CrfParameters
 def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFunction:
     """Returns the compiled function that refines a batch.
 
-    It takes scores float32 [B, H, W, C] (minus the unary energy), images float32 [B, H, W, 3]
+    It takes logits float32 [B, H, W, C] (minus the unary energy), images float32 [B, H, W, 3]
     (RGB 0..255), valid int32 [B, 2] (height and width of the top-left part that counts) or None
     for all of it, and learned weights or None for the parameters' own. It returns probabilities
-    float32 [B, H, W, C], outside the valid part the softmax of the scores. Scores that are not
+    float32 [B, H, W, C], outside the valid part the softmax of the logits. Scores that are not
     finite are read as `defined_values` says. It raises InvalidArgumentError for a valid part that
     does not fit and for an image that is not finite.
 
@@ -27,32 +27,32 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
     """
 
     @tf.function(reduce_retracing=True)
-    def refine_batch(scores, images, valid=None, learned=None):
-        weights = learned or fixed_weights(parameters, scores.shape[-1])
+    def refine_batch(logits, images, valid=None, learned=None):
+        weights = learned or fixed_weights(parameters, logits.shape[-1])
 
-        def refine_all(scores, image):
+        def refine_all(logits, image):
             # An empty image has no smallest coordinate.
             return tf.cond(
-                tf.size(scores) > 0,
-                lambda: MeanField(scores, image, parameters, weights).refine(),
-                lambda: scores,
+                tf.size(logits) > 0,
+                lambda: MeanField(logits, image, parameters, weights).refine(),
+                lambda: logits,
             )
 
-        def refine_part(scores, image, size):
-            size = _checked_size(size, tf.shape(scores)[:2])
-            part = refine_all(*(x[: size[0], : size[1]] for x in (scores, image)))
-            paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(scores)[:2] - size], axis=1)
+        def refine_part(logits, image, size):
+            size = _checked_size(size, tf.shape(logits)[:2])
+            part = refine_all(*(x[: size[0], : size[1]] for x in (logits, image)))
+            paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(logits)[:2] - size], axis=1)
             paddings = tf.pad(paddings, [[0, 1], [0, 0]])
             is_inside = tf.pad(tf.ones_like(part, tf.bool), paddings)
-            outside = tf.nn.softmax(defined_values(scores))
+            outside = tf.nn.softmax(defined_values(logits))
             return tf.where(is_inside, tf.pad(part, paddings), outside)
 
-        refine, inputs = refine_all, (scores, images)
+        refine, inputs = refine_all, (logits, images)
         if valid is not None:
-            refine, inputs = refine_part, (scores, images, valid)
-        if scores.shape[0] == 1:  # spares copies
+            refine, inputs = refine_part, (logits, images, valid)
+        if logits.shape[0] == 1:  # spares copies
             return refine(*(x[0] for x in inputs))[None]
-        signature = tf.TensorSpec(scores.shape[1:], tf.float32)
+        signature = tf.TensorSpec(logits.shape[1:], tf.float32)
         return tf.map_fn(
             lambda one: refine(*one), inputs, fn_output_signature=signature, parallel_iterations=1
         )

@@ -1,4 +1,4 @@
-"""What candidates of the parameter search score on a set of pictures."""
+"""What candidates of the parameter search score on a set of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deeplab_tf.crf.search import Candidate
 
 
 class Example(NamedTuple):
-    """A picture to score candidates on.
+    """An image to score candidates on.
 
     Attributes:
         scores: float32 [H, W, C], logits.
@@ -33,28 +33,28 @@ class Example(NamedTuple):
 
 
 class Measure(Protocol):
-    """Collects pictures and tells a score, such as a ConfusionMatrix."""
+    """Collects images and tells a score, such as a ConfusionMatrix."""
 
-    def update(self, label: np.ndarray, answer: np.ndarray):
-        """Counts one picture, both [H, W]."""
+    def update(self, label: np.ndarray, prediction: np.ndarray):
+        """Counts one image, both [H, W]."""
 
     def mean_iou(self) -> float:
-        """Returns the score of all pictures."""
+        """Returns the score of all images."""
 
 
 class CandidateScorer:
     """Scores candidates with the fast mode of the CRF.
 
-    Pictures are refined side by side: two at a time, each on one core, take less time than one
-    after the other on both, if TensorFlow's operations keep to one thread. On a picture,
+    Images are refined side by side: two at a time, each on one core, take less time than one
+    after the other on both, if TensorFlow's operations keep to one thread. On an image,
     candidates that differ in w1 alone share the lattice. The graph is traced once for all.
 
     Args:
-        examples: the pictures; an item is read when it is needed, by several threads.
+        examples: the images; an item is read when it is needed, by several threads.
         num_classes: C.
         parameters: everything but the candidates' values, implementation and mode.
         new_measure: makes what tells the score.
-        workers: pictures refined at a time, best one a core; each takes the memory of a CRF.
+        workers: images refined at a time, best one a core; each takes the memory of a CRF.
         progress: is told how many CRF runs have been finished since it was last told.
     """
 
@@ -97,19 +97,19 @@ class CandidateScorer:
             for group in groups.values():
                 measures = [self._new_measure() for _ in group]
                 refine = functools.partial(self._refine, group)
-                for label, answers in threads.map(refine, range(len(self._examples))):
-                    for measure, answer in zip(measures, answers, strict=True):
-                        measure.update(label, answer)
+                for label, predictions in threads.map(refine, range(len(self._examples))):
+                    for measure, prediction in zip(measures, predictions, strict=True):
+                        measure.update(label, prediction)
                     self._progress(len(group))
                 yield group, [measure.mean_iou() for measure in measures]
 
     def _refine(self, group: list[Candidate], index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns a picture's label and what candidates of the same sigmas answer."""
+        """Returns an image's label and what candidates of the same sigmas answer."""
         scores, image, label = self._examples[index]
         return label, self.label_maps(scores, image, group)
 
     def label_maps(self, scores, image, candidates: Sequence[Candidate]) -> np.ndarray:
-        """Labels a picture with candidates of the same sigmas: uint8 [n, H, W]."""
+        """Labels an image with candidates of the same sigmas: uint8 [n, H, W]."""
         weights = np.array([c.bilateral_weight for c in candidates], np.float32)
         sigmas = np.array(candidates[0][1:], np.float32)
         return self._label_maps(scores, image, weights, *sigmas).numpy()

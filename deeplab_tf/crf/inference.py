@@ -37,12 +37,12 @@ class _Pixels(NamedTuple):
 
     Attributes:
         start: [n, K], marginals before any step.
-        scores: [n, K], what messages are added to.
+        logits: [n, K], what messages are added to.
         rest: [n, 1], probability of the labels set aside before any step, or None.
     """
 
     start: tf.Tensor
-    scores: tf.Tensor
+    logits: tf.Tensor
     rest: tf.Tensor | None
 
     def take(self, points) -> _Pixels:
@@ -54,7 +54,7 @@ class MeanField:
     """The iteration on one image.
 
     Args:
-        scores: float32 [H, W, C], minus the unary energy; see `defined_values` for what is not
+        logits: float32 [H, W, C], minus the unary energy; see `defined_values` for what is not
             finite.
         image: float32 [H, W, 3], RGB 0..255.
         parameters: of the CRF.
@@ -70,14 +70,14 @@ class MeanField:
     """
 
     def __init__(
-        self, scores, image, parameters: CrfParameters, weights: Weights, prune=True, lattices=None
+        self, logits, image, parameters: CrfParameters, weights: Weights, prune=True, lattices=None
     ):
         self._parameters, self._weights = parameters, weights
-        self._shape = tf.shape(scores)
+        self._shape = tf.shape(logits)
         image = tf.stop_gradient(image)
-        self._kernels = build_kernels(image, parameters, weights, scores.shape[2], lattices)
-        scores = defined_values(tf.reshape(scores, [-1, self._shape[2]]))
-        self._pixels = _Pixels(tf.nn.softmax(scores), scores, None)
+        self._kernels = build_kernels(image, parameters, weights, logits.shape[2], lattices)
+        logits = defined_values(tf.reshape(logits, [-1, self._shape[2]]))
+        self._pixels = _Pixels(tf.nn.softmax(logits), logits, None)
         self._live = None
         if prune and self._can_prune():
             self._live = LiveLabels(self._pixels.start, self._largest_message())
@@ -128,7 +128,7 @@ class MeanField:
         if self._has_small_messages():
             exponentials, unit = pixels.start * tf.exp(messages), 1.0
         else:
-            logits = pixels.scores + messages
+            logits = pixels.logits + messages
             top = tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True))
             exponentials, unit = tf.exp(logits - top), tf.exp(-top)
         total = tf.reduce_sum(exponentials, axis=1, keepdims=True)
@@ -151,7 +151,7 @@ class MeanField:
         state = self.start, tf.ones_like(self.start[:, :1])
         if self._parameters.mode == "fast" and iterations > FREEZE_AFTER:
             state = _repeat(FREEZE_AFTER, self._step, *state)
-            state = self._refine_doubtful(iterations - FREEZE_AFTER, *state)
+            state = self._refine_uncertain(iterations - FREEZE_AFTER, *state)
         else:
             state = _repeat(iterations, self._step, *state)
         marginals = self._live.restore(*state) if self._live else state[0]
@@ -160,11 +160,11 @@ class MeanField:
     def _step(self, marginals, _):
         return self.update(self.messages(marginals))
 
-    def _refine_doubtful(self, iterations: int, *state):
+    def _refine_uncertain(self, iterations: int, *state):
         """Goes on with the pixels and labels that are not decided yet; the others keep theirs."""
         by_label = tf.transpose(state[0])  # quicker to look through
-        doubtful = tf.reduce_max(by_label, axis=0) <= FREEZE_PROBABILITY
-        points = tf.cast(tf.where(doubtful)[:, 0], tf.int32)
+        uncertain = tf.reduce_max(by_label, axis=0) <= FREEZE_PROBABILITY
+        points = tf.cast(tf.where(uncertain)[:, 0], tf.int32)
         pixels = self._pixels.take(points)
         if self._live is not None:
             # The label that leads a pixel has at least 1 / C and is always kept.
@@ -178,7 +178,7 @@ class MeanField:
         begin = tf.gather(state[0], points)
         told, kernels = [tf.zeros_like(begin)], []
         for kernel in self._kernels:
-            now, restricted = kernel.restrict(points, doubtful, state[0])
+            now, restricted = kernel.restrict(points, uncertain, state[0])
             told += now
             kernels.append(restricted)
         # Messages are linear: what follows changes them by those of the changes.
@@ -206,7 +206,7 @@ def _filtered(kernels, values) -> list[tf.Tensor]:
 
 
 def _scores_of(start):
-    """Returns scores of marginals; no message lifts those of columns that only fill up."""
+    """Returns logits of marginals; no message lifts those of columns that only fill up."""
     return tf.math.log(tf.maximum(start, 1e-37))
 
 

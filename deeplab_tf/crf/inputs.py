@@ -13,24 +13,24 @@ _ROUNDING = 1e-3
 _WIDEST = 2 * 255
 
 
-def check_inputs(scores, image):
+def check_inputs(logits, image):
     """Checks what the CRF is given for one image.
 
     Args:
-        scores: float [H, W, C], minus the unary energy; -infinity excludes a label.
+        logits: float [H, W, C], minus the unary energy; -infinity excludes a label.
         image: [H, W, 3].
 
     Raises:
         ValueError: the shapes do not fit, a score is NaN or infinity, a pixel has -infinity for
             all labels, or the image is not finite or of 16 bits; the message says where.
     """
-    _check_shapes(scores, image)
-    _check_scores(scores)
+    _check_shapes(logits, image)
+    _check_logits(logits)
     _check_colors(image)
 
 
 def log_probabilities(probabilities, image, clip: float) -> np.ndarray:
-    """Returns scores float32 [H, W, C] of probabilities.
+    """Returns logits float32 [H, W, C] of probabilities.
 
     Args:
         probabilities: float [H, W, C]; those of a pixel need not add up to 1.
@@ -85,28 +85,28 @@ def finite_image(image):
         return tf.identity(image)
 
 
-def _check_shapes(scores, image):
-    if scores.ndim != 3 or image.shape != (*scores.shape[:2], 3):
+def _check_shapes(logits, image):
+    if logits.ndim != 3 or image.shape != (*logits.shape[:2], 3):
         raise ValueError(
-            "The CRF needs scores [H, W, C] and an image [H, W, 3] of the same height and width. "
-            f"Received: scores of shape {scores.shape}, image of shape {image.shape}."
+            "The CRF needs logits [H, W, C] and an image [H, W, 3] of the same height and width. "
+            f"Received: logits of shape {logits.shape}, image of shape {image.shape}."
         )
 
 
-def _check_scores(scores):
-    if np.isfinite(scores).all():
+def _check_logits(logits):
+    if np.isfinite(logits).all():
         return
-    is_wrong = np.isnan(scores) | (scores == np.inf)
+    is_wrong = np.isnan(logits) | (logits == np.inf)
     if is_wrong.any():
         raise ValueError(
-            "The CRF's scores must not be NaN or infinity; look at the network before it. "
-            f"Received: {_first(is_wrong, scores)}."
+            "The CRF's logits must not be NaN or infinity; look at the network before it. "
+            f"Received: {_first(is_wrong, logits)}."
         )
-    is_empty = np.broadcast_to((scores == -np.inf).all(axis=-1, keepdims=True), scores.shape)
+    is_empty = np.broadcast_to((logits == -np.inf).all(axis=-1, keepdims=True), logits.shape)
     if is_empty.any():
         raise ValueError(
-            "The CRF's scores must leave every pixel a label: -infinity excludes one. "
-            f"Received: -infinity for all of them, {_first(is_empty, scores)}."
+            "The CRF's logits must leave every pixel a label: -infinity excludes one. "
+            f"Received: -infinity for all of them, {_first(is_empty, logits)}."
         )
 
 

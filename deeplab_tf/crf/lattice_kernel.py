@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from deeplab_tf.crf.normalization import normalizers
 from deeplab_tf.crf.permutohedral import Lattice
-from deeplab_tf.crf.shards import SHARDS, cut
+from deeplab_tf.crf.pixel_shards import SHARDS, cut
 from deeplab_tf.crf.sparse import (
     WIDE,
     SparseMatrix,

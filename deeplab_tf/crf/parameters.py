@@ -33,7 +33,7 @@ class CrfParameters:
     The defaults are those released with DeepLab v2 ResNet-101.
 
     Args:
-        iterations: mean-field updates; 0 returns the softmax of the scores, 10 is the papers'.
+        iterations: mean-field updates; 0 returns the softmax of the logits, 10 is the papers'.
         bilateral_weight: w1, weight of the appearance kernel. Larger: nearby pixels of like
             colour are pulled harder to one label.
         bilateral_sigma_xy: sigma alpha in pixels. Larger: the appearance kernel reaches farther.
@@ -153,7 +153,7 @@ class CrfParameters:
         """Returns the compatibility as an array for a number of classes.
 
         Args:
-            num_classes: C, the number of channels of the scores.
+            num_classes: C, the number of channels of the logits.
 
         Returns:
             None for Potts, float32 [C] for a vector, symmetric float32 [C, C] for a matrix.
@@ -166,7 +166,7 @@ class CrfParameters:
         penalties = np.array(self.compatibility, np.float32)
         if len(penalties) != num_classes:
             raise ValueError(
-                f"compatibility is for {len(penalties)} classes, but the scores have "
+                f"compatibility is for {len(penalties)} classes, but the logits have "
                 f"{num_classes}. Received: compatibility of shape {penalties.shape}."
             )
         return penalties if penalties.ndim == 1 else (penalties + penalties.T) / 2

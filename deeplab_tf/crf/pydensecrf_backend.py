@@ -27,11 +27,11 @@ def load_pydensecrf():
         ) from error
 
 
-def mean_field(scores, image, parameters: CrfParameters) -> np.ndarray:
-    """Refines the scores of one image.
+def mean_field(logits, image, parameters: CrfParameters) -> np.ndarray:
+    """Refines the logits of one image.
 
     Args:
-        scores: float [H, W, C], minus the unary energy: logits or log probabilities.
+        logits: float [H, W, C], minus the unary energy: logits or log probabilities.
         image: [H, W, 3] RGB 0..255, uint8 or float (floats are not rounded).
         parameters: of the CRF; `implementation` is not looked at.
 
@@ -40,20 +40,20 @@ def mean_field(scores, image, parameters: CrfParameters) -> np.ndarray:
 
     Raises:
         ImportError: pydensecrf is not installed.
-        ValueError: scores or image are wrong, see `check_inputs`, or a sigma is too small for
+        ValueError: logits or image are wrong, see `check_inputs`, or a sigma is too small for
             the image.
 
     Source: Krähenbühl and Koltun 2011, algorithm 1; a pixel's message to itself is kept, as in
     their code and DeepLab's.
     """
-    scores, image = np.asarray(scores, np.float32), np.asarray(image)
-    check_inputs(scores, image)
-    height, width, num_classes = scores.shape
-    if not scores.size:
-        return scores.copy()
+    logits, image = np.asarray(logits, np.float32), np.asarray(image)
+    check_inputs(logits, image)
+    height, width, num_classes = logits.shape
+    if not logits.size:
+        return logits.copy()
     densecrf = load_pydensecrf()
     crf = densecrf.DenseCRF2D(width, height, num_classes)
-    crf.setUnaryEnergy(_writable(-scores.reshape(-1, num_classes).T))
+    crf.setUnaryEnergy(_writable(-logits.reshape(-1, num_classes).T))
     for name, weight, features in _kernels(image, parameters):
         _check_lattice_range(features, name, image.shape)
         crf.addPairwiseEnergy(
@@ -63,40 +63,40 @@ def mean_field(scores, image, parameters: CrfParameters) -> np.ndarray:
             normalization=_normalization(densecrf, parameters.normalization),
         )
     marginals = np.array(crf.inference(parameters.iterations), np.float32)
-    return np.ascontiguousarray(marginals.T).reshape(scores.shape)
+    return np.ascontiguousarray(marginals.T).reshape(logits.shape)
 
 
-def mean_field_batch(scores, images, sizes, parameters: CrfParameters) -> np.ndarray:
+def mean_field_batch(logits, images, sizes, parameters: CrfParameters) -> np.ndarray:
     """Refines the valid top-left part of every image of a batch, one after the other.
 
     Args:
-        scores: float [B, H, W, C], minus the unary energy.
+        logits: float [B, H, W, C], minus the unary energy.
         images: [B, H, W, 3] RGB 0..255.
         sizes: int [B, 2], height and width of the part that counts.
         parameters: of the CRF.
 
     Returns:
-        float32 [B, H, W, C]; outside the valid part the softmax of the scores.
+        float32 [B, H, W, C]; outside the valid part the softmax of the logits.
 
     Raises:
         ValueError: a size does not fit into the batch's height and width.
     """
-    height, width = scores.shape[1:3]
-    marginals = softmax(scores)
+    height, width = logits.shape[1:3]
+    marginals = softmax(logits)
     for i, (h, w) in enumerate(np.asarray(sizes).tolist()):
         if not (0 <= h <= height and 0 <= w <= width):
             raise ValueError(
                 f"valid must lie within the images of {height}x{width} (height x width). "
                 f"Received: valid[{i}]=({h}, {w})."
             )
-        marginals[i, :h, :w] = mean_field(scores[i, :h, :w], images[i, :h, :w], parameters)
+        marginals[i, :h, :w] = mean_field(logits[i, :h, :w], images[i, :h, :w], parameters)
     return marginals
 
 
-def softmax(scores) -> np.ndarray:
+def softmax(logits) -> np.ndarray:
     """Returns the float32 softmax over the last axis."""
-    scores = np.asarray(scores, np.float32)
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    logits = np.asarray(logits, np.float32)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 

@@ -26,11 +26,11 @@ class Trace(NamedTuple):
     changed_labels: np.ndarray
 
 
-def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndarray, Trace]:
+def traced_mean_field(logits, image, parameters: CrfParameters) -> tuple[np.ndarray, Trace]:
     """Refines one image step by step, with all labels and in exact mode.
 
     Args:
-        scores: float32 [H, W, C], minus the unary energy.
+        logits: float32 [H, W, C], minus the unary energy.
         image: [H, W, 3] RGB 0..255.
         parameters: of the CRF.
 
@@ -40,9 +40,9 @@ def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndar
     Source: Krähenbühl and Koltun 2011, equation 4; the sum over pairs takes each pair once and a
     pixel's pair with itself half.
     """
-    scores = tf.constant(scores, tf.float32)
-    weights = fixed_weights(parameters, scores.shape[2])
-    problem = MeanField(scores, tf.cast(image, tf.float32), parameters, weights, prune=False)
+    logits = tf.constant(logits, tf.float32)
+    weights = fixed_weights(parameters, logits.shape[2])
+    problem = MeanField(logits, tf.cast(image, tf.float32), parameters, weights, prune=False)
 
     @tf.function
     def step(marginals):
@@ -50,7 +50,7 @@ def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndar
         return problem.update(messages)[0], messages
 
     marginals, objective, changed = problem.start, [], []
-    flat = scores.numpy().reshape(marginals.shape)
+    flat = logits.numpy().reshape(marginals.shape)
     for i in range(parameters.iterations + 1):
         following, messages = step(marginals)
         objective.append(_free_energy(marginals.numpy(), flat, messages.numpy()))
@@ -59,12 +59,12 @@ def traced_mean_field(scores, image, parameters: CrfParameters) -> tuple[np.ndar
             changed.append(np.count_nonzero(labels != new_labels))
             marginals = following
     trace = Trace(np.array(objective), np.array(changed, np.int64))
-    return marginals.numpy().reshape(scores.shape), trace
+    return marginals.numpy().reshape(logits.shape), trace
 
 
-def _free_energy(marginals, scores, messages) -> float:
+def _free_energy(marginals, logits, messages) -> float:
     """Unary energy plus pair energy minus entropy; a message is the pairs' energy, negated."""
     marginals = marginals.astype(np.float64)
     logarithm = np.log(np.maximum(marginals, 1e-37))
-    energies = np.where(marginals > 0, -scores, 0)  # an excluded label costs nothing, not 0 * inf
+    energies = np.where(marginals > 0, -logits, 0)  # an excluded label costs nothing, not 0 * inf
     return float((marginals * (logarithm + energies - 0.5 * messages)).sum())

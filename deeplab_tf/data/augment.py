@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from deeplab_tf.data.view import View
+from deeplab_tf.data.resized_crop import View
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
     """What happens to a training example, in the order of DeepLab's data layer.
 
-    The picture is resized by `image_scale`, as evaluation does too. All else is training's alone:
-    one factor is drawn; the picture is resized by it, padded at the bottom and right where it is
+    The image is resized by `image_scale`, as evaluation does too. All else is training's alone:
+    one factor is drawn; the image is resized by it, padded at the bottom and right where it is
     smaller than the crop, cropped at a random place and mirrored in half of the cases
     (DeepLab v2, section 4.1.2 and its released training code).
 
@@ -25,7 +25,7 @@ class Augmentation:
         scale_range: (lowest, highest) of an even distribution, instead of ``scales``.
         mirror: whether half of the examples are flipped left to right; wrong for data where
             left and right are different classes.
-        image_scale: factor on the sides of every picture, before all else; below 1 the network
+        image_scale: factor on the sides of every image, before all else; below 1 the network
             sees more context in less time and loses small things.
 
     Raises:
@@ -107,12 +107,12 @@ def augment_windowed(
     pad_color: tuple[float, float, float],
     ignore_label: int = 255,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Does the same as ``augment`` for a picture of which only the needed window is read.
+    """Does the same as ``augment`` for an image of which only the needed window is read.
 
     Args:
         read_window: gives the pixels ``[height, width, 3]`` of an int32 ``[4]``: top, left,
             height, width.
-        label: ``[height, width]`` integers, all of the picture.
+        label: ``[height, width]`` integers, all of the image.
         seed: int32 or int64 ``[2]``.
         augmentation: what to do.
         pad_color: RGB of padding.
@@ -136,12 +136,12 @@ def draw_view(size: tf.Tensor, seed: tf.Tensor, augmentation: Augmentation) -> V
     """Makes the random choices.
 
     Args:
-        size: int32 ``[2]``, height and width of the picture.
+        size: int32 ``[2]``, height and width of the image.
         seed: int32 or int64 ``[2]``.
         augmentation: what to choose from.
 
     Returns:
-        What the crop shows of the picture; less than the crop where that has to be padded.
+        What the crop shows of the image; less than the crop where that has to be padded.
     """
     draws = tf.random.stateless_uniform([4], seed=seed, dtype=tf.float64)
     scale = augmentation.image_scale * _choose_scale(draws[0], augmentation)

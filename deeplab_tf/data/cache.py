@@ -8,7 +8,7 @@ from deeplab_tf.data.split import Split
 class CachedSplit:
     """Keeps the decoded examples of another split, each from its first use on.
 
-    The memory it takes is height x width x 4 bytes an example: 250 MB for the 367 photos of
+    The memory it takes is height x width x 4 bytes an example: 250 MB for the 367 images of
     CamVid, 6 GB for VOC's train_aug.
 
     Args:

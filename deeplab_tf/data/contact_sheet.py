@@ -1,4 +1,4 @@
-"""A picture of the first training crops with their labels, for people to look at."""
+"""An image of the first training crops with their labels, for people to look at."""
 
 import functools
 import io
@@ -95,7 +95,7 @@ def _captioned_crops(
 
 def _painted(image: np.ndarray, labels: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     void = labels == spec.ignore_label
-    # Over grey, because the picture's own colours would pass for those of classes.
+    # Over grey, because the image's own colours would pass for those of classes.
     grey = image.mean(-1, keepdims=True)
     painted = overlay_labels(grey, labels, palette_bytes(spec), opacity=0.6)
     painted = np.where(void[..., None], image, painted)

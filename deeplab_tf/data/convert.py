@@ -19,16 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deeplab_tf.data.examples import Part, inspect_example, raise_report
+from deeplab_tf.data.example_checks import Part, inspect_example, raise_report
 from deeplab_tf.data.files import PART_ENDING, make_folder, write_atomically
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.data.shards import encode_example, file_hash, write_shard
 from deeplab_tf.data.sources import Item, Source, open_source
 from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec, Shard
-from deeplab_tf.data.workers import workers
+from deeplab_tf.data.tfrecord_shards import encode_example, file_hash, write_shard
+from deeplab_tf.data.worker_pool import workers
 
 EXAMPLES_PER_SHARD = 50
 _FINISHED = ".finished"

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable
 
-from deeplab_tf.data.constant_answer import (
-    best_constant_answer,
-    constant_answers,
-    format_constant,
+from deeplab_tf.data.label_statistics import LabelStatistics, count_labels
+from deeplab_tf.data.majority_baseline import (
+    constant_prediction_miou,
+    format_baseline,
+    majority_baseline,
     or_none,
     percent,
 )
-from deeplab_tf.data.label_statistics import LabelStatistics, count_labels
 from deeplab_tf.data.split import Split
 
 # Bounds of what is called suspicious; rules of thumb without a source.
@@ -46,7 +46,10 @@ def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
         "frequency": map(or_none, statistics.frequencies),
         "weight": map(or_none, statistics.median_frequency_weights),
     }
-    background = {"class": spec.class_names[0], "miou": or_none(constant_answers(pixels)[0])}
+    background = {
+        "class": spec.class_names[0],
+        "miou": or_none(constant_prediction_miou(pixels)[0]),
+    }
     by_area = statistics.sizes[statistics.sizes.prod(1).argsort(kind="stable")].tolist()
     missing = [name for name, count in zip(spec.class_names, pixels, strict=True) if count == 0]
     return {
@@ -65,7 +68,7 @@ def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
         "crop_size": crop_size,
         "smaller_than_crop": _smaller_than(statistics, crop_size),
         "all_background": background,
-        "best_constant": best_constant_answer(pixels, spec.class_names),
+        "best_constant": majority_baseline(pixels, spec.class_names),
         "never_occur": missing,
         "without_labels": _without_labels(statistics),
         "warnings": _warnings(statistics, missing, crop_size),
@@ -73,7 +76,7 @@ def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
 
 
 def quick_look(
-    split: Split, name: str, crop_size: int | None = None, say: Callable[[str], None] = print
+    split: Split, name: str, crop_size: int | None = None, log: Callable[[str], None] = print
 ) -> None:
     """Says in a few lines what a bounded sample of a split shows; takes seconds at most.
 
@@ -81,7 +84,7 @@ def quick_look(
         split: what to look at.
         name: what the lines call it.
         crop_size: side of the training crops in pixels; None leaves crops aside.
-        say: receives the lines.
+        log: receives the lines.
 
     Raises:
         DataError: a file is broken; the message names it.
@@ -89,15 +92,15 @@ def quick_look(
     Example:
         >>> from deeplab_tf.data import SyntheticSplit
         >>> quick_look(SyntheticSplit("val"), "val")
-        val: 60 of 60 images looked at, void 7.03 %, best constant answer (background): 13.75 mIoU
+        val: 60 of 60 images, void 7.03 %, majority-class baseline (background): 13.75 mIoU
     """
     diagnosis = diagnose(count_labels(split, SAMPLE), crop_size)
-    say(
+    log(
         f"{name}: {diagnosis['images']} of {diagnosis['examples']} images looked at, "
-        f"void {percent(diagnosis['void_share'])} %, {format_constant(diagnosis['best_constant'])}"
+        f"void {percent(diagnosis['void_share'])} %, {format_baseline(diagnosis['best_constant'])}"
     )
     for warning in diagnosis["warnings"]:
-        say(f"{name}: warning: {warning}")
+        log(f"{name}: warning: {warning}")
 
 
 def format_diagnosis(diagnosis: dict) -> str:
@@ -113,8 +116,8 @@ def format_diagnosis(diagnosis: dict) -> str:
         f"image sizes (height x width): {sizes}",
         f"classes that never occur: {_some(diagnosis['never_occur'])}",
         f"images without a labelled pixel: {_some(diagnosis['without_labels'])}",
-        format_constant(diagnosis["all_background"], "all-background"),
-        format_constant(diagnosis["best_constant"]),
+        format_baseline(diagnosis["all_background"], "all-background"),
+        format_baseline(diagnosis["best_constant"]),
         *(f"warning: {text}" for text in diagnosis["warnings"]),
     ]
     return "\n".join(lines)
@@ -173,7 +176,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
         (
             bool(tiny),
             f"less than {percent(_TINY_SHARE)} % of the labelled pixels: {_some(tiny)}. Such "
-            "classes are hardly learned without weights or more pictures of them.",
+            "classes are hardly learned without weights or more images of them.",
         ),
         (
             shares[top] > _DOMINANT_SHARE and len(names) > 1,

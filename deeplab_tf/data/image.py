@@ -13,7 +13,7 @@ from deeplab_tf.data.spec import DataError
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _DCT = "INTEGER_ACCURATE"
-# What the message about a turned picture of a data set holds.
+# What the message about a turned image of a data set holds.
 TURNED = "stored turned (EXIF orientation"
 
 
@@ -70,7 +70,7 @@ def decode_window(
 
     Args:
         contents: string scalar, the bytes of the file.
-        window: int32 ``[4]``: top, left, height, width; inside the picture.
+        window: int32 ``[4]``: top, left, height, width; inside the image.
         name: what error messages call the file.
 
     Returns:
@@ -129,7 +129,7 @@ def _part(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
 
 
 def read_upright(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture as a viewer shows it: with its EXIF orientation applied.
+    """Reads an image as a viewer shows it: with its EXIF orientation applied.
 
     Returns:
         uint8 ``[height, width, 3]``, RGB.
@@ -142,12 +142,12 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_image(path: str | os.PathLike, refuse_turned: bool = False) -> np.ndarray:
-    """Reads a picture's stored pixels, its EXIF orientation left aside.
+    """Reads an image's stored pixels, its EXIF orientation left aside.
 
     Args:
         path: the file.
-        refuse_turned: whether a picture with another orientation than upright is an error, as
-            it is in a data set, where labels belong to upright pictures.
+        refuse_turned: whether an image with another orientation than upright is an error, as
+            it is in a data set, where labels belong to upright images.
 
     Returns:
         uint8 ``[height, width, 3]``, RGB.
@@ -163,7 +163,7 @@ def read_image(path: str | os.PathLike, refuse_turned: bool = False) -> np.ndarr
 
 
 def image_pixels(contents: bytes, name: str, refuse_turned: bool = False) -> np.ndarray:
-    """Decodes the bytes of a picture, as ``read_image`` does with a file.
+    """Decodes the bytes of an image, as ``read_image`` does with a file.
 
     Args:
         contents: JPEG or PNG.

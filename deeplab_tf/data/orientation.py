@@ -1,4 +1,4 @@
-"""EXIF orientation: which way up the stored pixels of a picture are to be seen."""
+"""EXIF orientation: which way up the stored pixels of an image are to be seen."""
 
 import io
 import os
@@ -32,13 +32,13 @@ def read_orientation(path: str | os.PathLike) -> int:
     """The EXIF orientation of a file, 1 (upright) where it has none or no readable one.
 
     Raises:
-        DataError: when the picture is so large that Pillow takes it for an attack.
+        DataError: when the image is so large that Pillow takes it for an attack.
     """
     return _orientation(user_path(path), path)
 
 
 def orientation_of(contents: bytes, name: str) -> int:
-    """The EXIF orientation of a picture's bytes, as ``read_orientation`` gives that of a file.
+    """The EXIF orientation of an image's bytes, as ``read_orientation`` gives that of a file.
 
     Args:
         contents: JPEG or PNG.
@@ -80,11 +80,11 @@ def apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:
 def _orientation(file: str | os.PathLike | io.BytesIO, name: str | os.PathLike) -> int:
     try:
         with warnings.catch_warnings():
-            # Large pictures are meant to be read.
+            # Large images are meant to be read.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(file)
-        with picture:
-            orientation = picture.getexif().get(_TAG, 1)
+            image = Image.open(file)
+        with image:
+            orientation = image.getexif().get(_TAG, 1)
     except Image.DecompressionBombError as error:
         raise DataError(f"{name}: too large ({error}).") from None
     except (OSError, ValueError, SyntaxError):

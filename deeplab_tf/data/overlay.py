@@ -1,4 +1,4 @@
-"""Labels painted over a picture."""
+"""Labels painted over an image."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ import numpy as np
 def overlay_labels(
     image: np.ndarray, labels: np.ndarray, palette: bytes, opacity: float = 0.5
 ) -> np.ndarray:
-    """Paints labels over a picture.
+    """Paints labels over an image.
 
     Args:
         image: uint8 RGB ``[height, width, 3]``.
         labels: ids 0..255 ``[height, width]``.
         palette: 768 bytes, from `palette_bytes`.
-        opacity: 0 shows the picture only, 1 the colours only.
+        opacity: 0 shows the image only, 1 the colours only.
 
     Returns:
         uint8 RGB ``[height, width, 3]``.
 
     Example:
-        >>> picture, labels = np.full((1, 2, 3), 100, np.uint8), np.array([[0, 1]])
-        >>> overlay_labels(picture, labels, bytes([0, 0, 0, 200, 0, 0]) + bytes(762)).tolist()
+        >>> image, labels = np.full((1, 2, 3), 100, np.uint8), np.array([[0, 1]])
+        >>> overlay_labels(image, labels, bytes([0, 0, 0, 200, 0, 0]) + bytes(762)).tolist()
         [[[50, 50, 50], [150, 50, 50]]]
     """
     colors = np.frombuffer(palette, np.uint8).reshape(256, 3)

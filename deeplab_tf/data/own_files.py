@@ -25,7 +25,7 @@ def png_mark(mark: str | None) -> PngInfo | None:
     """The text chunk ``Software`` that marks a PNG as ours, as Pillow's ``pnginfo`` takes it.
 
     Args:
-        mark: one of the marks above, so that no kind of picture is taken for another; None for
+        mark: one of the marks above, so that no kind of image is taken for another; None for
             no mark.
     """
     if mark is None:

@@ -33,7 +33,7 @@ def training_dataset(
 
     Every step owns ``micro_batch * replicas * iter_size`` positions. Replica ``r`` takes, for
     micro-batch ``i``, the ``micro_batch`` positions from ``(i * replicas + r) * micro_batch``
-    on, so that the pictures of a step are the same whatever the number of replicas, as long
+    on, so that the images of a step are the same whatever the number of replicas, as long
     as ``micro_batch * replicas`` is.
 
     Args:
@@ -80,7 +80,7 @@ def training_dataset(
 
 
 def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Dataset:
-    """The pictures of a split one by one, in canonical order and in their own sizes.
+    """The images of a split one by one, in canonical order and in their own sizes.
 
     Args:
         split: where examples come from.

@@ -144,11 +144,11 @@ def encode_label(
             "labels must be uint8 [height, width]. "
             f"Received: {labels.dtype} of shape {labels.shape}. Cast ids to uint8 first."
         )
-    picture = Image.fromarray(np.ascontiguousarray(labels)).convert("L")
+    image = Image.fromarray(np.ascontiguousarray(labels)).convert("L")
     if palette is not None:
-        picture.putpalette(palette)
+        image.putpalette(palette)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", bits=8, pnginfo=png_mark(mark))
+    image.save(stream, "PNG", bits=8, pnginfo=png_mark(mark))
     return stream.getvalue()
 
 

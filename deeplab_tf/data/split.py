@@ -97,7 +97,7 @@ def open_split(data_dir: str | os.PathLike, split: str) -> Split:
 
 
 def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
-    """Reads the description of a data set, none of its pictures.
+    """Reads the description of a data set, none of its images.
 
     Args:
         data_dir: as for ``open_split``.

@@ -16,7 +16,7 @@ SYNTHETIC = "synthetic"
 _CLASS_NAMES = ("background", "striped disc", "checked square", "dotted triangle", "speckled cross")
 _EXAMPLES = {"train": 240, "val": 60}
 _VOID = 255
-# Validation pictures differ in size, so that nothing can rely on one.
+# Validation images differ in size, so that nothing can rely on one.
 _SIZES = {"train": ((97, 97),), "val": ((97, 97), (89, 113), (113, 89), (96, 120), (105, 97))}
 _CONTRAST = (26.0, 36.0)
 _GRAIN = 3.0
@@ -32,8 +32,8 @@ class SyntheticSplit:
 
     Args:
         split: ``"train"`` or ``"val"``.
-        examples: number of pictures; None means 240 and 60.
-        seed: another seed draws other pictures.
+        examples: number of images; None means 240 and 60.
+        seed: another seed draws other images.
 
     Raises:
         DataError: when there is no such split.
@@ -85,7 +85,7 @@ class SyntheticSplit:
 
 
 def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draws one picture; the same arguments give the same pixels.
+    """Draws one image; the same arguments give the same pixels.
 
     Returns:
         uint8 image ``[height, width, 3]`` and uint8 label ``[height, width]``.
@@ -113,7 +113,7 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
 
 
 def _farthest(candidates: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
-    """Of a few random colours or places the one that differs most from those in the picture."""
+    """Of a few random colours or places the one that differs most from those in the image."""
     if not others:
         return candidates[0]
     gaps = np.linalg.norm(candidates[:, None] - np.array(others)[None], axis=-1)

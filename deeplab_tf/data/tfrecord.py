@@ -7,13 +7,13 @@ from functools import partial
 import tensorflow as tf
 
 from deeplab_tf.data.encoded import decode_example
-from deeplab_tf.data.examples import Part, check_examples, inspect_example
+from deeplab_tf.data.example_checks import Part, check_examples, inspect_example
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import label_ids
-from deeplab_tf.data.shards import index_shard
 from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.data.tfrecord_shards import index_shard
 
 _BYTES = tf.io.FixedLenFeature([], tf.string)
 _NO_LABEL = tf.io.FixedLenFeature([], tf.string, default_value="")
@@ -22,7 +22,7 @@ _NO_LABEL = tf.io.FixedLenFeature([], tf.string, default_value="")
 class TfrecordSplit:
     """One split of a folder of TFRecord shards, as ``tools/convert_dataset.py`` writes it.
 
-    Opening finds where every example lies and its name and reads no picture. After that an
+    Opening finds where every example lies and its name and reads no image. After that an
     example is read by its number, in the order of the list that was converted, so that
     training sees the same batches as from the files that the shards were made of.
 

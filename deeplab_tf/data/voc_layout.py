@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.encoded import decode_example
-from deeplab_tf.data.examples import Part, check_examples, inspect_example
+from deeplab_tf.data.example_checks import Part, check_examples, inspect_example
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import read_label
@@ -23,7 +23,7 @@ class VocSplit:
 
     The folder holds ``JPEGImages/NAME.jpg`` (or ``.jpeg``, ``.png``),
     ``SegmentationClass/NAME.png``, ``ImageSets/Segmentation/SPLIT.txt`` with one name a line,
-    and ``dataset.json``. Opening reads the list and the folders' names, no picture.
+    and ``dataset.json``. Opening reads the list and the folders' names, no image.
 
     Args:
         folder: the data set.
@@ -32,7 +32,7 @@ class VocSplit:
     Attributes:
         spec: what ``dataset.json`` says.
         names: the lines of the list.
-        image_paths: the picture of every name.
+        image_paths: the image of every name.
         label_paths: the label map of every name.
         labelled: whether there is a label of any name; a test split has none.
 
@@ -116,7 +116,7 @@ def read_list(folder: Path, split: str) -> list[str]:
 
 
 def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """Name without ending -> name with ending, of the pictures in the folders of the names."""
+    """Name without ending -> name with ending, of the images in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):
         if not (folder / sub).is_dir():

@@ -22,11 +22,11 @@ from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS
 def write_voc_layout(
     folder: str | os.PathLike, splits: Mapping[str, Split], overwrite: bool = False
 ) -> None:
-    """Writes pictures, label maps, lists and, last, ``dataset.json``.
+    """Writes images, label maps, lists and, last, ``dataset.json``.
 
     Args:
         folder: where to; what an earlier call wrote is replaced.
-        splits: the splits of one data set by the names that their lists get. Pictures are
+        splits: the splits of one data set by the names that their lists get. Images are
             written as PNG, without loss.
         overwrite: also replace files that this function did not write.
 
@@ -81,15 +81,15 @@ def _list(folder: Path, split: str) -> Path:
 
 
 def _examples(folder: Path, split: Split) -> list[tuple[Path, Path]]:
-    """Picture and label of every example."""
+    """Image and label of every example."""
     names = [f"{checked_name(name, f'split {split.split!r}')}.png" for name in split.names]
     return [(folder / IMAGES / name, folder / LABELS / name) for name in names]
 
 
 def _write_example(split: Split, index: int, image_file: Path, label_file: Path) -> None:
     example = split.load(tf.constant(index, tf.int64))
-    picture, label = io.BytesIO(), example["label"].numpy().astype(np.uint8)
+    encoded, label = io.BytesIO(), example["label"].numpy().astype(np.uint8)
     image = Image.fromarray(example["image"].numpy())
-    image.save(picture, "PNG", pnginfo=png_mark(DATA_SET))
-    write_atomically(image_file, picture.getvalue())
+    image.save(encoded, "PNG", pnginfo=png_mark(DATA_SET))
+    write_atomically(image_file, encoded.getvalue())
     write_atomically(label_file, encode_label(label, palette_bytes(split.spec), DATA_SET))

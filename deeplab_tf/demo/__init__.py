@@ -1,1 +1,1 @@
-"""A web page that labels photos."""
+"""A web page that labels images."""

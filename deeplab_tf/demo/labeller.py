@@ -1,4 +1,4 @@
-"""Labels of a photo whose scores are kept, so that new CRF parameters cost only the CRF."""
+"""Labels of an image whose logits are kept, so that new CRF parameters cost only the CRF."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.layers.dense_crf import DenseCRF
 
 
-class ScoredPhoto(NamedTuple):
-    """A photo and what the network makes of it.
+class LabelledImage(NamedTuple):
+    """An image and what the network makes of it.
 
     Attributes:
-        stem: the photo's file name without ending.
+        stem: the image's file name without ending.
         image: uint8 RGB [H, W, 3].
-        scores: float32 [H, W, C].
+        logits: float32 [H, W, C].
         seconds: the network took.
     """
 
     stem: str
     image: np.ndarray
-    scores: np.ndarray
+    logits: np.ndarray
     seconds: float
 
     @property
     def labels(self) -> np.ndarray:
         """uint8 [H, W], labels before the CRF."""
-        return self.scores.argmax(axis=-1).astype(np.uint8)
+        return self.logits.argmax(axis=-1).astype(np.uint8)
 
 
 class Refined(NamedTuple):
-    """A photo's answer of the CRF.
+    """An image's answer of the CRF.
 
     Attributes:
         labels: uint8 [H, W].
@@ -47,10 +47,10 @@ class Refined(NamedTuple):
 
 
 class Labeller:
-    """Labels photos in two steps; both together give what `Predictor` gives.
+    """Labels images in two steps; both together give what `Predictor` gives.
 
     Args:
-        predictor: scores photos. Its own CRF is where visitors start from.
+        predictor: logits images. Its own CRF is where visitors start from.
 
     Attributes:
         spec: DatasetSpec of the model.
@@ -59,8 +59,8 @@ class Labeller:
     Example:
         >>> model = deeplab_tf.DeepLab(num_classes=3, width=0.05)
         >>> labeller = Labeller(deeplab_tf.Predictor(model, crf={"iterations": 2}))
-        >>> photo = labeller.score("black", np.zeros([20, 30, 3], np.uint8))
-        >>> labeller.refine(photo, {"iterations": 5}).labels.shape
+        >>> labelled = labeller.score("black", np.zeros([20, 30, 3], np.uint8))
+        >>> labeller.refine(labelled, {"iterations": 5}).labels.shape
         (20, 30)
     """
 
@@ -70,25 +70,25 @@ class Labeller:
         self.parameters = predictor.crf.parameters.to_dict()
         self._palette = palette_bytes(self.spec)
 
-    def score(self, stem: str, image: np.ndarray) -> ScoredPhoto:
+    def score(self, stem: str, image: np.ndarray) -> LabelledImage:
         """Runs the network.
 
         Args:
-            stem: the photo's file name without ending.
+            stem: the image's file name without ending.
             image: uint8 RGB [H, W, 3].
 
         Raises:
             FloatingPointError: the network's logits are not finite.
         """
         start = time.perf_counter()
-        scores = self._predictor.scores_of(image)
-        return ScoredPhoto(stem, image, scores, time.perf_counter() - start)
+        logits = self._predictor.predict_logits(image)
+        return LabelledImage(stem, image, logits, time.perf_counter() - start)
 
-    def refine(self, photo: ScoredPhoto, changes: dict) -> Refined:
+    def refine(self, labelled: LabelledImage, changes: dict) -> Refined:
         """Runs the CRF.
 
         Args:
-            photo: from `score`.
+            labelled: from `score`.
             changes: parameters that differ from `parameters`.
 
         Raises:
@@ -98,7 +98,7 @@ class Labeller:
         crf = DenseCRF(**{**self.parameters, **changes})
         crf.compiled = False
         predictor = Predictor(self._predictor.model, crf)
-        probabilities = predictor.refine(photo.scores[None], photo.image[None])[0].numpy()
+        probabilities = predictor.refine(labelled.logits[None], labelled.image[None])[0].numpy()
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
         return Refined(labels, time.perf_counter() - start)
 

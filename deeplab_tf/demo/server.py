@@ -11,10 +11,10 @@ import threading
 from pathlib import Path
 
 from deeplab_tf.data.synthetic import draw_scene
+from deeplab_tf.demo.gradio_page import build_page, import_gradio
 from deeplab_tf.demo.labeller import Labeller
-from deeplab_tf.demo.markup import STYLE
-from deeplab_tf.demo.page import build_page, import_gradio
-from deeplab_tf.demo.photo import MAX_BYTES
+from deeplab_tf.demo.result_html import STYLE
+from deeplab_tf.demo.uploaded_image import MAX_BYTES
 from deeplab_tf.demo.uploads import UploadLimit, Uploads
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
@@ -113,5 +113,5 @@ def _temporary_folder():
 
 
 def _capacity(num_classes: int) -> int:
-    """How many visitors' scores are kept at once."""
+    """How many visitors' logits are kept at once."""
     return max(1, KEPT_BYTES // (4 * num_classes * WHOLE_PIXELS))

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplab_tf.data.spec import DataError
-from deeplab_tf.demo.labeller import Labeller, ScoredPhoto
-from deeplab_tf.demo.markup import answer, hint, problem
-from deeplab_tf.demo.photo import read_photo
+from deeplab_tf.demo.labeller import LabelledImage, Labeller
+from deeplab_tf.demo.result_html import answer, hint, problem
+from deeplab_tf.demo.uploaded_image import read_image
 
 FIRST_STEP = (
-    "Drop a photo on the left, or choose an example. One that is unused for an hour is gone."
+    "Drop an image on the left, or choose an example. One that is unused for an hour is gone."
 )
 
 
@@ -46,9 +46,9 @@ CONTROLS = (
 
 
 class Session:
-    """What a visitor's actions lead to: a photo to keep, and HTML to show.
+    """What a visitor's actions lead to: an image to keep, and HTML to show.
 
-    Photos are handed in and out, so that the object knows nothing of any visitor.
+    Images are handed in and out, so that the object knows nothing of any visitor.
 
     Args:
         labeller: computes.
@@ -59,39 +59,39 @@ class Session:
         self._labeller = labeller
         self._examples = list(examples.items())
 
-    def upload(self, path: str, *values: float) -> tuple[ScoredPhoto | None, str]:
-        """Labels an uploaded photo and deletes the upload.
+    def upload(self, path: str, *values: float) -> tuple[LabelledImage | None, str]:
+        """Labels an uploaded image and deletes the upload.
 
         Args:
             path: the file.
             values: of the `CONTROLS`.
         """
         try:
-            image = read_photo(path)
+            image = read_image(path)
         except DataError as error:
             return None, problem(str(error))
-        except FileNotFoundError:  # to make room, or with the same photo of another visitor
+        except FileNotFoundError:  # to make room, or with the same image of another visitor
             name = Path(path).name
             return None, problem(f"{name}: deleted before its turn came; upload it again.")
         finally:
             Path(path).unlink(missing_ok=True)
         return self._label(Path(path).stem, image, values)
 
-    def example(self, number: int, *values: float) -> tuple[ScoredPhoto | None, str]:
+    def example(self, number: int, *values: float) -> tuple[LabelledImage | None, str]:
         """Labels an example."""
         return self._label(*self._examples[number], values)
 
-    def refine(self, photo: ScoredPhoto | None, *values: float | None) -> str:
-        """Refines what is scored already; None before the first photo, and for an emptied box."""
-        if photo is None:
+    def refine(self, labelled: LabelledImage | None, *values: float | None) -> str:
+        """Refines what is scored already; None before the first image, and for an emptied box."""
+        if labelled is None:
             return hint(FIRST_STEP)
         pairs = zip(CONTROLS, values, strict=True)
         changes = {control.name: value for control, value in pairs if value is not None}
-        return answer(self._labeller, photo, self._labeller.refine(photo, changes))
+        return answer(self._labeller, labelled, self._labeller.refine(labelled, changes))
 
-    def _label(self, stem: str, image, values) -> tuple[ScoredPhoto | None, str]:
+    def _label(self, stem: str, image, values) -> tuple[LabelledImage | None, str]:
         try:
-            photo = self._labeller.score(stem, image)
+            labelled = self._labeller.score(stem, image)
         except FloatingPointError as error:
             return None, problem(f"{stem}: {error}")
-        return photo, self.refine(photo, *values)
+        return labelled, self.refine(labelled, *values)

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from deeplab_tf.demo.photo import MAX_BYTES
+from deeplab_tf.demo.uploaded_image import MAX_BYTES
 
 # Uploads that nobody has labelled take up to so many bytes; the oldest ones go first.
 UPLOADED_BYTES = 2**29
@@ -17,7 +17,7 @@ UPLOADED_BYTES = 2**29
 _LEAST = 2**20
 # A new folder gets its file within so many seconds.
 _FILLED_SECONDS = 60
-# Of a request, with the form around a photo.
+# Of a request, with the form around an image.
 _MAX_REQUEST = MAX_BYTES + 2**16
 
 

@@ -13,7 +13,7 @@ class BoundaryIoU:
     """IoU of every class within a distance of its outlines.
 
     The rim of a class in a label map is what an erosion by d pixels takes off its region, the
-    picture's border counting as an outline. The boundary IoU of a class is the pixels of the
+    image's border counting as an outline. The boundary IoU of a class is the pixels of the
     rims in labels and prediction both, divided by those of either, each summed over the data
     set. Void pixels do not count and belong to no region of the prediction either: what is
     predicted there changes nothing, and a right answer scores 1.
@@ -21,7 +21,7 @@ class BoundaryIoU:
     Args:
         num_classes: C, labels are 0..C-1.
         ignore_label: the void label.
-        ratio: d as a share of the picture's diagonal; rounded to pixels, at least 1.
+        ratio: d as a share of the image's diagonal; rounded to pixels, at least 1.
 
     Source: Cheng, Girshick, Dollar, Berg and Kirillov, "Boundary IoU: Improving Object-Centric
     Image Segmentation Evaluation", CVPR 2021, and its code, which erodes d times by a square of
@@ -76,7 +76,7 @@ class BoundaryIoU:
 def _rim(regions: np.ndarray, distance: int) -> np.ndarray:
     """Marks the pixels that erosion takes off the regions of all ids at once.
 
-    A pixel stays if the square of side 2 * distance + 1 around it lies in the picture and holds
+    A pixel stays if the square of side 2 * distance + 1 around it lies in the image and holds
     one id only: if its smallest id is its largest.
     """
     rim = np.ones(regions.shape, bool)

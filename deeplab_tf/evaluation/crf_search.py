@@ -1,4 +1,4 @@
-"""The search for the CRF's parameters on kept scores; goes on after a kill."""
+"""The search for the CRF's parameters on cached logits; goes on after a kill."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.data.shards import file_hash
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split
+from deeplab_tf.data.tfrecord_shards import file_hash
+from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
-from deeplab_tf.evaluation.kept_scores import KeptScores
 
 
 def search_folder(
@@ -27,14 +27,14 @@ def search_folder(
     """Returns where a search keeps scores and results.
 
     The folder's name is a digest of all that the results depend on: the model's bytes, the data
-    set, the pictures and the parameters to start from. So the same search finds its results
+    set, the images and the parameters to start from. So the same search finds its results
     again, and another one none.
 
     Args:
         beside: file for the tuned parameters.
         model_file: the `.keras` file.
         data_dir: as for `open_split`.
-        split: pictures to tune on.
+        split: images to tune on.
         tuning: their indices.
         start: CrfParameters.
     """
@@ -42,7 +42,7 @@ def search_folder(
         "model": file_hash(user_path(model_file)),
         "data_dir": str(user_path(data_dir).resolve()),
         "dataset": split.spec.to_dict(),
-        "pictures": [split.split, *(split.names[i] for i in tuning)],
+        "images": [split.split, *(split.names[i] for i in tuning)],
         "crf": start.to_dict(),
     }
     digest = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
@@ -50,7 +50,7 @@ def search_folder(
 
 
 def search(
-    examples: KeptScores,
+    examples: CachedLogits,
     start: CrfParameters,
     folder: Path,
     progress: Callable,
@@ -61,7 +61,7 @@ def search(
     """Searches the parameters of the highest mIoU, going on where an earlier search stopped.
 
     Args:
-        examples: pictures to tune on.
+        examples: images to tune on.
         start: tried first; what is not searched stays as it is here.
         folder: keeps the results; written anew when candidates of the same sigmas are done.
         progress: makes a progress bar, such as `cli.progress_bar`.
@@ -81,12 +81,12 @@ def search(
     spec = examples.spec
     new_measure = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
     with progress(None, total=runs, unit="CRF run") as bar:
-        scorer = CandidateScorer(
+        metrics = CandidateScorer(
             examples, spec.num_classes, start, new_measure, workers, bar.update
         )
 
         def score(candidates: Iterable[Candidate]) -> list[float]:
-            for group, results in scorer([c for c in candidates if c not in known]):
+            for group, results in metrics([c for c in candidates if c not in known]):
                 known.update(zip(group, results, strict=True))
                 rows = [[*candidate, result] for candidate, result in known.items()]
                 write_atomically(file, json.dumps(rows).encode())

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from deeplab_tf.data.class_mapping import class_mapping
-from deeplab_tf.data.constant_answer import best_constant_answer, format_constant, percent
+from deeplab_tf.data.majority_baseline import format_baseline, majority_baseline, percent
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+from deeplab_tf.evaluation.metrics import Metrics
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.evaluation.scorer import Scorer
 
-# Pictures that may wait to be scored and written while the next ones are labelled.
+# Images that may wait to be scored and written while the next ones are labelled.
 _WAITING = 4
 MEANS = {
     "mIoU": "miou",
@@ -30,21 +30,21 @@ MEANS = {
 _TRIMAP_WIDTHS = (1, 5, 10, 20, 40)
 
 
-class Scored(NamedTuple):
-    """One picture of an evaluation.
+class EvaluatedImage(NamedTuple):
+    """One image of an evaluation.
 
     Attributes:
         name: its name in the split.
         image: uint8 RGB [H, W, 3].
         label: uint8 [H, W], or None where the split is not labelled.
-        answers: uint8 [H, W] each, ids of the data set: before the CRF and, if there is one,
+        predictions: uint8 [H, W] each, ids of the data set: before the CRF and, if there is one,
             after it.
     """
 
     name: str
     image: np.ndarray
     label: np.ndarray | None
-    answers: list[np.ndarray]
+    predictions: list[np.ndarray]
 
 
 def evaluate(
@@ -52,48 +52,48 @@ def evaluate(
     split: Split,
     limit: int | None = None,
     progress=iter,
-    listeners: Sequence[Callable[[Scored], None]] = (),
+    callbacks: Sequence[Callable[[EvaluatedImage], None]] = (),
     **measures,
 ) -> dict:
-    """Scores a predictor on the pictures of a split at their own sizes.
+    """Scores a predictor on the images of a split at their own sizes.
 
     Decoding runs ahead and scoring behind, in a thread of its own, while the predictor computes.
     Classes are matched by their names: what the predictor answers becomes the data set's ids.
 
     Args:
-        predictor: what labels the pictures.
-        split: the pictures and their labels.
-        limit: number of pictures, or None for all.
-        progress: wraps the pictures, such as `tqdm`.
-        listeners: each is called with every picture, in the order of the split and in one
-            thread, but not the caller's; such as a `SubmissionWriter`. Pictures that were
+        predictor: what labels the images.
+        split: the images and their labels.
+        limit: number of images, or None for all.
+        progress: wraps the images, such as `tqdm`.
+        callbacks: each is called with every image, in the order of the split and in one
+            thread, but not the caller's; such as a `SubmissionWriter`. Images that were
             labelled before something went wrong still reach them.
-        **measures: what is measured: `trimap`, `boundary` and `absent` of `Scorer`.
+        **measures: what is measured: `trimap`, `boundary` and `absent` of `Metrics`.
 
     Returns:
-        The content of `metrics.json`: `images`, the results of a `Scorer` (None for a class that
+        The content of `metrics.json`: `images`, the results of a `Metrics` (None for a class that
         occurs neither in labels nor in predictions), the same under `crf` where the predictor has
         one, the `best_constant` answer to the same pixels, and `seconds`. A split without labels
         has no scores.
 
     Raises:
-        ValueError: model and data set have other classes; or a score or a listener failed with
-            an OSError or ValueError, and the message names the picture.
+        ValueError: model and data set have other classes; or a score or a callback failed with
+            an OSError or ValueError, and the message names the image.
         DataError: a file is broken; the message names it. Or there are neither labels nor
-            listeners.
-        FloatingPointError: the network's logits for a picture are not finite.
+            callbacks.
+        FloatingPointError: the network's logits for an image are not finite.
     """
     spec = split.spec
     mapping = class_mapping(predictor.model.spec, spec)
-    if not listeners:
+    if not callbacks:
         require_labels(split)
-    scorers = [Scorer(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
+    stage_metrics = [Metrics(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
     start, images = time.monotonic(), 0
     waiting = deque()
     with naming_broken_files(split), ThreadPoolExecutor(max_workers=1) as worker:
         for example in progress(evaluation_dataset(split, limit)):
-            picture = _answer(predictor, example, split.labelled, mapping)
-            waiting.append(worker.submit(_receive, picture, scorers, listeners))
+            image = _prediction(predictor, example, split.labelled, mapping)
+            waiting.append(worker.submit(_receive, image, stage_metrics, callbacks))
             if len(waiting) > _WAITING:
                 waiting.popleft().result()
             images += 1
@@ -101,34 +101,38 @@ def evaluate(
             received.result()
     results = {"images": images}
     if split.labelled:
-        results.update(scorers[0].results())
+        results.update(stage_metrics[0].results())
         if predictor.crf is not None:
-            results["crf"] = scorers[1].results()
-        label_pixels = scorers[0].confusion.matrix.sum(1)
-        results["best_constant"] = best_constant_answer(label_pixels, spec.class_names)
+            results["crf"] = stage_metrics[1].results()
+        label_pixels = stage_metrics[0].confusion.matrix.sum(1)
+        results["best_constant"] = majority_baseline(label_pixels, spec.class_names)
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 
-def _answer(predictor: Predictor, example: dict, labelled: bool, mapping: np.ndarray) -> Scored:
+def _prediction(
+    predictor: Predictor, example: dict, labelled: bool, mapping: np.ndarray
+) -> EvaluatedImage:
     image = example["image"].numpy()
     label = example["label"].numpy().astype(np.uint8) if labelled else None
     name = example["name"].numpy().decode()
     try:
-        answers = predictor.before_and_after(image)
+        predictions = predictor.predict_stages(image)
     except FloatingPointError as error:
         raise FloatingPointError(f"{name}: {error}") from error
-    return Scored(name, image, label, [mapping[answer] for answer in answers])
+    return EvaluatedImage(name, image, label, [mapping[prediction] for prediction in predictions])
 
 
-def _receive(picture: Scored, scorers: Sequence[Scorer], listeners: Sequence[Callable]):
+def _receive(
+    image: EvaluatedImage, stage_metrics: Sequence[Metrics], callbacks: Sequence[Callable]
+):
     try:
-        if picture.label is not None:
-            for scorer, answer in zip(scorers, picture.answers, strict=True):
-                scorer.update(picture.label, answer)
-        for listener in listeners:
-            listener(picture)
+        if image.label is not None:
+            for metrics, prediction in zip(stage_metrics, image.predictions, strict=True):
+                metrics.update(image.label, prediction)
+        for callback in callbacks:
+            callback(image)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{picture.name}: {error}") from error
+        raise ValueError(f"{image.name}: {error}") from error
 
 
 def one_line(results: dict) -> str:
@@ -137,7 +141,7 @@ def one_line(results: dict) -> str:
     if "crf" in results:
         crf = results["crf"]
         line += f"  after CRF {percent(crf['miou'])} {percent(crf['pixel_accuracy'])}"
-    line += f"  {format_constant(results['best_constant'])}"
+    line += f"  {format_baseline(results['best_constant'])}"
     return f"{line}  ({results['images']} images, {results['seconds']:.0f} s)"
 
 
@@ -160,7 +164,7 @@ def format_table(results: dict) -> str:
     lines = [row[0].ljust(width) + "".join(cell.rjust(12) for cell in row[1:]) for row in rows]
     if results["absent"] != "exclude":
         lines.append(f"means over classes by the rule {results['absent']!r} for absent ones")
-    return "\n".join([*lines, format_constant(results["best_constant"])])
+    return "\n".join([*lines, format_baseline(results["best_constant"])])
 
 
 def _trimap_rows(trimaps: list[dict]) -> list[list[str]]:

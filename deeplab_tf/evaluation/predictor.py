@@ -1,4 +1,4 @@
-"""The one way from a photo to a label map."""
+"""The one way from an image to a label map."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import FUSIONS, NOT_FINITE, checked_scales, scores_and_finite
+from deeplab_tf.evaluation.scales import FUSIONS, NOT_FINITE, checked_scales, logits_and_finite
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.layers.dense_crf import DenseCRF
 from deeplab_tf.models.scaling import grid_multiple, round_up
 
 
 class Predictor:
-    """Labels photos with a model: at several scales, mirrored, in tiles, then with the CRF.
+    """Labels images with a model: at several scales, mirrored, in tiles, then with the CRF.
 
-    Pictures of up to `WHOLE_PIXELS` are computed as a whole, larger ones in overlapping tiles of
-    about that size, so that memory depends on the picture only through its pixels and labels.
+    Images of up to `WHOLE_PIXELS` are computed as a whole, larger ones in overlapping tiles of
+    about that size, so that memory depends on the image only through its pixels and labels.
 
     Args:
         model: a DeepLab.
-        crf: a DenseCRF layer, a dict of its parameters, or None for no CRF. It refines pictures
+        crf: a DenseCRF layer, a dict of its parameters, or None for no CRF. It refines images
             of up to `WHOLE_PIXELS` as a whole, larger ones tile by tile.
-        scales: factors on a photo's sides at which it is scored, on top of `model.image_scale`.
-            More than one is slower and mostly scores better; time grows with the sum of their
+        scales: factors on an image's sides at which it is scored, on top of `model.image_scale`.
+            More than one is slower and mostly logits better; time grows with the sum of their
             squares.
-        flip: whether the mirrored photo is scored too, in twice the time.
+        flip: whether the mirrored image is scored too, in twice the time.
         fusion: `mean` of the probabilities of all scales, or `max` of their logits.
-        tile: largest side in pixels that is computed at once, for every photo; None as above.
+        tile: largest side in pixels that is computed at once, for every image; None as above.
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
             more seams.
-        progress: wraps the list of the tiles of a large photo while they are computed, such as a
+        progress: wraps the list of the tiles of a large image while they are computed, such as a
             progress bar.
 
     Attributes:
-        grid: TileGrid, where tiles of large photos lie.
-        whole_pixels: largest photo that is computed at once without `tile`.
+        grid: TileGrid, where tiles of large images lie.
+        whole_pixels: largest image that is computed at once without `tile`.
 
     Raises:
         ValueError: an argument that cannot be.
 
     Source: Chen et al. 2016, section 3.2 (scales fused by the maximum); Chen et al. 2017 (arXiv
-    1706.05587), section 4.1 (mean of probabilities over scales and mirrored photos).
+    1706.05587), section 4.1 (mean of probabilities over scales and mirrored images).
 
     Example:
         >>> import deeplab_tf
@@ -80,59 +80,59 @@ class Predictor:
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
         score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
         batch = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2], tf.int32)]
-        self._scores_of_one = _checked(tf.function(lambda x: self.scores_and_finite(x), [image]))
+        self._logits_of_one = _checked(tf.function(lambda x: self.logits_and_finite(x), [image]))
         self._labels_of_one = _checked(tf.function(lambda x: self._labels_and_finite(x), [image]))
-        self._labels_of_scores = tf.function(self._labels, [score, image])
+        self._labels_of_logits = tf.function(self._labels, [score, image])
         self._labels_of_batch = _checked(
             tf.function(lambda x, sizes: self._labels_and_finite(x, sizes), batch)
         )
 
     # === Functions of the graph ===
 
-    def scores(self, images, sizes=None):
-        """Scores pictures inside a graph; a function of the model's variables and nothing else.
+    def logits(self, images, sizes=None):
+        """Scores images inside a graph; a function of the model's variables and nothing else.
 
         Args:
             images: uint8 RGB [B, H, W, 3].
-            sizes: int32 [B, 2], see `fused_scores`.
+            sizes: int32 [B, 2], see `fused_logits`.
 
         Returns:
             float32 [B, H, W, C], whose softmax are probabilities.
         """
-        return self.scores_and_finite(images, sizes)[0]
+        return self.logits_and_finite(images, sizes)[0]
 
-    def scores_and_finite(self, images, sizes=None):
-        """Scores pictures as `scores` does and says whether the scores can be trusted.
+    def logits_and_finite(self, images, sizes=None):
+        """Scores images as `logits` does and says whether the logits can be trusted.
 
         Returns:
-            float32 [B, H, W, C], and bool [B]: whether all of a picture's logits are finite.
+            float32 [B, H, W, C], and bool [B]: whether all of an image's logits are finite.
         """
-        return scores_and_finite(self.model, images, self.scales, self.flip, self.fusion, sizes)
+        return logits_and_finite(self.model, images, self.scales, self.flip, self.fusion, sizes)
 
-    def refine(self, scores, images, sizes=None):
-        """Refines what `scores` gives with the CRF, inside a graph.
+    def refine(self, logits, images, sizes=None):
+        """Refines what `logits` gives with the CRF, inside a graph.
 
         Returns:
             float32 probabilities [B, H, W, C].
         """
         if self.crf.parameters.from_probabilities:
-            scores = tf.nn.softmax(scores)
-        return self.crf((scores, images), valid=sizes)
+            logits = tf.nn.softmax(logits)
+        return self.crf((logits, images), valid=sizes)
 
-    def _labels(self, scores, images, sizes=None):
-        stages = [scores]
+    def _labels(self, logits, images, sizes=None):
+        stages = [logits]
         if self.crf is not None:
-            stages.append(self.refine(scores, images, sizes))
+            stages.append(self.refine(logits, images, sizes))
         return [tf.cast(tf.argmax(stage, axis=-1), tf.uint8) for stage in stages]
 
     def _labels_and_finite(self, images, sizes=None):
-        scores, finite = self.scores_and_finite(images, sizes)
-        return self._labels(scores, images, sizes), finite
+        logits, finite = self.logits_and_finite(images, sizes)
+        return self._labels(logits, images, sizes), finite
 
     # === Arrays ===
 
     def __call__(self, image) -> np.ndarray:
-        """Labels one photo.
+        """Labels one image.
 
         Args:
             image: uint8 RGB [H, W, 3], any size.
@@ -144,10 +144,10 @@ class Predictor:
             ValueError: the image is of another type or shape.
             FloatingPointError: the network's logits are not finite.
         """
-        return self.before_and_after(image)[-1]
+        return self.predict_stages(image)[-1]
 
-    def before_and_after(self, image) -> list[np.ndarray]:
-        """Labels one photo without the CRF and, if there is one, with it.
+    def predict_stages(self, image) -> list[np.ndarray]:
+        """Labels one image without the CRF and, if there is one, with it.
 
         Args:
             image: uint8 RGB [H, W, 3], any size.
@@ -160,16 +160,16 @@ class Predictor:
         if self._fits(height, width):
             return [labels[0].numpy() for labels in self._labels_of_one(image[None])]
         if self.crf is not None and height * width <= WHOLE_PIXELS:
-            scores = self._joined_scores(image)
-            return [labels[0].numpy() for labels in self._labels_of_scores(scores, image[None])]
+            logits = self._joined_logits(image)
+            return [labels[0].numpy() for labels in self._labels_of_logits(logits, image[None])]
         labels = [np.empty([height, width], np.uint8) for _ in range(1 + (self.crf is not None))]
         for place, cores in self._tiles(image, self._labels_of_one):
             for whole, core in zip(labels, cores, strict=True):
                 whole[place] = core
         return labels
 
-    def scores_of(self, image) -> np.ndarray:
-        """Scores one photo, as the CRF takes them.
+    def predict_logits(self, image) -> np.ndarray:
+        """Scores one image, as the CRF takes them.
 
         Args:
             image: uint8 RGB [H, W, 3], any size.
@@ -179,16 +179,16 @@ class Predictor:
         """
         image = checked_image(image)
         if self._fits(*image.shape[:2]):
-            return self._scores_of_one(image[None])[0].numpy()
-        scores = np.empty([*image.shape[:2], self.model.num_classes], np.float32)
-        for place, (core,) in self._tiles(image, lambda x: [self._scores_of_one(x)]):
-            scores[place] = core
-        return scores
+            return self._logits_of_one(image[None])[0].numpy()
+        logits = np.empty([*image.shape[:2], self.model.num_classes], np.float32)
+        for place, (core,) in self._tiles(image, lambda x: [self._logits_of_one(x)]):
+            logits[place] = core
+        return logits
 
     def batch(self, images: Sequence) -> list[np.ndarray]:
-        """Labels photos of any sizes, those of the same padded size at once.
+        """Labels images of any sizes, those of the same padded size at once.
 
-        Batches hold up to `WHOLE_PIXELS`. A photo gets the labels that it gets alone.
+        Batches hold up to `WHOLE_PIXELS`. An image gets the labels that it gets alone.
 
         Args:
             images: uint8 RGB [H, W, 3] each.
@@ -199,10 +199,10 @@ class Predictor:
         Raises:
             FloatingPointError: the network's logits for one of them are not finite.
         """
-        return [labels[-1] for labels in self.before_and_after_batch(images)]
+        return [labels[-1] for labels in self.predict_stages_batch(images)]
 
-    def before_and_after_batch(self, images: Sequence) -> list[list[np.ndarray]]:
-        """Labels photos as `batch` does, each as `before_and_after` does."""
+    def predict_stages_batch(self, images: Sequence) -> list[list[np.ndarray]]:
+        """Labels images as `batch` does, each as `predict_stages` does."""
         images = [checked_image(image) for image in images]
         groups: dict[tuple[int, ...], list[int]] = {}
         for i, image in enumerate(images):
@@ -217,25 +217,25 @@ class Predictor:
         return [labels[i] for i in range(len(images))]
 
     def _batch(self, images: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Labels photos of the same padded size."""
+        """Labels images of the same padded size."""
         if len(images) == 1 or not self._fits(*images[0].shape[:2]):
-            return [self.before_and_after(image) for image in images]
+            return [self.predict_stages(image) for image in images]
         sizes = np.array([image.shape[:2] for image in images], np.int32)
-        pictures = np.zeros([len(images), *sizes.max(axis=0), 3], np.uint8)
-        for picture, image, (height, width) in zip(pictures, images, sizes, strict=True):
-            picture[:height, :width] = image
-        stages = [labels.numpy() for labels in self._labels_of_batch(pictures, sizes)]
+        padded_images = np.zeros([len(images), *sizes.max(axis=0), 3], np.uint8)
+        for padded_image, image, (height, width) in zip(padded_images, images, sizes, strict=True):
+            padded_image[:height, :width] = image
+        stages = [labels.numpy() for labels in self._labels_of_batch(padded_images, sizes)]
         return [[s[i, :height, :width] for s in stages] for i, (height, width) in enumerate(sizes)]
 
     def _fits(self, height: int, width: int) -> bool:
-        """Whether a picture is computed at once."""
+        """Whether an image is computed at once."""
         if self.tile is None and height * width <= self.whole_pixels:
             return True
         return len(list(self.grid.tiles(height, width))) == 1
 
-    def _joined_scores(self, image):
-        """Puts the scores of tiles together on the device: float32 [1, H, W, C]."""
-        cores = [core for _, (core,) in self._tiles(image, lambda x: [self._scores_of_one(x)])]
+    def _joined_logits(self, image):
+        """Puts the logits of tiles together on the device: float32 [1, H, W, C]."""
+        cores = [core for _, (core,) in self._tiles(image, lambda x: [self._logits_of_one(x)])]
         across = len(self.grid.spans(image.shape[1]))
         rows = [tf.concat(cores[i : i + across], axis=1) for i in range(0, len(cores), across)]
         return tf.concat(rows, axis=0)[None]
@@ -261,7 +261,7 @@ def _checked(function: Callable) -> Callable:
 
 
 def checked_image(image) -> np.ndarray:
-    """Returns a photo as an array.
+    """Returns an image as an array.
 
     Raises:
         ValueError: it is not uint8 RGB [H, W, 3], or empty.

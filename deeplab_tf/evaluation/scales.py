@@ -1,4 +1,4 @@
-"""Scores of a picture at several scales and mirrored, fused: a pure function of the graph."""
+"""Scores of an image at several scales and mirrored, fused: a pure function of the graph."""
 
 from __future__ import annotations
 
@@ -41,50 +41,52 @@ def checked_scales(scales) -> tuple[float, ...]:
     return scales
 
 
-def fused_scores(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
-    """Scores pictures at every scale, each also mirrored if wanted, and fuses the scores.
+def fused_logits(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
+    """Scores images at every scale, each also mirrored if wanted, and fuses the logits.
 
-    A picture is padded below and to the right with the mean colour until the grids of all scales
-    fit, resized between aligned corners, mirrored as a whole and scored; the scores are mirrored
+    An image is padded below and to the right with the mean colour until the grids of all scales
+    fit, resized between aligned corners, mirrored as a whole and scored; the logits are mirrored
     back, zoomed by the exact factor and cropped. One pass after the other is computed, so that
     memory does not grow with their number.
 
     Args:
         model: a DeepLab.
         images: uint8 or float RGB 0..255 [B, H, W, 3].
-        scales: factors on the pictures' sides; a model with scales of its own applies those on
+        scales: factors on the images' sides; a model with scales of its own applies those on
             top.
-        flip: also scores the mirrored pictures.
+        flip: also logits the mirrored images.
         fusion: `mean` of the probabilities, given as their logarithm, or `max` of the logits.
-        sizes: int32 [B, 2], height and width of the part of each picture that counts; the rest is
+        sizes: int32 [B, 2], height and width of the part of each image that counts; the rest is
             taken as padding. None for all of it.
 
     Returns:
         float32 [B, H, W, C]; their softmax are probabilities. With one scale and no mirroring
         these are the model's logits.
     """
-    return scores_and_finite(model, images, scales, flip, fusion, sizes)[0]
+    return logits_and_finite(model, images, scales, flip, fusion, sizes)[0]
 
 
-def scores_and_finite(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
-    """Scores pictures as `fused_scores` does and says whether the scores can be trusted.
+def logits_and_finite(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
+    """Scores images as `fused_logits` does and says whether the logits can be trusted.
 
     It takes the same arguments. Looked at are the logits on the feature grid of every pass, before
-    fusing could hide a NaN: at an output stride of 8 a sixty-fourth of the scores, which the
+    fusing could hide a NaN: at an output stride of 8 a sixty-fourth of the logits, which the
     processor still has at hand. Zooming keeps finite numbers finite.
 
     Returns:
-        float32 [B, H, W, C], and bool [B]: whether all of a picture's logits are finite.
+        float32 [B, H, W, C], and bool [B]: whether all of an image's logits are finite.
     """
     height, width = tf.unstack(tf.shape(images)[1:3])
-    pictures = _padded(images, grid_multiple(model.size_multiple, scales), model.mean_rgb, sizes)
-    padded_size = tf.unstack(tf.shape(pictures)[1:3])
+    padded_images = _padded(
+        images, grid_multiple(model.size_multiple, scales), model.mean_rgb, sizes
+    )
+    padded_size = tf.unstack(tf.shape(padded_images)[1:3])
     finite = []
     passes = [(s, mirrored) for s in scales for mirrored in ((False, True) if flip else (False,))]
 
     def score(scale, mirrored):
-        resized = rescale(pictures, scale)
-        grid = model.score_maps(resized[:, :, ::-1] if mirrored else resized)[0]
+        resized = rescale(padded_images, scale)
+        grid = model.logit_maps(resized[:, :, ::-1] if mirrored else resized)[0]
         finite.append(tf.reduce_all(tf.math.is_finite(grid), axis=[1, 2, 3]))
         logits = resize(grid[:, :, ::-1] if mirrored else grid, padded_size)
         return tf.ensure_shape(logits[:, :height, :width], [*images.shape[:3], model.num_classes])
@@ -93,30 +95,32 @@ def scores_and_finite(model, images, scales=(1.0,), flip=False, fusion="mean", s
     fused = tf.nn.softmax(score(*passes[0])) if mean else score(*passes[0])
     for one in passes[1:]:
         with tf.control_dependencies([fused]):
-            scores = score(*one)
-            fused = fused + tf.nn.softmax(scores) if mean else tf.maximum(fused, scores)
+            logits = score(*one)
+            fused = fused + tf.nn.softmax(logits) if mean else tf.maximum(fused, logits)
     if mean:
         fused = tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
     return fused, tf.reduce_all(tf.stack(finite), axis=0)
 
 
-def score_grid(model, images, scale: float):
-    """Scores pictures at one scale on the feature grid there, from which `zoom_grid` goes on.
+def grid_logits(model, images, scale: float):
+    """Scores images at one scale on the feature grid there, from which `zoom_grid_logits` goes on.
 
     Args:
         model: a DeepLab.
         images: uint8 or float RGB 0..255 [B, H, W, 3].
-        scale: factor on the pictures' sides.
+        scale: factor on the images' sides.
 
     Returns:
         float32 [B, h, w, C].
     """
-    pictures = _padded(images, grid_multiple(model.size_multiple, [scale]), model.mean_rgb, None)
-    return model.score_maps(rescale(pictures, scale))[0]
+    padded_images = _padded(
+        images, grid_multiple(model.size_multiple, [scale]), model.mean_rgb, None
+    )
+    return model.logit_maps(rescale(padded_images, scale))[0]
 
 
-def zoom_grid(model, grid, scale: float, height, width):
-    """Brings what `score_grid` gives to the pictures' size: the scores of `fused_scores`."""
+def zoom_grid_logits(model, grid, scale: float, height, width):
+    """Brings what `grid_logits` gives to the images' size: the logits of `fused_logits`."""
     multiple = grid_multiple(model.size_multiple, [scale])
     return resize(grid, [round_up(n, multiple) for n in (height, width)])[:, :height, :width]
 

@@ -14,7 +14,7 @@ from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.sources.cityscapes import LABEL_IDS
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.evaluate import Scored
+from deeplab_tf.evaluation.evaluate import EvaluatedImage
 
 
 class _Format(NamedTuple):
@@ -38,7 +38,7 @@ _FORMATS = {
 
 
 class SubmissionWriter:
-    """Writes one PNG a picture, as large as the picture.
+    """Writes one PNG an image, as large as the image.
 
     VOC: indexed PNGs with the data set's palette. Cityscapes: grey PNGs of label ids (0..33,
     not the training ids that the network tells apart).
@@ -59,7 +59,7 @@ class SubmissionWriter:
         >>> from deeplab_tf.data.sources.voc12 import SPEC
         >>> save = SubmissionWriter("voc", SPEC, tempfile.mkdtemp())
         >>> answer = np.zeros([4, 5], np.uint8)
-        >>> save(Scored("2008_000006", image=None, label=None, answers=[answer]))
+        >>> save(EvaluatedImage("2008_000006", image=None, label=None, predictions=[prediction]))
         >>> [path.name for path in save.folder.iterdir()]
         ['2008_000006.png']
     """
@@ -74,7 +74,7 @@ class SubmissionWriter:
         self.folder = user_path(output) / self._format.folder
 
     def owners(self, names: Iterable[str]) -> dict[Path, Callable[[Path], bool]]:
-        """What is written for pictures of these names, as `check_outputs` takes it.
+        """What is written for images of these names, as `check_outputs` takes it.
 
         Raises:
             DataError: a name leaves the folder.
@@ -84,7 +84,7 @@ class SubmissionWriter:
     def _file(self, name: str) -> Path:
         return self.folder / f"{checked_name(name, 'split')}{self._format.ending}"
 
-    def __call__(self, picture: Scored):
-        """Writes a picture's last answer; replaces what is there."""
-        file = self._file(picture.name)
-        write_atomically(file, self._format.encode(picture.answers[-1], self._spec))
+    def __call__(self, image: EvaluatedImage):
+        """Writes an image's last answer; replaces what is there."""
+        file = self._file(image.name)
+        write_atomically(file, self._format.encode(image.predictions[-1], self._spec))

@@ -1,4 +1,4 @@
-"""How a large picture is cut into overlapping tiles that the network cannot tell from the whole."""
+"""How a large image is cut into overlapping tiles that the network cannot tell from the whole."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from deeplab_tf.models.scaling import round_up
 
-# Pictures up to so many pixels, such as 1920x1080, are computed as a whole.
+# Images up to so many pixels, such as 1920x1080, are computed as a whole.
 WHOLE_PIXELS = 2**21
 
 
 class Span(NamedTuple):
-    """A tile along one axis, in pixels of the picture.
+    """A tile along one axis, in pixels of the image.
 
     Attributes:
         start: first pixel that is computed.
@@ -30,12 +30,12 @@ class Span(NamedTuple):
 
     @property
     def computed(self) -> slice:
-        """What of the picture is computed."""
+        """What of the image is computed."""
         return slice(self.start, self.stop)
 
     @property
     def core(self) -> slice:
-        """What of the picture is kept."""
+        """What of the image is kept."""
         return slice(self.core_start, self.core_stop)
 
     @property
@@ -51,7 +51,7 @@ class TileGrid(NamedTuple):
         side: of a tile, k * multiple + 1.
         margin: pixels between the edge of a tile and its core, a multiple of `multiple`.
         multiple: of which origins are multiples, so that a tile's score grids are parts of the
-            whole picture's.
+            whole image's.
     """
 
     side: int
@@ -59,7 +59,7 @@ class TileGrid(NamedTuple):
     multiple: int
 
     def spans(self, size: int) -> list[Span]:
-        """Cuts one side of a picture; the cores follow each other without gaps.
+        """Cuts one side of an image; the cores follow each other without gaps.
 
         Example:
             >>> [tuple(span) for span in TileGrid(side=33, margin=8, multiple=8).spans(50)]
@@ -81,17 +81,17 @@ class TileGrid(NamedTuple):
 
 
 def exact_margin(model, scales) -> int:
-    """Returns how far from a tile's edge its scores are those of the whole picture, in pixels.
+    """Returns how far from a tile's edge its logits are those of the whole image, in pixels.
 
     That is half of the receptive field at the smallest scale, and what zooming adds: 226 pixels
     for VGG-16 with LargeFOV at scale 1, 451 at scale 0.5.
 
     Args:
         model: a DeepLab.
-        scales: at which pictures are scored.
+        scales: at which images are scored.
     """
     zoom = model.output_stride * (1 if model.scales == (1.0,) else 2)
-    return math.ceil((model.reach + zoom) / (min(scales) * min(model.scales))) + 1
+    return math.ceil((model.receptive_field_radius + zoom) / (min(scales) * min(model.scales))) + 1
 
 
 def plan_grid(model, scales, multiple: int, side: int) -> TileGrid:
@@ -99,7 +99,7 @@ def plan_grid(model, scales, multiple: int, side: int) -> TileGrid:
 
     Args:
         model: a DeepLab.
-        scales: at which pictures are scored.
+        scales: at which images are scored.
         multiple: of which origins shall be multiples.
         side: largest side of a tile in pixels; rounded down to the next k * multiple + 1.
 

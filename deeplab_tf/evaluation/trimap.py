@@ -105,7 +105,7 @@ class Trimap:
 
 
 def _over_neighbours(combine: np.ufunc, values: np.ndarray) -> np.ndarray:
-    """Reduces the square of side 3 around every pixel, as far as it lies in the picture."""
+    """Reduces the square of side 3 around every pixel, as far as it lies in the image."""
     tall = values.copy()
     combine(tall[1:], values[:-1], out=tall[1:])
     combine(tall[:-1], values[1:], out=tall[:-1])

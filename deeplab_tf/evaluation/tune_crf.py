@@ -19,20 +19,20 @@ from deeplab_tf.data.own_files import is_json_with, json_object
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.pipeline import spread_evenly
 from deeplab_tf.data.split import Split
+from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.crf_search import search
-from deeplab_tf.evaluation.kept_scores import KeptScores
-from deeplab_tf.evaluation.scorer import Scorer
+from deeplab_tf.evaluation.metrics import Metrics
 
 
-def choose_pictures(
+def choose_images(
     split: Split, limit: int, other: Split, held_out: int | None = None
 ) -> tuple[list[int], list[int]]:
     """Chooses what is tuned on and what is held out, both spread evenly.
 
     Args:
-        split: pictures to tune on.
+        split: images to tune on.
         limit: so many at most.
-        other: what pictures are held out of, none of those that are tuned on; may be the same.
+        other: what images are held out of, none of those that are tuned on; may be the same.
         held_out: hold out so many, None for what is left, but no more than `limit`. Out of the
             same split they are put aside first.
 
@@ -45,13 +45,13 @@ def choose_pictures(
     Example:
         >>> from deeplab_tf.data.synthetic import SyntheticSplit
         >>> split = SyntheticSplit("val", examples=6)
-        >>> choose_pictures(split, limit=100, other=split, held_out=2)
+        >>> choose_images(split, limit=100, other=split, held_out=2)
         ([0, 1, 3, 4], [2, 5])
     """
     available = len(split) - (held_out or 0) * (split.split == other.split)
     if available < 1:
         raise ValueError(
-            f"The split {split.split!r} has {len(split)} pictures; to hold out {held_out} leaves "
+            f"The split {split.split!r} has {len(split)} images; to hold out {held_out} leaves "
             "none to tune on."
         )
     tuning = spread_evenly(len(split), min(limit, available))
@@ -62,8 +62,8 @@ def choose_pictures(
 
 def tune(
     output: Path,
-    tuning: KeptScores,
-    held_out: KeptScores,
+    tuning: CachedLogits,
+    held_out: CachedLogits,
     start: CrfParameters,
     folder: Path,
     progress: Callable,
@@ -74,17 +74,17 @@ def tune(
 
     Args:
         output: JSON file for the parameters; the report's name has `.report.json` for `.json`.
-        tuning: pictures to search on.
-        held_out: other pictures to score on; may be none.
+        tuning: images to search on.
+        held_out: other images to score on; may be none.
         start: where the search starts, and what the result is compared with.
         folder: where the search keeps its results.
         progress: makes a progress bar, such as `cli.progress_bar`.
-        workers: pictures refined at a time.
+        workers: images refined at a time.
         **options: `grid` and `budget` of `search`.
 
     Returns:
         The report: `parameters` and `scores` of the variants `without CRF`, `default` (the start)
-        and `tuned`, the scores on `tuning` and, if there are any, `held_out` pictures; `images`,
+        and `tuned`, the scores on `tuning` and, if there are any, `held_out` images; `images`,
         `candidates` and `seconds`.
     """
     begin, output = time.monotonic(), user_path(output)
@@ -133,7 +133,7 @@ def _write_json(file: Path, content: dict):
 
 
 def compare(
-    examples: KeptScores,
+    examples: CachedLogits,
     variants: dict[str, CrfParameters | None],
     progress: Callable,
     workers: int,
@@ -141,26 +141,26 @@ def compare(
     """Scores parameters in the mode and implementation that they say.
 
     Args:
-        examples: the pictures.
+        examples: the images.
         variants: parameters by name, None for no CRF.
         progress: makes a progress bar, such as `cli.progress_bar`.
-        workers: pictures refined at a time.
+        workers: images refined at a time.
 
     Returns:
-        The results of a `Scorer` by name, boundary IoU included.
+        The results of a `Metrics` by name, boundary IoU included.
     """
-    scorers = {name: Scorer(examples.spec, boundary=True) for name in variants}
+    stage_metrics = {name: Metrics(examples.spec, boundary=True) for name in variants}
 
-    def answer(number: int):
+    def prediction(number: int):
         scores, image, label = examples[number]
         return label, [_labels(scores, image, one) for one in variants.values()]
 
     with ThreadPoolExecutor(workers) as threads:
-        answered = threads.map(answer, range(len(examples)))
-        for label, answers in progress(answered, total=len(examples)):
-            for scorer, labels in zip(scorers.values(), answers, strict=True):
-                scorer.update(label, labels)
-    return {name: scorer.results() for name, scorer in scorers.items()}
+        answered = threads.map(prediction, range(len(examples)))
+        for label, predictions in progress(answered, total=len(examples)):
+            for metrics, labels in zip(stage_metrics.values(), predictions, strict=True):
+                metrics.update(label, labels)
+    return {name: metrics.results() for name, metrics in stage_metrics.items()}
 
 
 def _labels(scores, image, parameters: CrfParameters | None) -> np.ndarray:

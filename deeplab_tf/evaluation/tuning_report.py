@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from deeplab_tf.data.constant_answer import percent
+from deeplab_tf.data.majority_baseline import percent
 
 _SCORES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy", "boundary IoU": "boundary_iou"}
 _VALUES = ("bilateral_weight", "bilateral_sigma_xy", "bilateral_sigma_rgb")
-# Scores of fewer pictures are mostly chance.
+# Scores of fewer images are mostly chance.
 _FEW = 10
 
 

@@ -16,17 +16,17 @@ from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.export.edge import (
+from deeplab_tf.export.mobile import (
     check_exportable,
     labelling_function,
     quiet,
     require_agreement,
 )
-from deeplab_tf.export.pictures import example_pictures, verification_pictures
+from deeplab_tf.export.parity_images import example_images, verification_images
 
 # Precision -> share of labels that has to equal the predictor's.
 LEAST_EQUAL_LABELS = {"float32": 0.9999, "float16": 0.995, "int8": 0.98}
-CALIBRATION_PICTURES = 20  # each takes seconds
+CALIBRATION_IMAGES = 20  # each takes seconds
 
 
 def export_litert(
@@ -38,30 +38,30 @@ def export_litert(
     verify_on=None,
     least_equal_labels: float | None = None,
     overwrite: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Path:
-    """Writes a `.tflite` file that labels one picture of a fixed size.
+    """Writes a `.tflite` file that labels one image of a fixed size.
 
     Its signature `serving_default` takes `images`, uint8 RGB [1, H, W, 3], and gives `labels`,
-    uint8 [1, H, W], and `scores`, float32 [1, H, W, C], the logits. It answers with the
-    predictor's scales and mirrored photos. The data set lies in the file as in a ZIP archive:
-    `unzip -p FILE dataset.json`. Before the file is put into its place it labels pictures, and
+    uint8 [1, H, W], and `logits`, float32 [1, H, W, C], the logits. It answers with the
+    predictor's scales and mirrored images. The data set lies in the file as in a ZIP archive:
+    `unzip -p FILE dataset.json`. Before the file is put into its place it labels images, and
     has to agree with the predictor.
 
     Args:
         predictor: what is exported, without CRF and tiles.
         output: file to write, ending in `.tflite`; one that this function wrote is replaced.
-        size: height and width of the pictures.
+        size: height and width of the images.
         precision: of the weights. `float16` halves the file and still computes in float32 on a
             processor; `int8` quarters it and computes in whole numbers, several times as fast.
-        calibrate_on: data set, as for `open_split`, whose training pictures show `int8` how
+        calibrate_on: data set, as for `open_split`, whose training images show `int8` how
             large activations become; they have to be of the kind that is labelled later.
-        verify_on: pictures to compare answers on: a file, a folder or a pattern; None for some of
+        verify_on: images to compare answers on: a file, a folder or a pattern; None for some of
             the split `val` of `calibrate_on`, and without that for embedded ones.
         least_equal_labels: share of labels that has to be equal; None for
             `LEAST_EQUAL_LABELS[precision]`.
         overwrite: replace the file also where this function did not write it.
-        say: receives lines for people.
+        log: receives lines for people.
 
     Returns:
         The file.
@@ -77,16 +77,16 @@ def export_litert(
     check_outputs({output: _is_own}, overwrite)
     calibration = []
     if precision == "int8":
-        calibration = example_pictures(calibrate_on, "train", CALIBRATION_PICTURES, size)
-        say(f"int8 is calibrated on {len(calibration)} pictures of {calibrate_on}, split train")
-    images = verification_pictures(verify_on, calibrate_on, size)
+        calibration = example_images(calibrate_on, "train", CALIBRATION_IMAGES, size)
+        log(f"int8 is calibrated on {len(calibration)} images of {calibrate_on}, split train")
+    images = verification_images(verify_on, calibrate_on, size)
     least = LEAST_EQUAL_LABELS[precision] if least_equal_labels is None else least_equal_labels
     with whole_file(output) as partial:
         partial.write_bytes(_convert(predictor, size, precision, calibration))
         with zipfile.ZipFile(partial, "a") as archive:
             archive.writestr(FILE_NAME, json.dumps(predictor.model.spec.to_dict(), indent=1))
         agreement = require_agreement(LiteRtLabeller(partial), predictor, images, least)
-    say(f"LiteRT {precision} against the Python predictor: {agreement}")
+    log(f"LiteRT {precision} against the Python predictor: {agreement}")
     return output
 
 
@@ -99,7 +99,7 @@ def _check(output: Path, size, precision: str, calibrate_on):
         )
     if precision == "int8" and not calibrate_on:
         raise ValueError(
-            "int8 needs pictures to calibrate on: calibrate_on, a data set such as the one that "
+            "int8 needs images to calibrate on: calibrate_on, a data set such as the one that "
             "the model was trained on, or synthetic."
         )
     if precision != "int8" and calibrate_on:
@@ -131,7 +131,7 @@ def _convert(predictor: Predictor, size, precision: str, calibration: list) -> b
 
 
 class LiteRtLabeller:
-    """Labels pictures with a `.tflite` file, as a program without TensorFlow does.
+    """Labels images with a `.tflite` file, as a program without TensorFlow does.
 
     Args:
         path: the file.
@@ -145,6 +145,6 @@ class LiteRtLabeller:
         self._run = interpreter.get_signature_runner("serving_default")
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and scores [H, W, C]."""
+        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and logits [H, W, C]."""
         results = self._run(images=image[None])
-        return results["labels"][0], results["scores"][0]
+        return results["labels"][0], results["logits"][0]

@@ -1,4 +1,4 @@
-"""Opens whatever the library has written that can label photos."""
+"""Opens whatever the library has written that can label images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load(path, safe_mode: bool = True) -> DeepLab | SavedPredictor:
 
     Returns:
         The DeepLab, for `Predictor` and fine-tuning; of a SavedModel, which can do no more, a
-        SavedPredictor that labels photos.
+        SavedPredictor that labels images.
 
     Raises:
         ValueError: the path is something else; the message says which call opens it. Or weights

@@ -13,13 +13,13 @@ from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.export.edge import (
+from deeplab_tf.export.mobile import (
     check_exportable,
     labelling_function,
     quiet,
     require_agreement,
 )
-from deeplab_tf.export.pictures import verification_pictures
+from deeplab_tf.export.parity_images import verification_images
 
 OPSET = 18
 LEAST_EQUAL_LABELS = 0.9999
@@ -32,24 +32,24 @@ def export_onnx(
     verify_on=None,
     least_equal_labels: float | None = None,
     overwrite: bool = False,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Path:
-    """Writes an `.onnx` file that labels pictures of any size, or of a fixed one.
+    """Writes an `.onnx` file that labels images of any size, or of a fixed one.
 
-    It takes `images`, uint8 RGB [B, H, W, 3], and gives `labels`, uint8 [B, H, W], and `scores`,
+    It takes `images`, uint8 RGB [B, H, W, 3], and gives `labels`, uint8 [B, H, W], and `logits`,
     float32 [B, H, W, C], whose softmax are probabilities. It answers with the predictor's scales
-    and mirrored photos. The data set is the metadata entry `dataset.json`. Before the file is put
-    into its place it labels pictures, and has to agree with the predictor.
+    and mirrored images. The data set is the metadata entry `dataset.json`. Before the file is put
+    into its place it labels images, and has to agree with the predictor.
 
     Args:
         predictor: what is exported, without CRF and tiles.
         output: file to write, ending in `.onnx`; one that this function wrote is replaced.
-        size: height and width of the one picture that it takes; None for batches of any size.
-        verify_on: pictures to compare answers on: a file, a folder or a pattern; None for
+        size: height and width of the one image that it takes; None for batches of any size.
+        verify_on: images to compare answers on: a file, a folder or a pattern; None for
             embedded ones.
         least_equal_labels: share of labels that has to be equal; None for `LEAST_EQUAL_LABELS`.
         overwrite: replace the file also where this function did not write it.
-        say: receives lines for people.
+        log: receives lines for people.
 
     Returns:
         The file.
@@ -64,12 +64,12 @@ def export_onnx(
     if output.suffix != ".onnx":
         raise ValueError(f"{output}: the name of an ONNX file ends in .onnx.")
     check_outputs({output: _is_own}, overwrite)
-    images = verification_pictures(verify_on, size=size)
+    images = verification_images(verify_on, size=size)
     least = LEAST_EQUAL_LABELS if least_equal_labels is None else least_equal_labels
     with whole_file(output) as partial:
         partial.write_bytes(_convert(predictor, size))
         agreement = require_agreement(OnnxLabeller(partial), predictor, images, least)
-    say(f"ONNX against the Python predictor: {agreement}")
+    log(f"ONNX against the Python predictor: {agreement}")
     return output
 
 
@@ -110,7 +110,7 @@ def _pad_explicitly(graph):
 
 
 class OnnxLabeller:
-    """Labels pictures with an `.onnx` file, as a program without TensorFlow does.
+    """Labels images with an `.onnx` file, as a program without TensorFlow does.
 
     Args:
         path: the file.
@@ -127,6 +127,6 @@ class OnnxLabeller:
         )
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and scores [H, W, C]."""
-        labels, scores = self._session.run(["labels", "scores"], {"images": image[None]})
-        return labels[0], scores[0]
+        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and logits [H, W, C]."""
+        labels, logits = self._session.run(["labels", "logits"], {"images": image[None]})
+        return labels[0], logits[0]

@@ -22,7 +22,7 @@ _CONTROL_FLOW = """
     TensorListElementShape TensorListConcat TensorListConcatV2 TensorListGather TensorListScatter
     TensorListScatterV2 TensorListSplit TensorListConcatLists
 """
-# Of tf.data only what passes tensors on: decoding tries a picture without failing the batch.
+# Of tf.data only what passes tensors on: decoding tries an image without failing the batch.
 _DATASETS = """
     TensorDataset TensorSliceDataset MapDataset ParallelMapDatasetV2 IgnoreErrorsDataset
     ConcatenateDataset TakeDataset OptionsDataset DatasetToSingleElement
@@ -59,7 +59,7 @@ _NETWORKS = """
     QuantizeAndDequantizeV2 QuantizeAndDequantizeV4 StatelessRandomUniformV2
     StatelessRandomGetKeyCounter StatelessRandomGetAlg StatelessRandomGetKeyCounterAlg
 """
-_PICTURES = """
+_IMAGES = """
     DecodeJpeg DecodePng DecodeImage DecodeAndCropJpeg DecodeBmp ExtractJpegShape EncodeJpeg
     EncodePng DecodeRaw DecodePaddedRaw CropAndResize ResizeBilinear ResizeNearestNeighbor
     ResizeBicubic ResizeArea ImageProjectiveTransformV2 ImageProjectiveTransformV3 AdjustContrastv2
@@ -72,7 +72,7 @@ _STRINGS = """
 """
 COMPUTING = frozenset(
     " ".join(
-        (_VALUES, _CONTROL_FLOW, _DATASETS, _ARRAYS, _MATHEMATICS, _NETWORKS, _PICTURES, _STRINGS)
+        (_VALUES, _CONTROL_FLOW, _DATASETS, _ARRAYS, _MATHEMATICS, _NETWORKS, _IMAGES, _STRINGS)
     ).split()
 )
 # What the functions hold, besides, that tf.saved_model.save adds for reading and writing variables.

@@ -1,4 +1,4 @@
-"""Decodes what a client sends, inside a graph: to a picture, or to the reason why not."""
+"""Decodes what a client sends, inside a graph: to an image, or to the reason why not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BROKEN = "broken or cut off"
 def decode_or_reason(contents: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a JPEG or PNG with `decode_image`, unless it is broken or too large.
 
-    The size is read from the header, so that a small file that claims a huge picture takes
+    The size is read from the header, so that a small file that claims a huge image takes
     neither memory nor time.
 
     Args:
@@ -24,7 +24,7 @@ def decode_or_reason(contents: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, t
         max_pixels: largest height times width that is decoded.
 
     Returns:
-        The picture, uint8 RGB [H, W, 3], and an empty string; or an empty picture and the reason.
+        The image, uint8 RGB [H, W, 3], and an empty string; or an empty image and the reason.
 
     Example:
         >>> image, reason = decode_or_reason(tf.constant("GIF89a"), max_pixels=1000)

@@ -13,7 +13,7 @@ from deeplab_tf.data.files import naming_written
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.fold import folded
-from deeplab_tf.export.pictures import cut_to, verification_pictures
+from deeplab_tf.export.parity_images import cut_to, verification_images
 from deeplab_tf.export.serving_module import ServingModule
 from deeplab_tf.export.verify import (
     LARGEST_DIFFERENCE,
@@ -28,25 +28,25 @@ def export_saved_model(
     output,
     max_pixels: int | None = None,
     verify_on: str | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Path:
     """Writes a SavedModel with the signatures `serving_default` and `predict_tensor`.
 
-    It answers as the predictor does, with its scales, mirrored photos and CRF, whatever the size
-    of a photo. The graph holds no Python function and loads where `deeplab_tf` is not installed.
-    Before it is put into its place it labels pictures, and has to agree with the predictor.
+    It answers as the predictor does, with its scales, mirrored images and CRF, whatever the size
+    of an image. The graph holds no Python function and loads where `deeplab_tf` is not installed.
+    Before it is put into its place it labels images, and has to agree with the predictor.
 
     Args:
         predictor: what is exported; its CRF in stock operations, and without tiles.
         output: folder to write, for TF Serving `MODEL/VERSION` with a whole number for the
             version. Written beside its place and renamed, so that a server that watches the
             folder never sees a part.
-        max_pixels: largest height times width of an encoded picture; a larger one is refused
+        max_pixels: largest height times width of an encoded image; a larger one is refused
             before it is decoded. Memory grows with it. None: the largest that the predictor
             labels as a whole, since a SavedModel has no tiles.
-        verify_on: pictures to compare answers on: a file, a folder or a pattern; None for
+        verify_on: images to compare answers on: a file, a folder or a pattern; None for
             embedded ones.
-        say: receives lines for people.
+        log: receives lines for people.
 
     Returns:
         The folder.
@@ -59,15 +59,15 @@ def export_saved_model(
     output = user_path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
     _check(predictor, output, max_pixels)
-    images = [cut_to(image, max_pixels) for image in verification_pictures(verify_on)]
+    images = [cut_to(image, max_pixels) for image in verification_images(verify_on)]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
         with naming_written(output, partial):
             _write(predictor, partial, max_pixels)
-            _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, say)
+            _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, log)
         agreement = compare(partial, predictor, images)
-        say(f"SavedModel against the Python predictor: {agreement}")
+        log(f"SavedModel against the Python predictor: {agreement}")
         if not agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE):
             raise ValueError(
                 f"{output} is not written: the SavedModel does not answer as the predictor does "
@@ -114,14 +114,14 @@ def _write(predictor: Predictor, folder: Path, max_pixels: int):
         tf.saved_model.save(module, str(folder), signatures, options)
 
 
-def _write_extras(predictor: Predictor, folder: Path, name: str, max_pixels: int, say):
+def _write_extras(predictor: Predictor, folder: Path, name: str, max_pixels: int, log):
     """Adds what clients and TF Serving read besides the graph."""
     if not predictor.model.dataset:
-        say("The model carries no data set: its classes are exported without names.")
+        log("The model carries no data set: its classes are exported without names.")
     (folder / "assets").mkdir(exist_ok=True)
     predictor.model.spec.save(folder / "assets")
     try:
         count = write_warmup_requests(folder, name, max_pixels)
-        say(f"{count} warm-up requests for TF Serving")
+        log(f"{count} warm-up requests for TF Serving")
     except ImportError as error:
-        say(f"No warm-up requests for TF Serving: {error}")
+        log(f"No warm-up requests for TF Serving: {error}")

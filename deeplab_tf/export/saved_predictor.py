@@ -14,7 +14,7 @@ from deeplab_tf.export.safe_saved_model import check_saved_model
 
 
 class SavedPredictor:
-    """Labels photos with an exported SavedModel: its scales, mirroring and CRF are built in.
+    """Labels images with an exported SavedModel: its scales, mirroring and CRF are built in.
 
     Args:
         path: folder that `tools/export.py` has written.
@@ -41,7 +41,7 @@ class SavedPredictor:
         self.spec = DatasetSpec.load(path / "assets")
 
     def __call__(self, image) -> np.ndarray:
-        """Labels one photo.
+        """Labels one image.
 
         Args:
             image: uint8 RGB [H, W, 3], any size; a large one takes much memory, since a

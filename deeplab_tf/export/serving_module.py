@@ -15,7 +15,7 @@ class ServingModule(tf.Module):
     Args:
         predictor: a Predictor without tiles.
         variables: what its model reads.
-        max_pixels: largest encoded picture that is decoded, height times width.
+        max_pixels: largest encoded image that is decoded, height times width.
     """
 
     def __init__(self, predictor: Predictor, variables: list[tf.Variable], max_pixels: int):
@@ -27,17 +27,17 @@ class ServingModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
     def predict_tensor(self, images):
-        """Labels pictures of one size, however large: uint8 RGB [B, H, W, 3]."""
-        scores, finite = self._scores_and_finite(images)
+        """Labels images of one size, however large: uint8 RGB [B, H, W, 3]."""
+        logits, finite = self._logits_and_finite(images)
         # No output could say it: the request fails, as one of the wrong type does.
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(finite), [NOT_FINITE])]):
-            scores = tf.identity(scores)
-        probabilities = tf.nn.softmax(scores) if self._predictor.value.crf is None else scores
-        return {"labels": labels_of(scores), "probabilities": probabilities}
+            logits = tf.identity(logits)
+        probabilities = tf.nn.softmax(logits) if self._predictor.value.crf is None else logits
+        return {"labels": labels_of(logits), "probabilities": probabilities}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
     def label_bytes(self, image_bytes):
-        """Labels encoded pictures [B], each of its own size."""
+        """Labels encoded images [B], each of its own size."""
         # One after the other: memory does not grow with the batch.
         pngs, errors = tf.map_fn(
             self._label_one,
@@ -51,22 +51,22 @@ class ServingModule(tf.Module):
         image, reason = decode_or_reason(contents, self._max_pixels)
 
         def label():
-            scores, finite = self._scores_and_finite(image[None])
-            png = tf.io.encode_png(labels_of(scores)[0][..., None])
+            logits, finite = self._logits_and_finite(image[None])
+            png = tf.io.encode_png(labels_of(logits)[0][..., None])
             return tf.where(finite[0], png, ""), tf.where(finite[0], "", NOT_FINITE)
 
         return tf.cond(tf.size(image) > 0, label, lambda: (tf.constant(""), reason))
 
-    def _scores_and_finite(self, images):
+    def _logits_and_finite(self, images):
         """Returns logits, or probabilities where there is a CRF, and whether logits are finite."""
         predictor = self._predictor.value
-        scores, finite = predictor.scores_and_finite(images)
-        return scores if predictor.crf is None else predictor.refine(scores, images), finite
+        logits, finite = predictor.logits_and_finite(images)
+        return logits if predictor.crf is None else predictor.refine(logits, images), finite
 
 
-def labels_of(scores):
+def labels_of(logits):
     """Returns the most likely label of every pixel, uint8 [B, H, W]."""
-    return tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
+    return tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
 
 
 class _Untracked:

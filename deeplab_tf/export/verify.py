@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplab_tf.data.image import image_pixels
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.export.agreement import Agreement
+from deeplab_tf.export.parity import Agreement
 from deeplab_tf.export.saved_predictor import load_quietly
 
 LEAST_EQUAL_LABELS = 0.9999
@@ -17,7 +17,7 @@ LARGEST_DIFFERENCE = 0.01
 
 
 def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agreement:
-    """Labels pictures with both signatures of a SavedModel and with a predictor.
+    """Labels images with both signatures of a SavedModel and with a predictor.
 
     Args:
         folder: the SavedModel.
@@ -25,18 +25,18 @@ def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agree
         images: uint8 RGB [H, W, 3], at most as large as the SavedModel takes.
 
     Raises:
-        ValueError: the SavedModel refuses a picture.
+        ValueError: the SavedModel refuses an image.
     """
     loaded = load_quietly(folder)
     # JPEG and PNG in turn; both sides get what the bytes decode to.
     encoders = (tf.io.encode_jpeg, tf.io.encode_png)
     contents = [encoders[i % 2](image) for i, image in enumerate(images)]
-    answers = loaded.signatures["serving_default"](image_bytes=tf.stack(contents))
+    predictions = loaded.signatures["serving_default"](image_bytes=tf.stack(contents))
     equal, pixels, difference = 0, 0, 0.0
-    for content, png, error in zip(contents, *_columns(answers), strict=True):
+    for content, png, error in zip(contents, *_columns(predictions), strict=True):
         if error.numpy():
-            raise ValueError(f"The SavedModel refuses a picture: {error.numpy().decode()}.")
-        image = image_pixels(content.numpy(), "the picture")[None]
+            raise ValueError(f"The SavedModel refuses an image: {error.numpy().decode()}.")
+        image = image_pixels(content.numpy(), "the image")[None]
         by_tensor = loaded.signatures["predict_tensor"](images=tf.constant(image))
         wanted = predictor(image[0])
         for labels in (tf.io.decode_png(png)[..., 0], by_tensor["labels"][0]):
@@ -47,10 +47,10 @@ def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agree
     return Agreement(len(images), equal / pixels, difference)
 
 
-def _columns(answers: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    return answers["label_png_bytes"], answers["error"]
+def _columns(predictions: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    return predictions["label_png_bytes"], predictions["error"]
 
 
 def _probabilities(predictor: Predictor, images: np.ndarray) -> tf.Tensor:
-    scores = predictor.scores_of(images[0])[None]
-    return tf.nn.softmax(scores) if predictor.crf is None else predictor.refine(scores, images)
+    logits = predictor.predict_logits(images[0])[None]
+    return tf.nn.softmax(logits) if predictor.crf is None else predictor.refine(logits, images)

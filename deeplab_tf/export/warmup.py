@@ -8,20 +8,20 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.data.synthetic import draw_scene
-from deeplab_tf.export.pictures import cut_to
+from deeplab_tf.export.parity_images import cut_to
 
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
-# Height and width of a usual photo, lying and standing.
+# Height and width of a usual image, lying and standing.
 _SIZES = ((375, 500), (500, 375))
 
 
 def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
-    """Writes one request with encoded pictures and one for each size with pixels.
+    """Writes one request with encoded images and one for each size with pixels.
 
     Args:
         folder: the SavedModel.
         model_name: as TF Serving calls it.
-        max_pixels: largest picture that the SavedModel takes.
+        max_pixels: largest image that the SavedModel takes.
 
     Returns:
         The number of requests.
@@ -38,7 +38,7 @@ def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
             f"tensorflow-serving-api cannot be imported ({error}); "
             "pip install 'deeplab_tf[serving]'"
         ) from error
-    images = [cut_to(_photo(*size), max_pixels) for size in _SIZES]
+    images = [cut_to(_image(*size), max_pixels) for size in _SIZES]
     contents = [tf.io.encode_jpeg(image).numpy() for image in images]
     inputs = [("serving_default", "image_bytes", contents)]
     inputs += [("predict_tensor", "images", image[None]) for image in images]
@@ -55,7 +55,7 @@ def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
     return len(inputs)
 
 
-def _photo(height: int, width: int) -> np.ndarray:
+def _image(height: int, width: int) -> np.ndarray:
     scene, _ = draw_scene("val", 0)
     rows, columns = scene.shape[:2]
     return np.tile(scene, [-(-height // rows), -(-width // columns), 1])[:height, :width]

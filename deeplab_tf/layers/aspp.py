@@ -11,7 +11,7 @@ from deeplab_tf.layers.large_fov import LargeFOV
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class ASPP(ConfigFromArguments, keras.layers.Layer):
-    """Sums the scores of parallel branches that look at the features with different rates.
+    """Sums the logits of parallel branches that look at the features with different rates.
 
     Args:
         num_classes: channels of the output.
@@ -30,7 +30,7 @@ class ASPP(ConfigFromArguments, keras.layers.Layer):
         seeds: see `ExampleDropout`.
 
     Returns:
-        float32 scores [B, H, W, num_classes].
+        float32 logits [B, H, W, num_classes].
 
     Source: Chen et al. 2016, section 3.2 and 4.1.1 (VGG), 4.1.2 (ResNet).
 
@@ -75,9 +75,9 @@ class ASPP(ConfigFromArguments, keras.layers.Layer):
         ]
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Features that a score sees to each side."""
-        return max(branch.reach for branch in self.branches)
+        return max(branch.receptive_field_radius for branch in self.branches)
 
     def call(self, inputs, training=False, seeds=None):
         """Scores features [B, H, W, C]."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.layers.configured import ConfigFromArguments
-from deeplab_tf.layers.reach import window_reach
+from deeplab_tf.layers.receptive_field import window_radius
 
 METHODS = ("native", "interlace")
 # Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
@@ -111,9 +111,9 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         self.built = True
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that an output sees to its farther side."""
-        return window_reach(self.kernel_size, self.dilation_rate)
+        return window_radius(self.kernel_size, self.dilation_rate)
 
     def call(self, inputs):
         """Convolves [B, H, W, C]."""

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from deeplab_tf.layers.configured import ConfigFromArguments
-from deeplab_tf.layers.reach import window_reach
+from deeplab_tf.layers.receptive_field import window_radius
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -44,9 +44,9 @@ class CaffePool2D(ConfigFromArguments, keras.layers.Layer):
         self.dilation_rate = dilation_rate
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Input pixels that an output sees to its farther side."""
-        return window_reach(self.pool_size, self.dilation_rate)
+        return window_radius(self.pool_size, self.dilation_rate)
 
     def call(self, inputs):
         """Pools [B, H, W, C]."""

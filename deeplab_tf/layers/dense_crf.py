@@ -17,7 +17,7 @@ from deeplab_tf.crf.parameters import CrfParameters
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class DenseCRF(keras.layers.Layer):
-    """Refines label scores so that they follow the edges of the image.
+    """Refines label logits so that they follow the edges of the image.
 
     Mean field in a fully connected CRF with an appearance and a smoothness kernel. It computes
     in float32 under every dtype policy. The graph implementation is made of stock TensorFlow
@@ -30,7 +30,7 @@ class DenseCRF(keras.layers.Layer):
     Serving.
 
     Args:
-        iterations: mean-field updates; 0 returns the softmax of the scores.
+        iterations: mean-field updates; 0 returns the softmax of the logits.
         bilateral_weight: w1, weight of the appearance kernel. Larger: nearby pixels of like
             colour are pulled harder to one label.
         bilateral_sigma_xy: sigma alpha in pixels, reach of the appearance kernel.
@@ -43,7 +43,7 @@ class DenseCRF(keras.layers.Layer):
         implementation: `"graph"`, or `"pydensecrf"` for that package.
         mode: `"exact"`, or `"fast"`: after one update, pixels whose label is surer than 0.99
             stay as they are, and labels below 0.1 (and 1 / C) everywhere get no messages any more.
-            On photos of 500x375, 99.98 % of the labels or more are those of the exact mode, in
+            On images of 500x375, 99.98 % of the labels or more are those of the exact mode, in
             three quarters of the time (docs/crf.md). Without effect on pydensecrf.
         spatial_kernel: how the smoothness kernel is computed: `"separable"` as a true Gaussian,
             or on the `"lattice"` as pydensecrf does.
@@ -63,8 +63,8 @@ class DenseCRF(keras.layers.Layer):
 
     Attributes:
         compiled: whether a call outside of a graph compiles the mean field first (the default).
-            That takes as long as refining four photos of 480x360, each of which then takes half
-            the time. Switch it off where almost every photo comes with new parameters.
+            That takes as long as refining four images of 480x360, each of which then takes half
+            the time. Switch it off where almost every image comes with new parameters.
 
     Returns:
         float32 probabilities [B, H, W, C].
@@ -148,29 +148,29 @@ class DenseCRF(keras.layers.Layer):
         static_shape = _static_shape(logits, images)
         if valid is not None:
             valid = tf.cast(valid, tf.int32)
-        marginals = self._refine(self._scores(logits), images, valid)
+        marginals = self._refine(self._logits(logits), images, valid)
         marginals.set_shape(static_shape)
         return marginals
 
-    def _scores(self, logits):
+    def _logits(self, logits):
         """Minus the unary energy."""
         if not self.parameters.from_probabilities:
             return logits
         return tf.math.log(tf.clip_by_value(defined_values(logits), self.parameters.clip, 1.0))
 
-    def _refine(self, scores, images, valid):
+    def _refine(self, logits, images, valid):
         if self.parameters.implementation == "graph":
             if self.parameters.compatibility != "potts":
-                _known_classes(scores.shape[-1])
+                _known_classes(logits.shape[-1])
             refine = batch_function(self.parameters)
             refine = refine if self.compiled else refine.python_function
-            return refine(scores, images, valid, self._learned())
+            return refine(logits, images, valid, self._learned())
         if valid is None:
-            batch, height, width = tf.unstack(tf.shape(scores)[:3])
+            batch, height, width = tf.unstack(tf.shape(logits)[:3])
             valid = tf.tile([[height, width]], [batch, 1])
         pydensecrf_backend.load_pydensecrf()  # while tracing: an error inside the graph is opaque
         refine = functools.partial(_refine_eagerly, parameters=self.parameters)
-        inputs = [defined_values(scores), images, valid]
+        inputs = [defined_values(logits), images, valid]
         return tf.stop_gradient(tf.py_function(refine, inputs, tf.float32))
 
     def _learned(self) -> Weights | None:
@@ -189,8 +189,8 @@ class DenseCRF(keras.layers.Layer):
         return {**super().get_config(), **self.parameters.to_dict()}
 
 
-def _refine_eagerly(scores, images, valid, parameters):
-    arrays = (tensor.numpy() for tensor in (scores, images, valid))
+def _refine_eagerly(logits, images, valid, parameters):
+    arrays = (tensor.numpy() for tensor in (logits, images, valid))
     return pydensecrf_backend.mean_field_batch(*arrays, parameters)
 
 

@@ -9,7 +9,7 @@ from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.dropout import ExampleDropout
-from deeplab_tf.layers.reach import chain_reach
+from deeplab_tf.layers.receptive_field import chain_radius
 
 # Classifiers of the released networks start at a Gaussian of this deviation.
 CLASSIFIER_INITIALIZER = {
@@ -24,7 +24,7 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
 
     In the VGG form these are fc6 (k x k with holes), fc7 and fc8 of the classification network
     made convolutional, with ReLU and dropout. In the ResNet form (`filters=None`) the atrous
-    convolution scores the classes directly.
+    convolution logits the classes directly.
 
     Args:
         num_classes: channels of the output.
@@ -44,7 +44,7 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
         seeds: see `ExampleDropout`.
 
     Returns:
-        float32 scores [B, H, W, num_classes].
+        float32 logits [B, H, W, num_classes].
 
     Source: Chen et al. 2015, section 3.2; 2016, section 4.1.1 and 4.1.2.
 
@@ -106,10 +106,10 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
         )
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Features that a score sees to each side."""
         pools = [] if self.pool is None else [self.pool]
-        return chain_reach([*pools, *self.hidden, self.classifier])
+        return chain_radius([*pools, *self.hidden, self.classifier])
 
     def call(self, inputs, training=False, seeds=None):
         """Scores features [B, H, W, C]."""

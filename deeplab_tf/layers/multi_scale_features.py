@@ -56,9 +56,9 @@ class MultiScaleBranch(ConfigFromArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
-    """Scores classes from the image and from early pools, to be added to the head's scores.
+    """Scores classes from the image and from early pools, to be added to the head's logits.
 
-    The branches' scores are summed, which equals the paper's concatenation of their features in
+    The branches' logits are summed, which equals the paper's concatenation of their features in
     front of one classifier.
 
     Args:
@@ -74,7 +74,7 @@ class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
         seeds: see `ExampleDropout`.
 
     Returns:
-        float32 scores [B, H, W, num_classes].
+        float32 logits [B, H, W, num_classes].
 
     Source: Chen et al. 2015, section 4.3; released DeepLab-MSc networks.
     """
@@ -94,8 +94,8 @@ class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
 
     def call(self, inputs, training=False, seeds=None):
         """Scores a list of maps."""
-        scores = [
+        logits = [
             branch(maps, training=training, seeds=seeds)
             for maps, branch in zip(inputs, self.branches, strict=True)
         ]
-        return tf.add_n(scores)
+        return tf.add_n(logits)

@@ -9,8 +9,8 @@ def resize(maps, size):
     """Resizes maps bilinearly so that the corner pixels of input and output coincide.
 
     The published networks use this geometry (Caffe's Interp layer) for shrinking inputs and for
-    zooming scores: sizes are `k * factor + 1`, and every `factor`-th output pixel is an input
-    pixel. `tf.image.resize` samples at half pixels instead and would shift the scores.
+    zooming logits: sizes are `k * factor + 1`, and every `factor`-th output pixel is an input
+    pixel. `tf.image.resize` samples at half pixels instead and would shift the logits.
 
     Args:
         maps: tensor [B, H, W, C].

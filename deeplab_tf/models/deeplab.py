@@ -1,4 +1,4 @@
-"""DeepLab: backbone, head, scores of several scales, upsampling."""
+"""DeepLab: backbone, head, logits of several scales, upsampling."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.arguments import check_numbers, checked_input_scales
 from deeplab_tf.models.heads import build_head
+from deeplab_tf.models.old_names import OldNames
 from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
-class DeepLab(ConfigFromArguments, keras.Model):
+class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     """Semantic segmentation with atrous convolution, DeepLab v1 and v2.
 
     Images are padded below and to the right with the mean colour until the feature grid fits
@@ -28,7 +29,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         backbone: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
         head: `fc` (one 1x1 convolution), `large_fov`, `aspp_s` or `aspp_l`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
-        output_stride: input pixels between two scores, 1 to 32. Halving it quadruples cost and
+        output_stride: input pixels between two logits, 1 to 32. Halving it quadruples cost and
             memory and resolves smaller things; weights fit any stride.
         scales: sizes at which the image is scored with shared weights, fused by the maximum;
             (1.0, 0.75, 0.5) is the paper's.
@@ -40,7 +41,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
         dataset: a DatasetSpec, or its dict, that the model carries for prediction and export.
-        image_scale: factor on the sides of a photo at which the model wants to see it, and which
+        image_scale: factor on the sides of an image at which the model wants to see it, and which
             it carries for `Predictor`; a call takes images that have that scale.
         crf: dict of CRF parameters that the model carries.
         **kwargs: name and dtype of the model.
@@ -92,8 +93,8 @@ class DeepLab(ConfigFromArguments, keras.Model):
             )
         if msc_features and backbone != "vgg16":
             raise ValueError(f"msc_features belong to VGG-16. Received: backbone={backbone!r}")
-        self.backbone = backbone
-        self.head = head
+        self.backbone_name = backbone
+        self.head_name = head
         self.dataset = None if dataset is None else _spec_of(dataset).to_dict()
         self.num_classes = _number_of_classes(num_classes, self.dataset)
         self.output_stride = output_stride
@@ -112,11 +113,11 @@ class DeepLab(ConfigFromArguments, keras.Model):
         # === Layers ===
         layer_class, fixed = BACKBONES[backbone]
         options = {"method": method, "dtype": self.dtype_policy}
-        self.trunk = layer_class(
+        self.backbone = layer_class(
             output_stride=output_stride, width=width, name=backbone, **fixed, **options
         )
         is_vgg = backbone == "vgg16"
-        self.scorer = build_head(
+        self.head = build_head(
             head,
             self.num_classes,
             output_stride,
@@ -147,18 +148,21 @@ class DeepLab(ConfigFromArguments, keras.Model):
         return grid_multiple(self.output_stride, self.scales)
 
     @property
-    def score_strides(self) -> list[int]:
-        """Input pixels between two points of each map that `score_maps` returns."""
+    def logit_strides(self) -> list[int]:
+        """Input pixels between two points of each map that `logit_maps` returns."""
         if self.scales == (1.0,):
             return [self.output_stride]
         own_grid = [int(1 / s) if (1 / s).is_integer() else 1 for s in self.scales]
         return [self.output_stride * factor for factor in (1, *own_grid)]
 
     @property
-    def reach(self) -> int:
+    def receptive_field_radius(self) -> int:
         """Pixels that a score at scale 1 sees to each side: half of the receptive field."""
         # The branches of the multi-scale features see less.
-        return self.trunk.reach + self.scorer.reach * self.output_stride
+        return (
+            self.backbone.receptive_field_radius
+            + self.head.receptive_field_radius * self.output_stride
+        )
 
     @property
     def spec(self) -> DatasetSpec:
@@ -172,21 +176,21 @@ class DeepLab(ConfigFromArguments, keras.Model):
         """Colour that the network does not see: the value of padding."""
         return MEAN_RGB
 
-    # === From images to scores ===
+    # === From images to logits ===
 
     def call(self, images, training=False, seeds=None):
         """Returns logits at the size of the images."""
-        fused = self.score_maps(images, training=training, seeds=seeds)[0]
+        fused = self.logit_maps(images, training=training, seeds=seeds)[0]
         logits = self.zoom(fused, *tf.unstack(tf.shape(images)[1:3]))
         return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
 
-    def zoom(self, scores, height, width):
-        """Brings fused scores [B, h, w, C] of `score_maps` to the size of the images."""
-        grid = tf.shape(scores)[1:3]
-        logits = resize(scores, tf.unstack((grid - 1) * self.output_stride + 1))
+    def zoom(self, logits, height, width):
+        """Brings fused logits [B, h, w, C] of `logit_maps` to the size of the images."""
+        grid = tf.shape(logits)[1:3]
+        logits = resize(logits, tf.unstack((grid - 1) * self.output_stride + 1))
         return logits[:, :height, :width]
 
-    def score_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
+    def logit_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
         """Scores images on the feature grid, fused and scale by scale.
 
         Args:
@@ -195,7 +199,7 @@ class DeepLab(ConfigFromArguments, keras.Model):
             seeds: see `ExampleDropout`.
 
         Returns:
-            The fused scores [B, h, w, C] first. With several scales the scores of each follow,
+            The fused logits [B, h, w, C] first. With several scales the logits of each follow,
             largest scale first: zoomed to the grid of the first scale, or left on their own grid
             where that grid is a regular part of it (0.5: every second point). These are the maps
             that the released networks are trained on.
@@ -205,13 +209,13 @@ class DeepLab(ConfigFromArguments, keras.Model):
         inputs = self._pad(to_caffe_input(images))
         if self.scales == (1.0,):
             return [self._score(inputs, training, seeds)]
-        scores = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
-        grid = tf.unstack(tf.shape(scores[0])[1:3])
-        zoomed = [scores[0]] + [resize(s, grid) for s in scores[1:]]
+        logits = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
+        grid = tf.unstack(tf.shape(logits[0])[1:3])
+        zoomed = [logits[0]] + [resize(s, grid) for s in logits[1:]]
         fused = tf.reduce_max(tf.stack(zoomed), axis=0)
         trained = [
             own if (1 / scale).is_integer() else full
-            for scale, own, full in zip(self.scales, scores, zoomed, strict=True)
+            for scale, own, full in zip(self.scales, logits, zoomed, strict=True)
         ]
         return [fused, *trained]
 
@@ -223,13 +227,17 @@ class DeepLab(ConfigFromArguments, keras.Model):
         return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
 
     def _score(self, inputs, training, seeds):
-        features = self.trunk(inputs)
+        features = self.backbone(inputs)
         last = list(features.values())[-1]
-        scores = self.scorer(last, training=training, seeds=seeds)
+        logits = self.head(last, training=training, seeds=seeds)
         if self.multi_scale is not None:
             maps = [inputs] + [features[f"pool{i}"] for i in range(1, 5)]
-            scores += self.multi_scale(maps, training=training, seeds=seeds)
-        return scores
+            logits += self.multi_scale(maps, training=training, seeds=seeds)
+        return logits
+
+    def get_config(self):
+        """Returns the arguments; `backbone` and `head` by name, as the constructor takes them."""
+        return {**super().get_config(), "backbone": self.backbone_name, "head": self.head_name}
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the logits."""

@@ -30,7 +30,7 @@ def build_head(
 
     Args:
         head: one of `HEADS`.
-        num_classes: channels of the scores.
+        num_classes: channels of the logits.
         output_stride: of the features; scales the rates.
         fc6_kernel: taps along a side of the atrous convolution.
         fc6_rate: its rate in `large_fov`, for an output stride of 8.

@@ -122,7 +122,7 @@ def _what_it_is(path: Path) -> str:
 def _what_folder_it_is(path: Path) -> str:
     if is_saved_model(path):
         return (
-            f"a SavedModel for TF Serving. deeplab_tf.load('{path}') labels photos with it; "
+            f"a SavedModel for TF Serving. deeplab_tf.load('{path}') labels images with it; "
             "everything else takes the .keras file it was exported from"
         )
     versions = [child for child in path.iterdir() if is_saved_model(child)]

@@ -26,8 +26,8 @@ PRESETS = {
     "resnet101_aspp_l_single_scale": {"backbone": "resnet101", "head": "aspp_l"},
 }  # fmt: skip
 
-# Factors on the learning rate in the released solver files: 1 for the trunk's weights, 10 for the
-# classifier's, twice that for biases.
+# Factors on the learning rate in the released solver files: 1 for the backbone's weights, 10 for
+# the classifier's, twice that for biases.
 _VGG = (("(fc8|msc._fc8).*/kernel", 10.0), ("(fc8|msc._fc8).*/bias", 20.0), (".*/bias", 2.0))
 _RESNET = (("fc1.*/kernel", 10.0), ("fc1.*/bias", 20.0))
 RATE_MULTIPLIERS = {

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from deeplab_tf.layers.resize import resize
 
-# Finer fractions would have pictures padded by hundreds of pixels.
+# Finer fractions would have images padded by hundreds of pixels.
 LARGEST_DENOMINATOR = 64
 # Of a network, and of a predictor on top: time and memory grow with their number.
 MOST_SCALES = 32
@@ -20,7 +20,7 @@ def grid_multiple(stride: int, scales: Sequence[float]) -> int:
     """Returns m so that an image of sides `k * m + 1` has sides `j * stride + 1` at every scale.
 
     Args:
-        stride: input pixels between two scores at scale 1.
+        stride: input pixels between two logits at scale 1.
         scales: factors on the image's sides.
 
     Example:

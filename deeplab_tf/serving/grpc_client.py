@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.serving.answers import (
-    Answer,
+from deeplab_tf.serving.client_arguments import check_arguments
+from deeplab_tf.serving.responses import (
     DeadlineError,
+    Prediction,
     ServingError,
     check_shapes,
-    read_answers,
-    reading_answer,
+    read_predictions,
+    reading_response,
 )
-from deeplab_tf.serving.arguments import check_arguments
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 
 class GrpcClient:
-    """Labels pictures through a server's `PredictionService`.
+    """Labels images through a server's `PredictionService`.
 
     Safe to be used by several threads at once. Messages may be of any size on this side; TF
     Serving takes up to 2 GB.
@@ -58,14 +58,14 @@ class GrpcClient:
         self._server, self._model, self._version = server, model, version
         self._deadline, self._retries = deadline, retries
 
-    def label(self, contents: Sequence[bytes]) -> list[Answer]:
-        """Labels encoded pictures, each of its own size.
+    def label(self, contents: Sequence[bytes]) -> list[Prediction]:
+        """Labels encoded images, each of its own size.
 
         Args:
             contents: JPEG or PNG files.
 
         Returns:
-            An answer for each; a bad picture does not spoil the others.
+            An answer for each; a bad image does not spoil the others.
 
         Raises:
             DeadlineError: the server does not answer in time.
@@ -77,9 +77,9 @@ class GrpcClient:
         value = tf.make_tensor_proto(list(contents), tf.string)
         wanted = ["label_png_bytes", "error"]
         outputs = self._request("serving_default", {"image_bytes": value}, wanted)
-        with reading_answer(self._server):
+        with reading_response(self._server):
             pngs, errors = (outputs[name].string_val for name in wanted)
-            return read_answers(pngs, [error.decode() for error in errors], contents)
+            return read_predictions(pngs, [error.decode() for error in errors], contents)
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels.
@@ -98,7 +98,7 @@ class GrpcClient:
         value = tf.make_tensor_proto(images, tf.uint8)
         wanted = ["labels", "probabilities"] if probabilities else ["labels"]
         outputs = self._request("predict_tensor", {"images": value}, wanted)
-        with reading_answer(self._server):
+        with reading_response(self._server):
             # Shapes come first: a proto of a few bytes can claim gigabytes.
             check_shapes(
                 images, *([size.size for size in outputs[name].tensor_shape.dim] for name in wanted)

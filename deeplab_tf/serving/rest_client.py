@@ -14,15 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deeplab_tf.serving.answers import (
-    Answer,
+from deeplab_tf.serving.client_arguments import check_arguments
+from deeplab_tf.serving.responses import (
     DeadlineError,
+    Prediction,
     ServingError,
     check_shapes,
-    read_answers,
-    reading_answer,
+    read_predictions,
+    reading_response,
 )
-from deeplab_tf.serving.arguments import check_arguments
 from deeplab_tf.serving.retry import TryAgainError, with_retries
 
 FORMS = ("inputs", "instances")
@@ -39,10 +39,10 @@ class _StayHandler(urllib.request.HTTPRedirectHandler):
 
 
 class RestClient:
-    """Labels pictures through a server's REST interface; needs no extra.
+    """Labels images through a server's REST interface; needs no extra.
 
-    Safe to be used by several threads at once. Pictures travel in base64, a third larger than over
-    gRPC, and pixels as decimal numbers: `label_tensor` is for tests and small pictures.
+    Safe to be used by several threads at once. Images travel in base64, a third larger than over
+    gRPC, and pixels as decimal numbers: `label_tensor` is for tests and small images.
 
     Args:
         server: `HOST:PORT`, 8501 by TF Serving's default.
@@ -84,28 +84,28 @@ class RestClient:
         self._deadline, self._retries, self._form = deadline, retries, form
         self._open = urllib.request.build_opener(_StayHandler).open
 
-    def label(self, contents: Sequence[bytes]) -> list[Answer]:
-        """Labels encoded pictures, as `GrpcClient.label` does."""
+    def label(self, contents: Sequence[bytes]) -> list[Prediction]:
+        """Labels encoded images, as `GrpcClient.label` does."""
         if not contents:
             return []
         values = [{"b64": base64.b64encode(content).decode()} for content in contents]
         outputs = self._request("serving_default", "image_bytes", values)
-        with reading_answer(self._url):
+        with reading_response(self._url):
             pngs = [base64.b64decode(png["b64"]) for png in outputs["label_png_bytes"]]
-            return read_answers(pngs, outputs["error"], contents)
+            return read_predictions(pngs, outputs["error"], contents)
 
     def label_tensor(self, images, probabilities: bool = False):
         """Labels pixels, as `GrpcClient.label_tensor` does; the server always sends both."""
         images = np.asarray(images, np.uint8)
         outputs = self._request("predict_tensor", "images", images.tolist())
-        with reading_answer(self._url):
+        with reading_response(self._url):
             labels = np.array(outputs["labels"], np.uint8)
             if not probabilities:
                 check_shapes(images, labels.shape)
                 return labels
-            scores = np.array(outputs["probabilities"], np.float32)
-            check_shapes(images, labels.shape, scores.shape)
-            return labels, scores
+            logits = np.array(outputs["probabilities"], np.float32)
+            check_shapes(images, labels.shape, logits.shape)
+            return labels, logits
 
     def close(self):
         """Does nothing: every request has a connection of its own."""
@@ -133,11 +133,11 @@ class RestClient:
             except (OSError, http.client.HTTPException) as error:
                 raise self._failure(error) from error
 
-        answer = with_retries(attempt, self._retries, self._deadline)
-        with reading_answer(self._url):
+        prediction = with_retries(attempt, self._retries, self._deadline)
+        with reading_response(self._url):
             if by_column:
-                return answer["outputs"]
-            rows = answer["predictions"]
+                return prediction["outputs"]
+            rows = prediction["predictions"]
             return {output: [row[output] for row in rows] for output in rows[0]}
 
     def _refusal(self, error: urllib.error.HTTPError, end: float) -> Exception:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from deeplab_tf.serving.answers import UnavailableError
+from deeplab_tf.serving.responses import UnavailableError
 
 FIRST_PAUSE = 0.2  # seconds
 LONGEST_PAUSE = 10.0

@@ -30,7 +30,7 @@ class Checkpoints:
         variables: all of the model by name, frozen ones too.
         optimizer: from `build_optimizer`.
         keep: newest checkpoints that are kept.
-        say: receives a line for every broken checkpoint.
+        log: receives a line for every broken checkpoint.
 
     Raises:
         ValueError: `keep` is below 1.
@@ -42,7 +42,7 @@ class Checkpoints:
         variables: dict[str, tf.Variable],
         optimizer,
         keep: int,
-        say: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
     ):
         if keep < 1:
             raise ValueError(f"train.keep_checkpoints must be at least 1. Received: {keep}")
@@ -51,7 +51,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(
             variables=variables, optimizer=optimizer, step=self.step
         )
-        self._folder, self._keep, self._say = Path(folder), keep, say
+        self._folder, self._keep, self._log = Path(folder), keep, log
         self._whole = set()  # steps whose files are known to be whole
 
     def restore(self) -> int:
@@ -61,7 +61,7 @@ class Checkpoints:
             ValueError: there are checkpoints and all are broken, or the newest whole one does not
                 hold all variables.
         """
-        step = _newest_whole(self._folder, self._say)
+        step = _newest_whole(self._folder, self._log)
         if step is None:
             return 0
         _read(self._checkpoint, self._folder, step)
@@ -147,14 +147,14 @@ def _files_by_step(folder: Path) -> dict[int, list[Path]]:
     return dict(sorted(found.items(), reverse=True))
 
 
-def _newest_whole(folder: Path, say: Callable[[str], None]) -> int | None:
+def _newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
     """Returns the step of the newest checkpoint without a fault, None if there are none at all."""
     skipped = []
     for step in _files_by_step(folder):
         fault = _fault(folder, step)
         if fault is None:
             for line in skipped:
-                say(f"skipped {line}")
+                log(f"skipped {line}")
             return step
         if not (folder / f"ckpt-{step}_temp").exists():  # what a kill cut short never was one
             skipped.append(f"{folder}/ckpt-{step}, which is broken: {fault}")

@@ -40,18 +40,18 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
     config.data = {
         "train_split": "train",
         "eval_split": "val",
-        # What happens to a training picture, in this order; see `Augmentation`.
-        # Factor on the sides of every picture. The model carries it, so that evaluation,
+        # What happens to a training image, in this order; see `Augmentation`.
+        # Factor on the sides of every image. The model carries it, so that evaluation,
         # prediction and exports do the same; they do nothing of what follows.
         "image_scale": 1.0,
         # Factors of the random scale, or (lowest, highest) of a range instead.
         "scales": (1.0,),
         "scale_range": (),
-        # Side of the random crop; smaller pictures are padded at the bottom and right.
+        # Side of the random crop; smaller images are padded at the bottom and right.
         "crop_size": 321,
         # Flips half of the crops.
         "mirror": True,
-        # Keeps decoded training pictures in memory: height x width x 4 bytes each.
+        # Keeps decoded training images in memory: height x width x 4 bytes each.
         "cache": False,
         # Reads every training and evaluation file once before the first step; if not, 100 of each.
         "check": True,
@@ -85,7 +85,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "keep_checkpoints": 2,
         # 0 is never, the last step included.
         "eval_every": 1000,
-        # Pictures of an evaluation during training; 0 means all.
+        # Images of an evaluation during training; 0 means all.
         "eval_limit": 0,
     }
     config.crf = CrfParameters().to_dict()

@@ -18,7 +18,7 @@ from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.config_ranges import check_config
-from deeplab_tf.training.finite import FiniteCheck
+from deeplab_tf.training.divergence import FiniteCheck
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.training.step import build_step
@@ -43,7 +43,7 @@ class Trainer:
         workdir: folder for everything the run writes.
         strategy: where to train; one device if left out. Of several workers each has a Trainer,
             and only the chief's writes, evaluates and says something.
-        say: receives lines for people.
+        log: receives lines for people.
 
     Attributes:
         model: the network.
@@ -70,7 +70,7 @@ class Trainer:
         split: Split,
         workdir,
         strategy: tf.distribute.Strategy | None = None,
-        say: Callable[[str], None] = print,
+        log: Callable[[str], None] = print,
     ):
         check_config(config)
         require_labels(split)
@@ -78,7 +78,7 @@ class Trainer:
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
         self._is_chief = is_chief(self.strategy)
-        self.say = say = say if self._is_chief else _say_nothing
+        self.log = log = log if self._is_chief else _say_nothing
         self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
@@ -100,14 +100,14 @@ class Trainer:
                 {name: compat.tf_variable(variable) for name, variable in named},
                 self._optimizer,
                 settings.keep_checkpoints,
-                say,
+                log,
             )
             self._first_step = self._checkpoints.restore()
             if self._first_step:
-                say(f"going on from the checkpoint of step {self._first_step}")
+                log(f"going on from the checkpoint of step {self._first_step}")
             else:
                 report = load_into(self.model, config.model.weights)
-                say(report.summary() if config.model.weights == "random" else str(report))
+                log(report.summary() if config.model.weights == "random" else str(report))
             self._finite = FiniteCheck(self.model, self._optimizer)
             self._finite.check_start(self._first_step, config.model.weights)
         require_same_step(self.strategy, self._first_step)
@@ -148,7 +148,7 @@ class Trainer:
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if self._first_step < settings.steps:
-            self.say(f"augmentation: {self._augmentation.describe()}")
+            self.log(f"augmentation: {self._augmentation.describe()}")
         saved = self._first_step
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
@@ -161,7 +161,7 @@ class Trainer:
                     values = progress.report(step, learning_rate=rate)
                     if self._is_chief:
                         self._log.write(step, values)
-                        self.say(progress.line(step, values))
+                        self.log(progress.line(step, values))
                 if is_last or _is_due(step, settings.checkpoint_every):
                     # A broken network must not be what a restart finds.
                     progress.check(step)

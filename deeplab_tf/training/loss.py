@@ -20,12 +20,12 @@ def count_valid(labels, ignore_label: int):
     return tf.reduce_sum(tf.cast(labels != ignore_label, tf.float32), axis=[-3, -2, -1])
 
 
-def cross_entropy_sum(labels, scores, ignore_label: int):
+def cross_entropy_sum(labels, logits, ignore_label: int):
     """Sums the cross-entropy over the pixels that count.
 
     Args:
         labels: int32 [B, h, w].
-        scores: logits [B, h, w, C].
+        logits: logits [B, h, w, C].
         ignore_label: id of pixels that count nothing.
 
     Returns:
@@ -36,7 +36,7 @@ def cross_entropy_sum(labels, scores, ignore_label: int):
     """
     valid = labels != ignore_label
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=tf.where(valid, labels, 0), logits=tf.cast(scores, tf.float32)
+        labels=tf.where(valid, labels, 0), logits=tf.cast(logits, tf.float32)
     )
     return tf.reduce_sum(tf.where(valid, losses, 0.0))
 

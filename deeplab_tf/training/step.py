@@ -39,7 +39,7 @@ def build_step(
         A function from a (distributed) batch, as `data.pipeline` makes it, to a dict of scalars:
         `loss`, the sum over the score maps that are trained, and `valid_pixels`.
     """
-    strides = model.score_strides
+    strides = model.logit_strides
 
     def replica_step(batch):
         targets = [subsample_labels(batch["labels"], stride) for stride in strides]
@@ -51,10 +51,10 @@ def build_step(
         for i in tf.range(tf.shape(weights)[0]):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                maps = model.score_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
+                maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
                 sums = [
-                    cross_entropy_sum(target[i], scores, ignore_label)
-                    for target, scores in zip(targets, maps, strict=True)
+                    cross_entropy_sum(target[i], logits, ignore_label)
+                    for target, logits in zip(targets, maps, strict=True)
                 ]
                 micro_loss = tf.reduce_sum(weights[i] * tf.stack(sums))
             loss += micro_loss

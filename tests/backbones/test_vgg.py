@@ -8,13 +8,13 @@ from tests.backbones.consistency import assert_consistent, with_shared_weights
 
 
 @pytest.fixture(scope="module")
-def trunks():
+def backbones():
     return with_shared_weights(lambda s: VGG16(s, width=0.05), (32, 16, 8, 4, 2, 1))
 
 
-def pools_and_convs(trunk):
-    pools = [step for step in trunk.steps if isinstance(step, CaffePool2D)]
-    return pools, [step for step in trunk.steps if step not in pools]
+def pools_and_convs(backbone):
+    pools = [step for step in backbone.steps if isinstance(step, CaffePool2D)]
+    return pools, [step for step in backbone.steps if step not in pools]
 
 
 def test_published_plan():
@@ -57,8 +57,8 @@ def test_published_plan():
         (1, [1, 1, 1, 1, 1], [1, 2, 4, 8, 8], [1, 2, 4, 8, 16]),
     ],
 )
-def test_plan_of_other_strides(trunks, output_stride, strides, pool_rates, conv_rates):
-    pools, convs = pools_and_convs(trunks[output_stride])
+def test_plan_of_other_strides(backbones, output_stride, strides, pool_rates, conv_rates):
+    pools, convs = pools_and_convs(backbones[output_stride])
     assert [pool.strides for pool in pools] == strides
     assert [pool.dilation_rate for pool in pools] == pool_rates
     firsts = [convs[i] for i in (0, 2, 4, 7, 10)]
@@ -66,26 +66,26 @@ def test_plan_of_other_strides(trunks, output_stride, strides, pool_rates, conv_
 
 
 @pytest.mark.parametrize("size", [(65, 97), (64, 70), (33, 32), (1, 7)])
-def test_consistent_to_conv5_3(trunks, size):
+def test_consistent_to_conv5_3(backbones, size):
     # The fifth stride comes after conv5_3, so 32 is no coarser there than 16.
-    assert_consistent(trunks, (16, 8, 4), "conv5_3", size)
+    assert_consistent(backbones, (16, 8, 4), "conv5_3", size)
 
 
 @pytest.mark.parametrize("size", [(33, 41), (34, 24)])
-def test_dense_trunks_are_consistent_to_the_end(trunks, size):
-    assert_consistent(trunks, (8, 4, 2, 1), "pool5", size)
+def test_dense_backbones_are_consistent_to_the_end(backbones, size):
+    assert_consistent(backbones, (8, 4, 2, 1), "pool5", size)
 
 
-def test_methods_agree(trunks):
+def test_methods_agree(backbones):
     x = np.random.default_rng(0).normal(size=(1, 33, 30, 3)).astype(np.float32)
     interlaced = VGG16(4, width=0.05, method="interlace")
     interlaced(x)
-    interlaced.set_weights(trunks[4].get_weights())
-    wanted = trunks[4](x)["pool5"]
+    interlaced.set_weights(backbones[4].get_weights())
+    wanted = backbones[4](x)["pool5"]
     np.testing.assert_allclose(interlaced(x)["pool5"], wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_trunk_of_full_width_has_the_parameters_of_vgg16():
+def test_backbone_of_full_width_has_the_parameters_of_vgg16():
     shapes, channels = [], 3
     for conv in pools_and_convs(VGG16())[1]:
         shapes += [(3, 3, channels, conv.filters), (conv.filters,)]
@@ -95,8 +95,8 @@ def test_trunk_of_full_width_has_the_parameters_of_vgg16():
 
 def test_config_keeps_every_argument():
     arguments = {"output_stride": 4, "width": 0.03, "method": "interlace"}
-    trunk = VGG16(**arguments, name="trunk", dtype="mixed_bfloat16")
-    copy = keras.layers.deserialize(keras.layers.serialize(trunk))
+    backbone = VGG16(**arguments, name="backbone", dtype="mixed_bfloat16")
+    copy = keras.layers.deserialize(keras.layers.serialize(backbone))
     assert {key: copy.get_config()[key] for key in arguments} == arguments
-    assert (copy.name, copy.dtype_policy.name) == ("trunk", "mixed_bfloat16")
+    assert (copy.name, copy.dtype_policy.name) == ("backbone", "mixed_bfloat16")
     assert [step.filters for step in pools_and_convs(copy)[1]][:3] == [2, 2, 4]

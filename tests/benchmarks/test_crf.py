@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.benchmarks import crf
-from deeplab_tf.benchmarks.crf_cases import Case
+from benchmarks import crf
+from benchmarks.crf_cases import Case
 from tests.crf.oracle import scene
 
 

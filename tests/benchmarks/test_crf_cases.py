@@ -1,6 +1,6 @@
 import pytest
 
-from deeplab_tf.benchmarks import crf_cases
+from benchmarks import crf_cases
 from tests.crf.oracle import scene, softmax
 
 

@@ -1,21 +1,21 @@
 import pytest
 
 import deeplab_tf
-from deeplab_tf.benchmarks import evaluation
+from benchmarks import evaluation
 from deeplab_tf.data.synthetic import SyntheticSplit
 
 
-def test_both_sides_label_the_same_pictures(monkeypatch, capsys):
-    monkeypatch.setattr(evaluation, "PICTURES", 3)
+def test_both_sides_label_the_same_images(monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "IMAGES", 3)
     split = SyntheticSplit("val", examples=4)
     labelled = []
-    answer = deeplab_tf.Predictor.before_and_after
+    answer = deeplab_tf.Predictor.predict_stages
 
     def watched(predictor, image):
         labelled.append(image.tobytes())
         return answer(predictor, image)
 
-    monkeypatch.setattr(deeplab_tf.Predictor, "before_and_after", watched)
+    monkeypatch.setattr(deeplab_tf.Predictor, "predict_stages", watched)
     results = evaluation.run(deeplab_tf.DeepLab(dataset=split.spec, width=0.05), split, repeats=1)
     assert list(results) == ["without CRF", "with CRF"]
     for row in results.values():

@@ -1,7 +1,7 @@
 import keras
 
 import deeplab_tf
-from deeplab_tf.benchmarks import formats
+from benchmarks import formats
 from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.evaluation.evaluate import evaluate
 from tests.evaluation.reordered import reordered
@@ -22,7 +22,7 @@ def test_classes_are_matched_by_name(tmp_path, monkeypatch):
 
 def test_every_format_has_its_figures_even_where_labels_differ(tmp_path, monkeypatch, capsys):
     keras.utils.set_random_seed(0)
-    monkeypatch.setattr(formats, "PICTURES", 2)
+    monkeypatch.setattr(formats, "IMAGES", 2)
     model = narrow_model(width=0.05, num_classes=None, dataset=synthetic_spec())
     model.save(tmp_path / "model.keras")
     results = formats.run(tmp_path / "model.keras", model, "synthetic", repeats=1, threads=1)
@@ -32,4 +32,4 @@ def test_every_format_has_its_figures_even_where_labels_differ(tmp_path, monkeyp
     for name, row in results.items():
         assert tuple(row) == formats.COLUMNS and row["megabytes"] > 0 < row["milliseconds"], name
     assert results["Python"]["equal_labels"] == 1 and results["ONNX"]["equal_labels"] > 0.999
-    assert "2 pictures, median time of 1 rounds, 1 threads" in capsys.readouterr().out
+    assert "2 images, median time of 1 rounds, 1 threads" in capsys.readouterr().out

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.benchmarks import input as input_benchmark
-from deeplab_tf.benchmarks import input_operations, input_torch
+from benchmarks import input as input_benchmark
+from benchmarks import input_operations, input_torch
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
@@ -38,14 +38,14 @@ def test_every_figure_is_there(split, monkeypatch, capsys):
 
 @pytest.mark.parametrize("few", [False, True])
 def test_data_that_cannot_serve_is_refused(split, few):
-    with pytest.raises(ValueError, match="layout with more than 40 training pictures"):
+    with pytest.raises(ValueError, match="layout with more than 40 training images"):
         input_benchmark.run(str(split.folder) if few else "synthetic", None, repeats=1)
 
 
-def test_shards_of_other_pictures_are_refused(split, tmp_path, monkeypatch):
+def test_shards_of_other_images_are_refused(split, tmp_path, monkeypatch):
     monkeypatch.setattr(input_benchmark, "BATCH", 2)
     other = make_voc_folder(tmp_path / "other", examples=11)
-    with pytest.raises(ValueError, match="other: other pictures than in"):
+    with pytest.raises(ValueError, match="other: other images than in"):
         input_benchmark.run(str(split.folder), str(other), repeats=1)
 
 
@@ -54,13 +54,13 @@ def test_the_peer_does_the_same_operations(split):
     label = read_label(split.label_paths[1])
     height, width = label.shape
     whole = Augmentation(40, mirror=False)
-    crop, ids = map(np.asarray, input_torch.PillowDataset(split, whole, COLOR).pictures(1))
+    crop, ids = map(np.asarray, input_torch.PillowDataset(split, whole, COLOR).images(1))
     np.testing.assert_array_equal(crop[:height, :width], image)
     np.testing.assert_array_equal(ids[:height, :width], label)
     assert crop.shape == (40, 40, 3) and ids.shape == (40, 40)
     assert np.all(crop[height:] == COLOR) and np.all(ids[:, width:] == 255)
     sizes = {
-        np.sum(np.asarray(input_torch.PillowDataset(split, scaled, COLOR).pictures(1)[1]) != 255)
+        np.sum(np.asarray(input_torch.PillowDataset(split, scaled, COLOR).images(1)[1]) != 255)
         for scaled in (Augmentation(60, scales=(s,)) for s in (0.5, 1.0, 2.0))
     }
     assert len(sizes) == 3
@@ -68,5 +68,5 @@ def test_the_peer_does_the_same_operations(split):
 
 def test_the_peer_crops_and_mirrors_at_random(split):
     data = input_torch.PillowDataset(split, Augmentation(9), COLOR)
-    crops = {np.asarray(data.pictures(0)[1]).tobytes() for _ in range(100)}
+    crops = {np.asarray(data.images(0)[1]).tobytes() for _ in range(100)}
     assert len(crops) > 50

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from deeplab_tf.benchmarks import crf_cases, serving_process
-from deeplab_tf.benchmarks.serving_process import require_server, running_server
+from benchmarks import crf_cases, serving_process
+from benchmarks.serving_process import require_server, running_server
 
 
 @pytest.mark.parametrize("told", ["", "print('no')", "print('[]')", "print('{}')", "print(3)"])
@@ -30,7 +30,7 @@ def test_without_the_extra_there_is_no_server(monkeypatch):
         require_server()
 
 
-def test_without_the_extra_there_are_no_photos(monkeypatch):
+def test_without_the_extra_there_are_no_images(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.data", None)
     with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[benchmark\]'"):
-        crf_cases.load_photo("astronaut")
+        crf_cases.load_image("astronaut")

@@ -1,10 +1,10 @@
-"""Scenes like photographs, and mean field over all pairs of pixels in float64."""
+"""Scenes like images, and mean field over all pairs of pixels in float64."""
 
 import numpy as np
 
 
 def scene(height, width, seed, num_classes=5):
-    """Returns a uint8 image of shaded, textured, noisy objects and coarse float32 scores."""
+    """Returns a uint8 image of shaded, textured, noisy objects and coarse float32 logits."""
     rng = np.random.default_rng(seed)
     y, x = np.indices((height, width)).astype(float)
     labels = np.zeros((height, width), int)
@@ -21,8 +21,8 @@ def scene(height, width, seed, num_classes=5):
     return np.clip(image, 0, 255).astype(np.uint8), logits.astype(np.float32)
 
 
-def softmax(scores):
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
@@ -41,10 +41,10 @@ def brute_force(logits, image, parameters, penalties=None):
     if penalties is None:
         penalties = 1 - np.eye(num_classes)
     kernel = sum(gaussian_kernel(image, parameters))
-    scores = logits.reshape(-1, num_classes).astype(float)
-    marginals = softmax(scores)
+    logits = logits.reshape(-1, num_classes).astype(float)
+    marginals = softmax(logits)
     for _ in range(parameters.iterations):
-        marginals = softmax(scores - kernel @ marginals @ penalties.T)
+        marginals = softmax(logits - kernel @ marginals @ penalties.T)
     return marginals.reshape(logits.shape)
 
 

@@ -21,8 +21,8 @@ class Matches:
     def __init__(self):
         self.equal = self.all = 0
 
-    def update(self, label, answer):
-        self.equal += np.sum(label == answer)
+    def update(self, label, prediction):
+        self.equal += np.sum(label == prediction)
         self.all += label.size
 
     def mean_iou(self):
@@ -46,7 +46,7 @@ def refined(logits, image, parameters, candidate):
     return MeanField(tf.constant(logits), image, parameters, weights).refine().numpy().argmax(-1)
 
 
-def scorer(data, workers=2, parameters=BASE, **options):
+def metrics(data, workers=2, parameters=BASE, **options):
     return CandidateScorer(data, CLASSES, parameters, Matches, workers, **options)
 
 
@@ -62,7 +62,7 @@ def test_labels_are_those_of_one_run_after_the_other(changed):
     image, logits = scene(30, 41, 0)
     parameters = CrfParameters(**changed)
     group = [Candidate(w1, 12.0, 9.0) for w1 in (1.0, 4.0, 30.0)]
-    maps = scorer([], parameters=parameters).label_maps(logits, image, group)
+    maps = metrics([], parameters=parameters).label_maps(logits, image, group)
     assert maps.dtype == np.uint8
     for labels, candidate in zip(maps, group, strict=True):
         assert np.mean(labels == refined(logits, image, parameters, candidate)) > 0.999
@@ -75,14 +75,14 @@ def test_probabilities_are_clipped_where_the_parameters_say_so():
     candidate = Candidate(4.0, 12.0, 9.0)
     clipped = np.log(np.maximum(softmax(logits), 0.05)).astype(np.float32)
     wanted = refined(clipped, image, CrfParameters(), candidate)
-    found = scorer([], parameters=parameters).label_maps(logits, image, [candidate])[0]
+    found = metrics([], parameters=parameters).label_maps(logits, image, [candidate])[0]
     assert np.mean(found == wanted) > 0.999
     assert np.mean(found == refined(logits, image, CrfParameters(), candidate)) < 0.999
 
 
 def test_finds_a_planted_optimum():
     planted = Candidate(3.0, 10.0, 16.0)
-    score = scorer(examples(planted))
+    score = metrics(examples(planted))
     grid = Range(1, 7, 2), Range(2, 18, 4), Range(4, 40, 12)
     start = Candidate(7.0, 18.0, 40.0)
 
@@ -103,7 +103,7 @@ def test_scores_do_not_depend_on_the_workers_and_groups_are_of_one_lattice():
     candidates = [Candidate(w1, xy, 9.0) for w1 in (2.0, 4.0) for xy in (5.0, 15.0)]
     runs, results = [], []
     for workers in (1, 3):
-        results.append(list(scorer(data, workers, progress=runs.append)(candidates)))
+        results.append(list(metrics(data, workers, progress=runs.append)(candidates)))
     assert results[0] == results[1]
     assert [group for group, _ in results[0]] == [
         [(2, 5, 9), (4, 5, 9)],

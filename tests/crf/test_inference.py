@@ -77,8 +77,8 @@ def test_many_live_labels_are_filtered_in_groups(labels, mode):
             tf.TensorSpec([None, None, None, 3]),
         ],
     )
-    answer = unknown(logits[None], image[None].astype(np.float32))[0].numpy()
-    assert total_variation(known, answer) < 1e-4
+    prediction = unknown(logits[None], image[None].astype(np.float32))[0].numpy()
+    assert total_variation(known, prediction) < 1e-4
 
 
 def test_fast_mode_is_near_the_exact_one():

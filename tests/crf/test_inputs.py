@@ -31,9 +31,9 @@ def variant(request):
     return {"bilateral_sigma_xy": 20.0, "iterations": 4, **request.param}
 
 
-def with_pixels(scores, pixels):
+def with_pixels(logits, pixels):
     """Puts pixels into the second column, top down, and one outside of the valid part."""
-    changed = scores.copy()
+    changed = logits.copy()
     changed[1 : 1 + len(pixels), 1] = pixels
     changed[-1, -1] = pixels[0]
     return changed

@@ -173,7 +173,7 @@ def test_wrong_inputs_are_clear_errors(refine):
         refine(logits, image, iteration=3)
     with pytest.raises(ValueError, match=r"same height and width.*\(52, 36, 3\)"):
         refine(logits, image.transpose(1, 0, 2))
-    with pytest.raises(ValueError, match="4 classes, but the scores have 5"):
+    with pytest.raises(ValueError, match="4 classes, but the logits have 5"):
         refine(logits, image, compatibility=[1, 1, 1, 1])
     with pytest.raises(ValueError, match="NaN"):
         refine(np.where(logits > 5, np.nan, logits), image)

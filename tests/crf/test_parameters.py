@@ -130,9 +130,9 @@ def test_errors_of_a_file_name_it(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_text_is_an_error_with_its_name(tmp_path):
-    path = tmp_path / "picture.json"
+    path = tmp_path / "image.json"
     path.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(ValueError, match=r"picture\.json"):
+    with pytest.raises(ValueError, match=r"image\.json"):
         CrfParameters.load(path)
 
 
@@ -141,5 +141,5 @@ def test_penalties_fit_the_classes_and_are_symmetric():
     assert CrfParameters(compatibility=[1, 2, 3]).penalties(3).tolist() == [1, 2, 3]
     matrix = CrfParameters(compatibility=[[0, 2], [1, 0]]).penalties(2)
     assert matrix.tolist() == [[0, 1.5], [1.5, 0]]
-    with pytest.raises(ValueError, match="3 classes, but the scores have 4"):
+    with pytest.raises(ValueError, match="3 classes, but the logits have 4"):
         CrfParameters(compatibility=[1, 2, 3]).penalties(4)

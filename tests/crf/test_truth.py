@@ -1,10 +1,10 @@
-"""Both implementations against mean field over all pairs, on crops of real photos."""
+"""Both implementations against mean field over all pairs, on crops of real images."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_tf.benchmarks.crf_cases import PHOTOS, load_photo, rough_logits
+from benchmarks.crf_cases import IMAGES, load_image, rough_logits
 from deeplab_tf.crf import CrfParameters, mean_field
 from tests.camvid import camvid_files
 from tests.crf.oracle import agreement, brute_force, total_variation
@@ -13,9 +13,9 @@ CORNERS = ((60, 90), (150, 220), (250, 330), (300, 100))
 CROP = (36, 48)
 
 
-def photos():
-    """Those of scikit-image and, where they are, street photos of CamVid."""
-    yield from map(load_photo, PHOTOS)
+def images():
+    """Those of scikit-image and, where they are, street images of CamVid."""
+    yield from map(load_image, IMAGES)
     for path in camvid_files("JPEGImages/*.jpg")[:100:50]:
         yield np.asarray(Image.open(path).convert("RGB"))
 
@@ -24,7 +24,7 @@ def photos():
 def crops():
     """Twelve crops or more with their rough logits."""
     found = []
-    for image in photos():
+    for image in images():
         logits = rough_logits(image, live=5)
         for y, x in CORNERS:
             window = np.s_[y : y + CROP[0], x : x + CROP[1]]

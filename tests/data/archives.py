@@ -43,7 +43,7 @@ def size_of(index):
 
 
 def random_ids(index, low, high, void=True):
-    """Ids of a picture; everything between ``low`` and ``high`` - 1 may occur."""
+    """Ids of an image; everything between ``low`` and ``high`` - 1 may occur."""
     ids = np.random.default_rng(index).integers(low, high, size_of(index)).astype(np.uint8)
     if void:
         ids[:2, :3] = 255
@@ -57,10 +57,10 @@ def save_image(path, index):
 
 def save_png(path, ids, palette=True):
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(ids)
+    image = Image.fromarray(ids)
     if palette:
-        picture.putpalette([value for color in voc_palette(256) for value in color])
-    picture.save(path)
+        image.putpalette([value for color in voc_palette(256) for value in color])
+    image.save(path)
 
 
 def save_mat(path, **values):
@@ -90,7 +90,7 @@ def make_voc12(folder, train=4, val=3, test=2):
 
 
 def make_sbd(folder):
-    """VOC 2012 and SBD; SBD also has one picture of VOC's train and one of its val."""
+    """VOC 2012 and SBD; SBD also has one image of VOC's train and one of its val."""
     truth = make_voc12(folder)
     voc = list(truth)
     dataset = folder / "benchmark_RELEASE/dataset"
@@ -111,7 +111,7 @@ def make_sbd(folder):
 
 
 def make_voc10(folder, names):
-    """VOC 2010's pictures and lists: the first two names are validation."""
+    """VOC 2010's images and lists: the first two names are validation."""
     root = folder / "VOCdevkit/VOC2010"
     for i, name in enumerate(names):
         save_image(root / f"JPEGImages/{name}.jpg", i)
@@ -120,7 +120,7 @@ def make_voc10(folder, names):
 
 
 def make_pascal_context(folder):
-    """Pictures and LabelMap files; returns name -> the numbers 1..459 in them."""
+    """Images and LabelMap files; returns name -> the numbers 1..459 in them."""
     truth = {f"2008_{i:06d}": np.random.default_rng(i).integers(1, 460, size_of(i)) for i in
              range(5)}  # fmt: skip
     make_voc10(folder, list(truth))
@@ -130,7 +130,7 @@ def make_pascal_context(folder):
 
 
 def make_person_part(folder):
-    """Pictures and Annotations_Part; returns name -> the parts of its person."""
+    """Images and Annotations_Part; returns name -> the parts of its person."""
     truth = {}
     for i in range(6):
         name = f"2008_{i:06d}"

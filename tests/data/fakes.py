@@ -32,7 +32,7 @@ def _chunk(kind, data):
 
 
 def smooth_image(height, width, seed=0):
-    """A picture on which JPEG does well: coarse noise, enlarged."""
+    """An image on which JPEG does well: coarse noise, enlarged."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3)).astype(np.uint8)
     return np.array(Image.fromarray(coarse).resize((width, height), Image.BICUBIC))
 

@@ -85,6 +85,6 @@ def test_a_split_without_labels_is_shown_too(tmp_path):
 
 def test_broken_file_is_named(tmp_path):
     folder = make_voc_folder(tmp_path)
-    (folder / "JPEGImages/pic_3.jpg").write_bytes(b"no picture")
+    (folder / "JPEGImages/pic_3.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"pic_3\.jpg"):
         encode_contact_sheet(VocSplit(folder, "train"), Augmentation(17), GREY)

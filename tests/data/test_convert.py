@@ -6,9 +6,9 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.data.convert import convert
-from deeplab_tf.data.shards import verify_shards
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.split import open_split
+from deeplab_tf.data.tfrecord_shards import verify_shards
 from tests.data.archives import (
     make_cityscapes,
     make_folder,
@@ -149,7 +149,7 @@ def test_one_report_has_every_problem(tmp_path, processes):
     report = str(caught.value)
     for problem in problems:
         assert problem in report
-    # A picture that is in train or val and in trainval is one problem.
+    # An image that is in train or val and in trainval is one problem.
     assert "8 problem(s) found" in report and len(report.splitlines()) == 9
     assert not (tmp_path / "out/dataset.json").exists()
     with pytest.raises(DataError, match=r"dataset\.json: no such file"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_tf.data.convert import convert
-from deeplab_tf.data.shards import verify_shards
+from deeplab_tf.data.tfrecord_shards import verify_shards
 from tests.data.archives import make_voc12
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def wait_for(condition):
 
 @pytest.fixture
 def source(tmp_path):
-    """An archive of which one picture never ends: whoever reads it waits for ever."""
+    """An archive of which one image never ends: whoever reads it waits for ever."""
     make_voc12(tmp_path / "source", train=20)
     image = tmp_path / "source/VOCdevkit/VOC2012/JPEGImages/2007_000012.jpg"
     image.rename(tmp_path / "real.jpg")

@@ -12,7 +12,7 @@ from deeplab_tf.data.files import (
     whole_file,
     write_atomically,
 )
-from deeplab_tf.data.shards import write_shard
+from deeplab_tf.data.tfrecord_shards import write_shard
 
 
 def test_content_is_written_into_new_folders(tmp_path):

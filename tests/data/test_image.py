@@ -19,13 +19,13 @@ from tests.data.fakes import png_bytes, smooth_image
 in_graph = tf.function(decode_image, input_signature=[tf.TensorSpec([], tf.string)])
 
 
-def encoded(picture, kind, **options):
+def encoded(source, kind, **options):
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    source.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def picture(mode="RGB", size=(61, 47)):
+def make_image(mode="RGB", size=(61, 47)):
     image = Image.fromarray(smooth_image(size[1], size[0]))
     if mode.endswith("A"):
         image.putalpha(Image.fromarray(smooth_image(size[1], size[0], seed=1)[..., 0]))
@@ -33,22 +33,22 @@ def picture(mode="RGB", size=(61, 47)):
 
 
 CASES = {
-    "jpeg 4:4:4": lambda: encoded(picture(), "JPEG", subsampling=0, quality=92),
-    "jpeg 4:2:2": lambda: encoded(picture(), "JPEG", subsampling=1),
-    "jpeg 4:2:0": lambda: encoded(picture(), "JPEG", subsampling=2, quality=80),
-    "jpeg 4:2:0 even": lambda: encoded(picture(size=(64, 48)), "JPEG", subsampling=2),
-    "jpeg progressive": lambda: encoded(picture(), "JPEG", progressive=True),
-    "jpeg one pixel": lambda: encoded(picture(size=(1, 1)), "JPEG"),
-    "jpeg grey": lambda: encoded(picture("L"), "JPEG"),
-    "jpeg cmyk": lambda: encoded(picture("CMYK"), "JPEG", quality=95),
-    "png rgb": lambda: encoded(picture(), "PNG"),
-    "png rgba": lambda: encoded(picture("RGBA"), "PNG"),
-    "png grey": lambda: encoded(picture("L"), "PNG"),
-    "png grey alpha": lambda: encoded(picture("LA"), "PNG"),
-    "png 1 bit": lambda: encoded(picture("1"), "PNG"),
-    "png palette": lambda: encoded(picture().quantize(200), "PNG"),
-    "png palette 4 bit": lambda: encoded(picture().quantize(16), "PNG", bits=4),
-    "png palette transparent": lambda: encoded(picture().quantize(200), "PNG", transparency=3),
+    "jpeg 4:4:4": lambda: encoded(make_image(), "JPEG", subsampling=0, quality=92),
+    "jpeg 4:2:2": lambda: encoded(make_image(), "JPEG", subsampling=1),
+    "jpeg 4:2:0": lambda: encoded(make_image(), "JPEG", subsampling=2, quality=80),
+    "jpeg 4:2:0 even": lambda: encoded(make_image(size=(64, 48)), "JPEG", subsampling=2),
+    "jpeg progressive": lambda: encoded(make_image(), "JPEG", progressive=True),
+    "jpeg one pixel": lambda: encoded(make_image(size=(1, 1)), "JPEG"),
+    "jpeg grey": lambda: encoded(make_image("L"), "JPEG"),
+    "jpeg cmyk": lambda: encoded(make_image("CMYK"), "JPEG", quality=95),
+    "png rgb": lambda: encoded(make_image(), "PNG"),
+    "png rgba": lambda: encoded(make_image("RGBA"), "PNG"),
+    "png grey": lambda: encoded(make_image("L"), "PNG"),
+    "png grey alpha": lambda: encoded(make_image("LA"), "PNG"),
+    "png 1 bit": lambda: encoded(make_image("1"), "PNG"),
+    "png palette": lambda: encoded(make_image().quantize(200), "PNG"),
+    "png palette 4 bit": lambda: encoded(make_image().quantize(16), "PNG", bits=4),
+    "png palette transparent": lambda: encoded(make_image().quantize(200), "PNG", transparency=3),
 }
 
 
@@ -68,7 +68,7 @@ def test_pixels_are_those_of_pillow(case):
 def resampled(contents, old, new):
     """Says in a JPEG's header that its colours are coarser in another direction.
 
-    Where both ways have as many blocks the file stays whole, only the picture is jumbled. Pillow
+    Where both ways have as many blocks the file stays whole, only the image is jumbled. Pillow
     itself writes neither 4:4:0 nor 4:1:1.
     """
     at = contents.index(b"\xff\xc0") + 11
@@ -78,13 +78,17 @@ def resampled(contents, old, new):
 
 WINDOW_CASES = {
     **CASES,
-    "jpeg 4:4:0": lambda: resampled(encoded(picture(size=(64, 64)), "JPEG", subsampling=1), 33, 18),
-    "jpeg 4:1:1": lambda: resampled(encoded(picture(size=(64, 64)), "JPEG", subsampling=2), 34, 65),
+    "jpeg 4:4:0": lambda: resampled(
+        encoded(make_image(size=(64, 64)), "JPEG", subsampling=1), 33, 18
+    ),
+    "jpeg 4:1:1": lambda: resampled(
+        encoded(make_image(size=(64, 64)), "JPEG", subsampling=2), 34, 65
+    ),
     "jpeg 4:2:0 progressive": lambda: encoded(
-        picture(), "JPEG", subsampling=2, progressive=True, quality=95
+        make_image(), "JPEG", subsampling=2, progressive=True, quality=95
     ),
     "jpeg 4:2:0 restarts": lambda: encoded(
-        picture(), "JPEG", subsampling=2, restart_marker_blocks=1
+        make_image(), "JPEG", subsampling=2, restart_marker_blocks=1
     ),
 }
 window_in_graph = tf.function(decode_window, reduce_retracing=True)
@@ -99,7 +103,7 @@ def random_windows(height, width, count=60):
 
 
 @pytest.mark.parametrize("case", WINDOW_CASES)
-def test_a_decoded_window_is_a_part_of_the_decoded_picture(case):
+def test_a_decoded_window_is_a_part_of_the_decoded_image(case):
     contents = tf.constant(WINDOW_CASES[case]())
     whole = decode_image(contents).numpy()
     np.testing.assert_array_equal(image_size(contents), whole.shape[:2])
@@ -154,7 +158,7 @@ def test_sixteen_bits_keep_the_upper_eight(color_type, channels):
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
 def test_other_formats_are_refused(kind, tmp_path):
-    contents = encoded(picture(), kind)
+    contents = encoded(make_image(), kind)
     with pytest.raises(tf.errors.InvalidArgumentError, match="image: neither a JPEG nor a PNG"):
         in_graph(tf.constant(contents))
     (tmp_path / "x.jpg").write_bytes(contents)
@@ -165,7 +169,7 @@ def test_other_formats_are_refused(kind, tmp_path):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.95])
 def test_cut_off_files_are_refused(kind, share, tmp_path):
-    contents = encoded(picture(), kind)
+    contents = encoded(make_image(), kind)
     contents = contents[: int(share * len(contents))]
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_image(tf.constant(contents))
@@ -184,8 +188,8 @@ def test_missing_file_is_named(tmp_path):
 def test_exif_orientation(kind, orientation, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(encoded(picture(), kind, exif=exif))
+    path = tmp_path / "image.jpg"
+    path.write_bytes(encoded(make_image(), kind, exif=exif))
     with Image.open(path) as stored:
         upright = np.array(ImageOps.exif_transpose(stored))
         np.testing.assert_array_equal(read_image(path), np.array(stored))
@@ -196,8 +200,8 @@ def test_exif_orientation(kind, orientation, tmp_path):
 def test_senseless_orientation_means_upright(orientation, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(encoded(picture(), "JPEG", exif=exif))
+    path = tmp_path / "image.jpg"
+    path.write_bytes(encoded(make_image(), "JPEG", exif=exif))
     np.testing.assert_array_equal(read_upright(path), read_image(path))
 
 
@@ -209,9 +213,9 @@ def test_orientation_of_label_maps(orientation):
     np.testing.assert_array_equal(turned, apply_orientation(label[..., None], orientation)[..., 0])
 
 
-def test_huge_pictures_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+def test_huge_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = tmp_path / "huge.png"
-    path.write_bytes(encoded(picture(), "PNG"))
+    path.write_bytes(encoded(make_image(), "PNG"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(DataError, match=r"huge\.png: too large"):
         read_upright(path)

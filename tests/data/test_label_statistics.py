@@ -78,6 +78,6 @@ def test_limit_is_spread_and_every_image_passes_the_progress_bar():
 
 def test_broken_file_is_named(tmp_path):
     folder = make_voc_folder(tmp_path)
-    (folder / "SegmentationClass/pic_3.png").write_bytes(b"no picture")
+    (folder / "SegmentationClass/pic_3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"pic_3\.png"):
         count_labels(VocSplit(folder, "train"))

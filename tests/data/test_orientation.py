@@ -14,7 +14,7 @@ in_graph = tf.function(is_turned, input_signature=[tf.TensorSpec([], tf.string)]
 
 
 def exif(order, entries, thumbnail=()):
-    """EXIF with entries (tag, value) of 16 bits in the picture's directory and the thumbnail's."""
+    """EXIF with entries (tag, value) of 16 bits in the image's directory and the thumbnail's."""
     first, second = (
         struct.pack(f"{order}H", len(part))
         + b"".join(struct.pack(f"{order}HHIHH", tag, SHORT, 1, value, 0) for tag, value in part)

@@ -6,7 +6,7 @@ from deeplab_tf.data.overlay import overlay_labels
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 
 
-def test_overlay_mixes_picture_and_colours():
+def test_overlay_mixes_image_and_colours():
     image = np.random.default_rng(0).integers(0, 256, [2, 3, 3], np.uint8)
     labels = np.array([[0, 1, 2], [2, 1, 255]])
     colors = np.array([*SPEC.palette, (224, 224, 192)])[np.minimum(labels, 3)]

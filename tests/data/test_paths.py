@@ -14,23 +14,23 @@ from deeplab_tf.data.convert import convert
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.paths import checked_name, expand_path, without_wildcards
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.shards import encode_example, file_hash, verify_shards
 from deeplab_tf.data.sources import open_source
 from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 from deeplab_tf.data.split import open_spec, open_split
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.tfrecord import TfrecordSplit
+from deeplab_tf.data.tfrecord_shards import encode_example, file_hash, verify_shards
 from deeplab_tf.data.voc_layout import VocSplit, read_list
 from deeplab_tf.data.voc_writer import write_voc_layout
+from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.crf_search import search_folder
-from deeplab_tf.evaluation.evaluate import Scored
-from deeplab_tf.evaluation.kept_scores import KeptScores
-from deeplab_tf.evaluation.predict import find_pictures, plan_jobs
+from deeplab_tf.evaluation.evaluate import EvaluatedImage
+from deeplab_tf.evaluation.predict_files import find_images, plan_jobs
 from deeplab_tf.evaluation.report.compare import load_comparisons
 from deeplab_tf.evaluation.submission import SubmissionWriter
 from deeplab_tf.evaluation.tune_crf import tuning_owners
 from deeplab_tf.export import export_saved_model, onnx
-from deeplab_tf.export.pictures import verification_pictures
+from deeplab_tf.export.parity_images import verification_images
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.loading import load_model
 from deeplab_tf.training.workdir import Workdir
@@ -59,9 +59,9 @@ ENTRIES = {
     "read_upright": deeplab_tf.data.read_upright,
     "read_image": read_image,
     "read_label": read_label,
-    "find_pictures": find_pictures,
+    "find_images": find_images,
     "plan_jobs, output": lambda path: plan_jobs(".", path),
-    "verification_pictures": verification_pictures,
+    "verification_images": verification_images,
     "load": deeplab_tf.load,
     "load_model": load_model,
     "SavedPredictor": SavedPredictor,
@@ -99,7 +99,7 @@ def test_an_empty_path_is_refused(path):
 
 @pytest.mark.parametrize(
     "path",
-    ["synthetic", "hed", "preset:NAME", "a/b:c", "C:x", "photos/**/*.jpg", "a//b/", "x~", "./~/a"],
+    ["synthetic", "hed", "preset:NAME", "a/b:c", "C:x", "images/**/*.jpg", "a//b/", "x~", "./~/a"],
 )
 def test_other_paths_stay_as_they_are(path):
     assert expand_path(path) == path
@@ -113,7 +113,7 @@ def test_home_is_meant_wherever_a_path_is_taken(tmp_path, monkeypatch):
     write_voc_layout("~/data", {"val": SyntheticSplit("val", 1)})
     assert (home / "data/dataset.json").is_file()
     assert open_split("~/data", "val").names == open_split(Path("~/data"), "val").names
-    assert find_pictures("~/data/JPEGImages/*.png")[1] == [home / "data/JPEGImages/val_0000.png"]
+    assert find_images("~/data/JPEGImages/*.png")[1] == [home / "data/JPEGImages/val_0000.png"]
     assert plan_jobs("~/data/JPEGImages", "~/labels")[0].target == home / "labels/val_0000.png"
     assert Workdir("~/run", {}, SPEC).path == home / "run"
     (home / "crf.json").write_text('{"iterations": 3}')
@@ -133,11 +133,11 @@ def test_names_with_wildcards_are_names(tmp_path):
         split = open_split(data, "val")
         split.check()
         assert split.load(tf.constant(1, tf.int64))["image"].shape == (25, 31, 3)
-    pictures = [folder / f"JPEGImages/pic_{i}.jpg" for i in range(5)]
-    assert find_pictures(folder / "JPEGImages") == (folder / "JPEGImages", pictures)
-    assert find_pictures(f"{folder}/JPEG*/pic_[01].jpg") == (folder, pictures[:2])
-    literal = pictures[0].rename(folder / "JPEGImages/pic_[01].jpg")
-    assert find_pictures(str(literal)) == (folder / "JPEGImages", [literal])
+    images = [folder / f"JPEGImages/pic_{i}.jpg" for i in range(5)]
+    assert find_images(folder / "JPEGImages") == (folder / "JPEGImages", images)
+    assert find_images(f"{folder}/JPEG*/pic_[01].jpg") == (folder, images[:2])
+    literal = images[0].rename(folder / "JPEGImages/pic_[01].jpg")
+    assert find_images(str(literal)) == (folder / "JPEGImages", [literal])
 
 
 def test_tensorflow_gets_a_path_without_wildcards(tmp_path):
@@ -239,7 +239,7 @@ def test_every_reader_refuses_names_that_leave_the_folder(tmp_path, reader, name
 
 
 def source_with(folder, name):
-    """An archive of folders of pictures in which a file has this name."""
+    """An archive of folders of images in which a file has this name."""
     make_folder(folder)
     save_image(folder / "images" / "train" / f"{name}.png", 0)
     return folder
@@ -260,17 +260,17 @@ class Named:
 
 def keep_scores(folder, name):
     model = deeplab_tf.DeepLab(num_classes=2, width=0.05)
-    return KeptScores(model, Named("a", name), [0], folder, lambda x, total: x)
+    return CachedLogits(model, Named("a", name), [0], folder, lambda x, total: x)
 
 
 WRITERS = {
     "submission": lambda folder, name: SubmissionWriter("voc", SPEC, folder)(
-        Scored(name, None, None, [np.zeros([2, 2], np.uint8)])
+        EvaluatedImage(name, None, None, [np.zeros([2, 2], np.uint8)])
     ),
     "shard": lambda folder, name: encode_example(name, b"", (1, 1), None),
     "folder": lambda folder, name: write_voc_layout(folder, {"val": Named(name)}),
     "folder, list": lambda folder, name: write_voc_layout(folder, {name: Named("a")}),
-    "kept scores": keep_scores,
+    "cached logits": keep_scores,
 }
 
 
@@ -282,7 +282,7 @@ def test_every_writer_refuses_names_that_leave_the_folder(tmp_path, writer, name
     assert not list(tmp_path.iterdir()) and not list(Path("/tmp").glob("evil_of_test_paths*"))
 
 
-def test_a_picture_to_convert_is_named_so_that_the_shard_can_be_read(tmp_path):
+def test_an_image_to_convert_is_named_so_that_the_shard_can_be_read(tmp_path):
     with pytest.raises(DataError, match=r"split 'train': the name 'a\\\\b' has a backslash"):
         open_source("folder", source_with(tmp_path, "a\\b"))
 

@@ -15,7 +15,7 @@ MEAN = (1.0, 2.0, 3.0)
 
 
 class NumberedSplit:
-    """Example i is a picture of the number i."""
+    """Example i is an image of the number i."""
 
     def __init__(self, count):
         self.spec, self.split, self.labelled = DatasetSpec("numbers", ("a", "b")), "all", True
@@ -39,7 +39,7 @@ def batches(split, micro_batch, augmentation=AUGMENTATION, **options):
 
 
 def numbers(element):
-    """Which examples an element holds; every crop of 5 of a picture of 6 keeps its corner."""
+    """Which examples an element holds; every crop of 5 of an image of 6 keeps its corner."""
     return element["images"][:, :, 0, 0, 0].astype(int)
 
 
@@ -168,7 +168,7 @@ def test_repeated_examples_get_new_crops_and_seeds():
 
 
 class Whole:
-    """A split without its `read`, so that its pictures are decoded whole."""
+    """A split without its `read`, so that its images are decoded whole."""
 
     def __init__(self, split):
         self.spec, self.names, self.load = split.spec, split.names, split.load
@@ -178,7 +178,7 @@ class Whole:
 
 
 @pytest.mark.parametrize("scales", [(0.5, 1.0), (1.25, 2.0)])
-def test_decoding_windows_equals_decoding_whole_pictures(tmp_path, scales):
+def test_decoding_windows_equals_decoding_whole_images(tmp_path, scales):
     # Pillow's standard: JPEG with 4:2:0, where the edges of windows are a trap.
     split = VocSplit(make_voc_folder(tmp_path / "data", sizes=((50, 61), (33, 47))), "train")
     assert isinstance(split, EncodedSplit) and not isinstance(Whole(split), EncodedSplit)
@@ -202,7 +202,7 @@ def test_evaluation_is_in_order_and_whole():
         np.testing.assert_array_equal(element["label"], split.load(index)["label"])
 
 
-def test_a_limit_takes_pictures_from_all_over_the_split():
+def test_a_limit_takes_images_from_all_over_the_split():
     split = NumberedSplit(10)
     names = [e["name"].numpy() for e in evaluation_dataset(split, limit=4)]
     assert names == [b"0", b"2", b"5", b"7"]

@@ -64,22 +64,22 @@ def test_palette_entries_that_spell_a_chunk_do_not_confuse(tmp_path):
 @pytest.mark.parametrize("mode", ["P", "L", "1"])
 def test_files_that_pillow_wrote(mode, tmp_path):
     ids = random_label(37, 51, 21) if mode != "1" else random_label(37, 51, 2) % 2
-    picture = Image.fromarray(ids).convert("L")
+    image = Image.fromarray(ids).convert("L")
     if mode == "P":
-        picture.putpalette(bytes(v for color in voc_palette(256) for v in color))
+        image.putpalette(bytes(v for color in voc_palette(256) for v in color))
     elif mode == "1":
-        picture = Image.fromarray(ids.astype(bool))
+        image = Image.fromarray(ids.astype(bool))
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    image.save(stream, "PNG")
     check_everywhere(stream.getvalue(), ids, tmp_path)
 
 
 def test_pillow_files_of_few_bits_and_many_pixel_chunks(tmp_path):
     ids = random_label(400, 300, 4, seed=3) % 4
-    picture = Image.fromarray(ids)
-    picture.putpalette(bytes(range(12)))
+    image = Image.fromarray(ids)
+    image.putpalette(bytes(range(12)))
     stream = io.BytesIO()
-    picture.save(stream, "PNG", bits=2)
+    image.save(stream, "PNG", bits=2)
     assert stream.getvalue()[24] == 2
     check_everywhere(stream.getvalue(), ids, tmp_path)
 
@@ -141,10 +141,10 @@ def test_encoded_labels_come_back_with_their_palette():
     palette = bytes(v for color in voc_palette(256) for v in color)
     contents = encode_label(ids, palette)
     assert contents[24:26] == bytes([8, PALETTE])
-    picture = Image.open(io.BytesIO(contents))
-    assert picture.mode == "P"
-    np.testing.assert_array_equal(picture, ids)
-    np.testing.assert_array_equal(picture.convert("RGB"), np.array(voc_palette(256))[ids])
+    image = Image.open(io.BytesIO(contents))
+    assert image.mode == "P"
+    np.testing.assert_array_equal(image, ids)
+    np.testing.assert_array_equal(image.convert("RGB"), np.array(voc_palette(256))[ids])
     np.testing.assert_array_equal(decode_label(tf.constant(contents)), ids)
 
 

@@ -122,8 +122,8 @@ def test_unreadable_json_names_the_file(tmp_path, content):
 
 def test_palette_bytes_for_pillow():
     spec = DatasetSpec("x", ("a", "b"), ((9, 8, 7), (6, 5, 4)), ignore_label=254)
-    picture = Image.fromarray(np.array([[0, 1, 254, 2]], np.uint8))
-    picture.putpalette(palette_bytes(spec))
-    colors = np.array(picture.convert("RGB"))[0].tolist()
+    image = Image.fromarray(np.array([[0, 1, 254, 2]], np.uint8))
+    image.putpalette(palette_bytes(spec))
+    colors = np.array(image.convert("RGB"))[0].tolist()
     assert colors == [[9, 8, 7], [6, 5, 4], [224, 224, 192], [0, 128, 0]]
     assert len(palette_bytes(spec)) == 768

@@ -55,7 +55,7 @@ def test_colours_differ_from_the_background_but_do_not_give_the_class():
     assert np.mean(right) < 0.5
 
 
-def test_validation_pictures_differ_in_size():
+def test_validation_images_differ_in_size():
     split = SyntheticSplit("val", examples=10)
     sizes = {tuple(split.load(i)["label"].shape) for i in range(10)}
     assert len(sizes) == 5

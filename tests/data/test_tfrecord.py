@@ -10,10 +10,10 @@ from PIL import Image
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.pipeline import evaluation_dataset, training_dataset
-from deeplab_tf.data.shards import verify_shards
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.split import naming_broken_files, open_split, require_labels
 from deeplab_tf.data.tfrecord import TfrecordSplit
+from deeplab_tf.data.tfrecord_shards import verify_shards
 from deeplab_tf.data.voc_layout import VocSplit
 from tests.data.archives import make_voc12
 from tests.data.fakes import make_voc_folder
@@ -21,7 +21,7 @@ from tests.data.fakes import make_voc_folder
 
 @pytest.fixture(scope="module")
 def camvid(tmp_path_factory):
-    """The same pictures as a folder and as shards of at most two examples."""
+    """The same images as a folder and as shards of at most two examples."""
     root = tmp_path_factory.mktemp("camvid")
     folder = make_voc_folder(root / "folder", examples=7, num_classes=11)
     convert("camvid", folder, root / "shards", processes=1, examples_per_shard=2)

@@ -41,7 +41,7 @@ def test_examples_are_the_files(folder):
 
 
 @pytest.mark.parametrize("ending", [".jpeg", ".png", ".JPG"])
-def test_other_endings_of_pictures(folder, ending):
+def test_other_endings_of_images(folder, ending):
     image = Image.open(folder / "JPEGImages/pic_1.jpg")
     (folder / "JPEGImages/pic_1.jpg").unlink()
     image.save(folder / f"JPEGImages/pic_1{ending}", "PNG" if ending == ".png" else "JPEG")
@@ -197,7 +197,7 @@ def test_limit_looks_at_fewer(folder):
         VocSplit(folder, "train").check(limit=2)
 
 
-def test_turned_photo_is_explained(folder):
+def test_turned_image_is_explained(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
     image = Image.open(folder / "JPEGImages/pic_0.jpg").transpose(Image.Transpose.ROTATE_90)

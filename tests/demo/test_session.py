@@ -12,7 +12,7 @@ import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.demo.labeller import Labeller
 from deeplab_tf.demo.session import CONTROLS, Session
-from tests.models.narrow import doubtful_model, patches
+from tests.models.narrow import patches, uncertain_model
 
 SPEC = DatasetSpec("three", ("sky", "<road>", "tree"), palette=((1, 2, 3), (9, 9, 9), (0, 200, 0)))
 CRF = {"iterations": 2, "bilateral_sigma_xy": 9.0, "normalization": "symmetric"}
@@ -25,9 +25,9 @@ class CountingPredictor(deeplab_tf.Predictor):
 
     runs = 0
 
-    def scores_of(self, image):
+    def predict_logits(self, image):
         self.runs += 1
-        return super().scores_of(image)
+        return super().predict_logits(image)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def model(image):
-    return doubtful_model(image[None], dataset=SPEC)
+    return uncertain_model(image[None], dataset=SPEC)
 
 
 @pytest.fixture
@@ -57,24 +57,24 @@ def shown_pngs(html):
 
 
 def labels_of(png):
-    with Image.open(io.BytesIO(png)) as picture:
-        assert picture.mode == "P" and bytes(picture.getpalette()) == palette_bytes(SPEC)
-        return np.asarray(picture)
+    with Image.open(io.BytesIO(png)) as png_image:
+        assert png_image.mode == "P" and bytes(png_image.getpalette()) == palette_bytes(SPEC)
+        return np.asarray(png_image)
 
 
-def test_labels_are_the_predictors_before_and_after(session, predictor, image):
+def test_labels_are_the_predictors_predict_stages(session, predictor, image):
     _, html = session.example(0, *VALUES)
     pngs, names = shown_pngs(html)
-    wanted = predictor.before_and_after(image)
+    wanted = predictor.predict_stages(image)
     assert len(np.unique(wanted[0])) > 1 and np.any(wanted[0] != wanted[1])
     assert names == ["one.png", "one.png"]
     assert pngs == [deeplab_tf.data.encode_label(x, palette_bytes(SPEC)) for x in wanted]
 
 
 def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
-    photo, _ = session.example(0, *VALUES)
+    labelled, _ = session.example(0, *VALUES)
     values = [8.0, 20.0, 30.0, 0.0, 4]
-    html = session.refine(photo, *values)
+    html = session.refine(labelled, *values)
     assert predictor.runs == 1
     changes = {control.name: value for control, value in zip(CONTROLS, values, strict=True)}
     other = deeplab_tf.Predictor(model, {**CRF, **changes}, scales=(0.5, 1.0), flip=True)(image)
@@ -83,41 +83,41 @@ def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
 
 
 def test_an_emptied_box_leaves_the_parameter_as_the_model_has_it(session, predictor, image):
-    photo, _ = session.example(0, *VALUES)
-    html = session.refine(photo, *[None] * len(VALUES))
+    labelled, _ = session.example(0, *VALUES)
+    html = session.refine(labelled, *[None] * len(VALUES))
     np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), predictor(image))
 
 
 def test_an_upload_is_read_and_deleted(session, predictor, image, tmp_path):
-    path = tmp_path / "my photo.png"
+    path = tmp_path / "my image.png"
     Image.fromarray(image).save(path)
     _, html = session.upload(str(path), *VALUES)
     assert not path.exists()
     pngs, names = shown_pngs(html)
-    assert names == ["my photo.png"] * 2
+    assert names == ["my image.png"] * 2
     np.testing.assert_array_equal(labels_of(pngs[1]), predictor(image))
 
 
-def test_an_upload_that_is_no_photo_is_a_message(session, tmp_path):
+def test_an_upload_that_is_no_image_is_a_message(session, tmp_path):
     path = tmp_path / "<b>.jpg"
-    path.write_bytes(b"no photo")
-    photo, html = session.upload(str(path), *VALUES)
-    assert photo is None and not path.exists()
+    path.write_bytes(b"no image")
+    labelled, html = session.upload(str(path), *VALUES)
+    assert labelled is None and not path.exists()
     assert 'role="alert"' in html and "&lt;b&gt;.jpg: neither a JPEG nor a PNG" in html
 
 
 def test_an_upload_that_is_gone_is_a_message(session, tmp_path):
-    photo, html = session.upload(str(tmp_path / "gone.jpg"), *VALUES)
-    assert photo is None and "gone.jpg: deleted before its turn came" in html
+    labelled, html = session.upload(str(tmp_path / "gone.jpg"), *VALUES)
+    assert labelled is None and "gone.jpg: deleted before its turn came" in html
 
 
-def test_sliders_before_the_first_photo_say_what_to_do(session):
-    assert "Drop a photo" in session.refine(None, *VALUES)
+def test_sliders_before_the_first_image_say_what_to_do(session):
+    assert "Drop an image" in session.refine(None, *VALUES)
 
 
 def test_the_legend_tells_the_shares(session, predictor, image):
     _, html = session.example(0, *VALUES)
-    before, after = predictor.before_and_after(image)
+    before, after = predictor.predict_stages(image)
     entries = re.findall('<li class="(present|absent)">(.*?)</li>', html)
     assert len(entries) == SPEC.num_classes
     for i, (kind, text) in enumerate(entries):
@@ -131,8 +131,8 @@ def test_the_legend_tells_the_shares(session, predictor, image):
 
 
 def test_times_are_those_of_network_and_crf(session):
-    photo, html = session.example(0, *VALUES)
-    assert f"Network: {1000 * photo.seconds:.0f} ms" in html
+    labelled, html = session.example(0, *VALUES)
+    assert f"Network: {1000 * labelled.seconds:.0f} ms" in html
     assert float(re.search(r"CRF: (\d+) ms", html)[1]) > 0
 
 
@@ -146,8 +146,8 @@ def test_broken_logits_are_a_message(tmp_path, image):
     broken = deeplab_tf.DeepLab(dataset=SPEC, width=0.05)
     broken.variables_by_name()["fc8/bias"].assign([np.inf] * 3)
     own = Session(Labeller(deeplab_tf.Predictor(broken, crf=CRF)), {"one": image})
-    Image.fromarray(image).save(tmp_path / "photo.png")
-    answers = {"photo": own.upload(str(tmp_path / "photo.png"), *VALUES)}
+    Image.fromarray(image).save(tmp_path / "image.png")
+    answers = {"image": own.upload(str(tmp_path / "image.png"), *VALUES)}
     answers["one"] = own.example(0, *VALUES)
-    for name, (photo, html) in answers.items():
-        assert photo is None and f"{name}: logits of the network are not finite" in html
+    for name, (labelled, html) in answers.items():
+        assert labelled is None and f"{name}: logits of the network are not finite" in html

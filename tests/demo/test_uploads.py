@@ -4,7 +4,7 @@ import os
 import pytest
 
 from deeplab_tf.demo import uploads
-from deeplab_tf.demo.photo import MAX_BYTES
+from deeplab_tf.demo.uploaded_image import MAX_BYTES
 from deeplab_tf.demo.uploads import UploadLimit, Uploads
 
 MB = 2**20

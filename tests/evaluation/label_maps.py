@@ -10,19 +10,19 @@ NUM_CLASSES = 11
 VOID = 255
 
 
-def labels_and_answers():
+def labels_and_predictions():
     """Scenes with void along all outlines and, where they are, labels of CamVid."""
     files = camvid_files("SegmentationClass/*.png")[:120:40]
     labels = [draw_scene("val", index)[1] for index in range(3)]
     labels += [np.asarray(Image.open(file)) for file in files]
-    return [(label, _answer(label, seed)) for seed, label in enumerate(labels)]
+    return [(label, _prediction(label, seed)) for seed, label in enumerate(labels)]
 
 
-def _answer(label, seed):
+def _prediction(label, seed):
     rng = np.random.default_rng(seed)
     moved = np.roll(label, rng.integers(-6, 7, 2), (0, 1))
-    answer = np.where(moved == VOID, rng.integers(0, NUM_CLASSES), moved).astype(np.uint8)
+    prediction = np.where(moved == VOID, rng.integers(0, NUM_CLASSES), moved).astype(np.uint8)
     for _ in range(5):
         top, left = rng.integers(0, label.shape)
-        answer[top : top + 15, left : left + 25] = rng.integers(0, NUM_CLASSES)
-    return answer
+        prediction[top : top + 15, left : left + 25] = rng.integers(0, NUM_CLASSES)
+    return prediction

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from deeplab_tf.evaluation.boundary_iou import BoundaryIoU
-from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_answers
+from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_predictions
 
 
 def literal_boundary(mask, ratio):
@@ -11,16 +11,16 @@ def literal_boundary(mask, ratio):
     height, width = mask.shape
     dilation = max(1, round(ratio * np.sqrt(height**2 + width**2)))
     padded = np.pad(mask, 1)
-    # OpenCV lets what lies outside of the padded picture never erode.
+    # OpenCV lets what lies outside of the padded image never erode.
     eroded = ndimage.binary_erosion(padded, np.ones([3, 3]), iterations=dilation, border_value=1)
     return mask & ~eroded[1:-1, 1:-1]
 
 
-def literal_counts(label, answer, ratio=0.02):
+def literal_counts(label, prediction, ratio=0.02):
     """Pixels in both and in either boundary, class by class."""
     counted, both, either = label != VOID, [], []
     for class_id in range(NUM_CLASSES):
-        masks = ((label == class_id), (answer == class_id) & counted)
+        masks = ((label == class_id), (prediction == class_id) & counted)
         first, second = (literal_boundary(mask, ratio) for mask in masks)
         both.append(np.sum(first & second))
         either.append(np.sum(first | second))
@@ -30,9 +30,9 @@ def literal_counts(label, answer, ratio=0.02):
 @pytest.mark.parametrize("ratio", [0.02, 0.005])
 def test_equals_a_literal_reading(ratio):
     boundary, expected = BoundaryIoU(NUM_CLASSES, ratio=ratio), 0
-    for label, answer in labels_and_answers():
-        boundary.update(label, answer)
-        expected += literal_counts(label, answer, ratio)
+    for label, prediction in labels_and_predictions():
+        boundary.update(label, prediction)
+        expected += literal_counts(label, prediction, ratio)
     both, either = expected
     assert both.sum() > 1000
     np.testing.assert_allclose(boundary.per_class_iou()[either > 0], (both / either)[either > 0])
@@ -42,9 +42,9 @@ def test_equals_a_literal_reading(ratio):
 
 def test_hand_table():
     label = np.repeat([[0, 0, 0, 0, 0, 1, 1, 1, 1, 1]], 10, axis=0)
-    answer = np.repeat([[0, 0, 0, 0, 0, 0, 1, 1, 1, 1]], 10, axis=0)
+    prediction = np.repeat([[0, 0, 0, 0, 0, 0, 1, 1, 1, 1]], 10, axis=0)
     boundary = BoundaryIoU(3)  # 2 % of 14 pixels: a rim of 1
-    boundary.update(label, answer)
+    boundary.update(label, prediction)
     # Rims of 0: 10x5 and 10x6 without 8x3 and 8x4. They share the upper and lower row and the
     # left column; of 1: all but the column that is missing and the one beside it.
     shared = [5 + 5 + 8, 4 + 4 + 8]
@@ -56,13 +56,13 @@ def test_hand_table():
 
 
 def test_a_right_answer_scores_one_whatever_it_says_on_void():
-    for label, answer in labels_and_answers():
+    for label, prediction in labels_and_predictions():
         boundary = BoundaryIoU(NUM_CLASSES)
-        boundary.update(label, np.where(label == VOID, answer, label))
+        boundary.update(label, np.where(label == VOID, prediction, label))
         assert boundary.mean_iou() == 1.0
 
 
-def test_a_picture_smaller_than_the_square_is_all_rim():
+def test_an_image_smaller_than_the_square_is_all_rim():
     boundary = BoundaryIoU(2, ratio=0.5)
     boundary.update(np.array([[0, 0], [0, 1]]), np.array([[0, 0], [1, 1]]))
     np.testing.assert_allclose(boundary.per_class_iou(), [2 / 3, 1 / 2])

@@ -4,7 +4,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score, recall_score
 
 from deeplab_tf.evaluation.confusion import ABSENT_RULES, ConfusionMatrix, mean_over_classes
-from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_answers
+from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_predictions
 
 
 def counted(labels, predictions, num_classes=4, **kwargs):
@@ -28,21 +28,23 @@ def test_hand_table():
 
 
 def test_scores_of_real_labels_equal_scikit_learns():
-    pairs = labels_and_answers()
+    pairs = labels_and_predictions()
     cm = ConfusionMatrix(NUM_CLASSES)
-    for label, answer in pairs:
-        cm.update(label, answer)
-    labels, answers = (np.concatenate([maps[i][maps[0] != VOID] for maps in pairs]) for i in (0, 1))
+    for label, prediction in pairs:
+        cm.update(label, prediction)
+    labels, predictions = (
+        np.concatenate([maps[i][maps[0] != VOID] for maps in pairs]) for i in (0, 1)
+    )
     ids = range(NUM_CLASSES)
-    np.testing.assert_array_equal(cm.matrix, confusion_matrix(labels, answers, labels=ids))
-    labelled, occurring = np.unique(labels), np.union1d(labels, answers)
-    ious = jaccard_score(labels, answers, labels=occurring, average=None)
+    np.testing.assert_array_equal(cm.matrix, confusion_matrix(labels, predictions, labels=ids))
+    labelled, occurring = np.unique(labels), np.union1d(labels, predictions)
+    ious = jaccard_score(labels, predictions, labels=occurring, average=None)
     np.testing.assert_allclose(cm.per_class_iou()[occurring], ious)
     assert cm.mean_iou() == pytest.approx(ious.mean())
-    assert cm.pixel_accuracy() == pytest.approx(accuracy_score(labels, answers))
-    recall = recall_score(labels, answers, labels=labelled, average="macro")
+    assert cm.pixel_accuracy() == pytest.approx(accuracy_score(labels, predictions))
+    recall = recall_score(labels, predictions, labels=labelled, average="macro")
     assert cm.mean_accuracy() == pytest.approx(recall)
-    weighted = jaccard_score(labels, answers, labels=labelled, average="weighted")
+    weighted = jaccard_score(labels, predictions, labels=labelled, average="weighted")
     assert cm.frequency_weighted_iou() == pytest.approx(weighted)
 
 

@@ -9,8 +9,8 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.search import Candidate
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.crf_search import search, search_folder
-from deeplab_tf.evaluation.kept_scores import KeptScores
 
 START = CrfParameters(iterations=2)
 
@@ -45,7 +45,7 @@ class Bar:
 def kept(tmp_path_factory):
     split = SyntheticSplit("val", examples=3)
     model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
-    return KeptScores(model, split, [0, 2], tmp_path_factory.mktemp("scores"), progress_bar)
+    return CachedLogits(model, split, [0, 2], tmp_path_factory.mktemp("scores"), progress_bar)
 
 
 def test_goes_on_after_a_kill_without_computing_again(kept, tmp_path):

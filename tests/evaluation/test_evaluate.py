@@ -9,7 +9,7 @@ import deeplab_tf
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.evaluate import evaluate, format_table, one_line
 from tests.evaluation.reordered import reordered
-from tests.models.narrow import doubtful_model
+from tests.models.narrow import uncertain_model
 
 CRF = {"iterations": 2, "bilateral_sigma_xy": 10.0}
 
@@ -22,33 +22,33 @@ def split():
 @pytest.fixture(scope="module")
 def model(split):
     image = split.load(0)["image"].numpy()
-    return doubtful_model(image[None], num_classes=None, dataset=split.spec)
+    return uncertain_model(image[None], num_classes=None, dataset=split.spec)
 
 
 def literal_scores(split, predictions):
     """Pixel lists in place of a matrix."""
     labels = np.concatenate([split.load(i)["label"].numpy().ravel() for i in range(len(split))])
-    answers = np.concatenate([p.ravel() for p in predictions])
-    labels, answers = labels[labels != 255], answers[labels != 255]
+    predictions = np.concatenate([p.ravel() for p in predictions])
+    labels, predictions = labels[labels != 255], predictions[labels != 255]
     ious = {}
     for class_id, name in enumerate(split.spec.class_names):
-        union = np.sum((labels == class_id) | (answers == class_id))
-        both = np.sum((labels == class_id) & (answers == class_id))
+        union = np.sum((labels == class_id) | (predictions == class_id))
+        both = np.sum((labels == class_id) & (predictions == class_id))
         ious[name] = both / union if union else None
     known = [iou for iou in ious.values() if iou is not None]
     return {
         "miou": np.mean(known),
-        "pixel_accuracy": np.mean(labels == answers),
+        "pixel_accuracy": np.mean(labels == predictions),
         "per_class_iou": ious,
     }
 
 
-def test_scores_equal_a_literal_reading_before_and_after(split, model):
+def test_scores_equal_a_literal_reading_predict_stages(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(predictor, split)
-    pairs = [predictor.before_and_after(split.load(i)["image"].numpy()) for i in range(len(split))]
-    for found, answers in zip((results, results["crf"]), zip(*pairs, strict=True), strict=True):
-        expected = literal_scores(split, answers)
+    pairs = [predictor.predict_stages(split.load(i)["image"].numpy()) for i in range(len(split))]
+    for found, predictions in zip((results, results["crf"]), zip(*pairs, strict=True), strict=True):
+        expected = literal_scores(split, predictions)
         assert found["miou"] == pytest.approx(expected["miou"])
         assert found["pixel_accuracy"] == pytest.approx(expected["pixel_accuracy"])
         assert found["per_class_iou"] == pytest.approx(expected["per_class_iou"])
@@ -66,40 +66,40 @@ def test_limit_is_spread_over_the_split(split, model):
 
 
 @pytest.mark.parametrize("crf", [None, CRF])
-def test_listeners_get_every_picture_in_order(split, model, crf):
+def test_listeners_get_every_image_in_order(split, model, crf):
     seen, threads = [], set()
     predictor = deeplab_tf.Predictor(model, crf=crf)
     evaluate(
-        predictor, split, listeners=[seen.append, lambda _: threads.add(threading.get_ident())]
+        predictor, split, callbacks=[seen.append, lambda _: threads.add(threading.get_ident())]
     )
-    assert [picture.name for picture in seen] == split.names
-    for i, picture in enumerate(seen):
+    assert [image.name for image in seen] == split.names
+    for i, image in enumerate(seen):
         example = split.load(i)
-        np.testing.assert_array_equal(picture.image, example["image"])
-        np.testing.assert_array_equal(picture.label, example["label"])
-        assert picture.label.dtype == np.uint8
-        answers = predictor.before_and_after(picture.image)
-        assert len(picture.answers) == len(answers) == (1 if crf is None else 2)
-        np.testing.assert_array_equal(picture.answers, answers)
+        np.testing.assert_array_equal(image.image, example["image"])
+        np.testing.assert_array_equal(image.label, example["label"])
+        assert image.label.dtype == np.uint8
+        predictions = predictor.predict_stages(image.image)
+        assert len(image.predictions) == len(predictions) == (1 if crf is None else 2)
+        np.testing.assert_array_equal(image.predictions, predictions)
     assert len(threads) == 1 and threading.get_ident() not in threads
 
 
 class WatchedPredictor(deeplab_tf.Predictor):
-    """Calls back with the number of the picture that it is about to label."""
+    """Calls back with the number of the image that it is about to label."""
 
-    def __init__(self, model, before_picture):
+    def __init__(self, model, before_image):
         super().__init__(model)
-        self._numbers, self._before_picture = iter(range(100)), before_picture
+        self._numbers, self._before_image = iter(range(100)), before_image
 
-    def before_and_after(self, image):
-        self._before_picture(next(self._numbers))
-        return super().before_and_after(image)
+    def predict_stages(self, image):
+        self._before_image(next(self._numbers))
+        return super().predict_stages(image)
 
 
 def test_labelling_goes_on_while_a_listener_works(split, model):
     third, waited = threading.Event(), []
     predictor = WatchedPredictor(model, lambda number: number == 2 and third.set())
-    evaluate(predictor, split, limit=3, listeners=[lambda _: waited.append(third.wait(60))])
+    evaluate(predictor, split, limit=3, callbacks=[lambda _: waited.append(third.wait(60))])
     assert waited == [True] * 3
 
 
@@ -110,33 +110,33 @@ def test_what_was_labelled_before_an_error_still_arrives(split, model):
 
     seen = []
     with pytest.raises(MemoryError, match="too large"):
-        evaluate(WatchedPredictor(model, fail_at_fourth), split, listeners=[seen.append])
-    assert [picture.name for picture in seen] == split.names[:3]
+        evaluate(WatchedPredictor(model, fail_at_fourth), split, callbacks=[seen.append])
+    assert [image.name for image in seen] == split.names[:3]
 
 
-def test_an_error_of_a_listener_names_the_picture(split, model):
+def test_an_error_of_a_listener_names_the_image(split, model):
     seen = []
 
-    def listen(picture):
-        seen.append(picture.name)
+    def listen(image):
+        seen.append(image.name)
         if len(seen) == 2:
             raise OSError("disk is full")
 
     with pytest.raises(ValueError, match=f"^{split.names[1]}: disk is full$"):
-        evaluate(deeplab_tf.Predictor(model), split, listeners=[listen])
+        evaluate(deeplab_tf.Predictor(model), split, callbacks=[listen])
     assert seen[:2] == split.names[:2]
 
 
-def test_an_error_of_the_last_picture_is_not_lost(split, model):
-    def listen(picture):
-        if picture.name == split.names[-1]:
+def test_an_error_of_the_last_image_is_not_lost(split, model):
+    def listen(image):
+        if image.name == split.names[-1]:
             raise OSError("disk is full")
 
     with pytest.raises(ValueError, match=f"^{split.names[-1]}: disk is full$"):
-        evaluate(deeplab_tf.Predictor(model), split, listeners=[listen])
+        evaluate(deeplab_tf.Predictor(model), split, callbacks=[listen])
 
 
-def test_measures_before_and_after(split, model):
+def test_measures_predict_stages(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(
         predictor, split, limit=2, trimap="void", boundary=True, absent="exclude_unlabelled"
@@ -170,7 +170,7 @@ def test_tables_show_every_class(split, model):
     assert "after CRF" in one_line(results)
 
 
-def test_best_constant_answer_to_the_pictures_that_were_scored(split, model):
+def test_majority_baseline_to_the_images_that_were_scored(split, model):
     results = evaluate(deeplab_tf.Predictor(model), split, limit=3)
     seen = SyntheticSplit("val", examples=6)
     labels = [seen.load(i)["label"].numpy() for i in (0, 2, 4)]
@@ -185,11 +185,13 @@ def test_best_constant_answer_to_the_pictures_that_were_scored(split, model):
         "class": split.spec.class_names[best],
         "miou": pytest.approx(scores[best]),
     }
-    line = f"best constant answer ({split.spec.class_names[best]}): {100 * scores[best]:.2f} mIoU"
+    line = (
+        f"majority-class baseline ({split.spec.class_names[best]}): {100 * scores[best]:.2f} mIoU"
+    )
     assert line in one_line(results) and line in format_table(results)
 
 
-def test_broken_logits_name_the_picture(split):
+def test_broken_logits_name_the_image(split):
     broken = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
     broken.variables_by_name()["fc8/bias"].assign([np.nan] * 5)
     with pytest.raises(FloatingPointError, match=r"val_0000: logits .* are not finite"):
@@ -201,7 +203,7 @@ def test_broken_logits_name_the_picture(split):
 
 def test_classes_are_matched_by_name(split, model):
     order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
-    results, answers = [], []
+    results, predictions = [], []
     for network, compatibility in (
         (model, matrix),
         (reordered(model, order), matrix[np.ix_(order, order)]),
@@ -210,13 +212,13 @@ def test_classes_are_matched_by_name(split, model):
         predictor = deeplab_tf.Predictor(
             network, crf={**CRF, "compatibility": compatibility.tolist()}
         )
-        results.append(evaluate(predictor, split, listeners=[seen.append], boundary=True))
-        answers.append(seen)
+        results.append(evaluate(predictor, split, callbacks=[seen.append], boundary=True))
+        predictions.append(seen)
     del results[0]["seconds"], results[1]["seconds"]
     assert results[1] == results[0] and results[0]["crf"] != results[0]
-    for first, second in zip(*answers, strict=True):
-        np.testing.assert_array_equal(second.answers, first.answers)
-    assert len({label for picture in answers[0] for label in picture.answers[0].flat}) > 1
+    for first, second in zip(*predictions, strict=True):
+        np.testing.assert_array_equal(second.predictions, first.predictions)
+    assert len({label for image in predictions[0] for label in image.predictions[0].flat}) > 1
 
 
 def test_other_classes_are_refused_by_name(split, model):

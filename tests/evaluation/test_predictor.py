@@ -3,9 +3,9 @@ import pytest
 import tensorflow as tf
 
 import deeplab_tf
-from deeplab_tf.evaluation.scales import fused_scores
+from deeplab_tf.evaluation.scales import fused_logits
 from tests.evaluation.broken import WHITE, break_on_white
-from tests.models.narrow import assert_same_scores, doubtful_model, patches, pictures
+from tests.models.narrow import assert_same_logits, noise_images, patches, uncertain_model
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}
 
@@ -27,7 +27,7 @@ def test_labels_are_the_largest_logit(model, image):
 
 
 def test_crf_is_applied_to_the_logits(model, image):
-    before, after = deeplab_tf.Predictor(model, crf=CRF).before_and_after(image)
+    before, after = deeplab_tf.Predictor(model, crf=CRF).predict_stages(image)
     logits = model(image[None])[0].numpy()
     marginals = deeplab_tf.crf.mean_field(logits=logits, image=image, **CRF)
     np.testing.assert_array_equal(before, np.argmax(logits, axis=-1))
@@ -76,7 +76,7 @@ NARROW_SCALES = (1.0, 0.5)
 
 @pytest.fixture(scope="module")
 def narrow():
-    return doubtful_model(patches(101, 90))
+    return uncertain_model(patches(101, 90))
 
 
 @pytest.fixture(scope="module", params=[{}, {"scales": NARROW_SCALES, "flip": True}], ids=str)
@@ -86,62 +86,64 @@ def options(request):
 
 @pytest.fixture
 def large(monkeypatch):
-    """A picture that is taken for too large to be computed as a whole."""
+    """An image that is taken for too large to be computed as a whole."""
     monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 65 * 65)
     return patches(101, 90)[0]
 
 
-def refined(scores, image):
-    return deeplab_tf.crf.mean_field(logits=scores, image=image, **CRF).argmax(axis=-1)
+def refined(logits, image):
+    return deeplab_tf.crf.mean_field(logits=logits, image=image, **CRF).argmax(axis=-1)
 
 
 def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
     image = patches(101, 90)[0]
     for tile in (None, 65):
         predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=tile, **options)
-        scores = predictor.scores_of(image)
-        before, after = predictor.before_and_after(image)
+        logits = predictor.predict_logits(image)
+        before, after = predictor.predict_stages(image)
         assert before.dtype == after.dtype == np.uint8
-        np.testing.assert_array_equal(before, scores.argmax(axis=-1))
-        assert np.mean(after == refined(scores, image)) >= 0.9999
+        np.testing.assert_array_equal(before, logits.argmax(axis=-1))
+        assert np.mean(after == refined(logits, image)) >= 0.9999
         assert (before != after).sum() > 100
-    whole = fused_scores(narrow, image[None], **options)[0]
-    assert_same_scores(deeplab_tf.Predictor(narrow, **options).scores_of(image), whole)
+    whole = fused_logits(narrow, image[None], **options)[0]
+    assert_same_logits(deeplab_tf.Predictor(narrow, **options).predict_logits(image), whole)
 
 
 def test_only_labels_leave_the_device(narrow):
     predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=65)
-    seen, refine = [], predictor._labels_of_scores
-    predictor._labels_of_scores = lambda scores, image: seen.append(scores) or refine(scores, image)
+    seen, refine = [], predictor._labels_of_logits
+    predictor._labels_of_logits = lambda logits, image: seen.append(logits) or refine(logits, image)
     predictor(patches(101, 90)[0])
     assert tf.is_tensor(seen[0]) and seen[0].shape[:3] == (1, 101, 90)
 
 
-def test_photos_are_scored_at_the_scale_that_the_model_carries(narrow, monkeypatch):
+def test_images_are_scored_at_the_scale_that_the_model_carries(narrow, monkeypatch):
     image = patches(101, 90)[0]
-    wanted = fused_scores(narrow, image[None], scales=(0.25, 0.5))[0]
+    wanted = fused_logits(narrow, image[None], scales=(0.25, 0.5))[0]
     monkeypatch.setattr(narrow, "image_scale", 0.5)
-    found = deeplab_tf.Predictor(narrow, scales=(0.5, 1.0)).scores_of(image)
-    assert_same_scores(found, wanted)
+    found = deeplab_tf.Predictor(narrow, scales=(0.5, 1.0)).predict_logits(image)
+    assert_same_logits(found, wanted)
 
 
-def test_tiles_are_pictures_of_their_own(narrow, options, large):
-    """Both stages of a large picture, put together by hand."""
+def test_tiles_are_images_of_their_own(narrow, options, large):
+    """Both stages of a large image, put together by hand."""
     shown = []
     predictor = deeplab_tf.Predictor(
         narrow, CRF, progress=lambda x: shown.append(x) or x, **options
     )
-    stages = predictor.before_and_after(large)
+    stages = predictor.predict_stages(large)
     assert predictor.grid.side == 65
     assert shown == [list(predictor.grid.tiles(*large.shape[:2]))]
     tiles = list(predictor.grid.tiles(101, 90))
     assert len(tiles) > 3
     for rows, columns in tiles:
         part = large[rows.computed, columns.computed]
-        scores = predictor.scores_of(part)
+        logits = predictor.predict_logits(part)
         core = rows.core_in_tile, columns.core_in_tile
-        for labels, answer in zip(stages, (scores.argmax(-1), refined(scores, part)), strict=True):
-            assert np.mean(labels[rows.core, columns.core] == answer[core]) >= 0.999
+        for labels, prediction in zip(
+            stages, (logits.argmax(-1), refined(logits, part)), strict=True
+        ):
+            assert np.mean(labels[rows.core, columns.core] == prediction[core]) >= 0.999
 
 
 def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
@@ -149,16 +151,16 @@ def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
 
     def spy(images):
         seen.append(images.shape[1:3].as_list())
-        return narrow_scores(images)
+        return narrow_logits(images)
 
-    narrow_scores = narrow.score_maps
-    monkeypatch.setattr(narrow, "score_maps", spy)
+    narrow_logits = narrow.logit_maps
+    monkeypatch.setattr(narrow, "logit_maps", spy)
     tf.config.run_functions_eagerly(True)
     try:
         deeplab_tf.Predictor(narrow, crf=CRF, scales=NARROW_SCALES)(large)
         assert len(seen) > 6 and max(seen) == [65, 65]
         seen.clear()
-        deeplab_tf.Predictor(narrow, tile=40, flip=True).scores_of(large)
+        deeplab_tf.Predictor(narrow, tile=40, flip=True).predict_logits(large)
         assert len(seen) > 18 and max(seen) == [33, 33]
         seen.clear()
         deeplab_tf.Predictor(narrow, scales=(2.0,))(large)
@@ -172,26 +174,26 @@ def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
 
 def test_labels_do_not_depend_on_the_batch(narrow, options):
     sizes = [(50, 60), (60, 50), (55, 61), (1, 1), (64, 49), (50, 60), (7, 200)]
-    images = [pictures(*size, seed=i)[0] for i, size in enumerate(sizes)]
+    images = [noise_images(*size, seed=i)[0] for i, size in enumerate(sizes)]
     predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
-    together = predictor.before_and_after_batch(images)
+    together = predictor.predict_stages_batch(images)
     for image, stages in zip(images, together, strict=True):
-        for found, alone in zip(stages, predictor.before_and_after(image), strict=True):
+        for found, alone in zip(stages, predictor.predict_stages(image), strict=True):
             assert found.shape == image.shape[:2]
             assert np.mean(found == alone) >= 0.9999
     for found, stages in zip(predictor.batch(images), together, strict=True):
         np.testing.assert_array_equal(found, stages[-1])
 
 
-def test_batches_hold_pictures_of_one_padded_size(narrow, monkeypatch):
+def test_batches_hold_images_of_one_padded_size(narrow, monkeypatch):
     seen = []
-    narrow_scores = narrow.score_maps
-    monkeypatch.setattr(narrow, "score_maps", lambda x: seen.append(x.shape) or narrow_scores(x))
+    narrow_logits = narrow.logit_maps
+    monkeypatch.setattr(narrow, "logit_maps", lambda x: seen.append(x.shape) or narrow_logits(x))
     monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 3 * 33 * 41)
     sizes = [(33, 41), (30, 40), (41, 33), (26, 34), (33, 33), (32, 40), (90, 90)]
     tf.config.run_functions_eagerly(True)
     try:
-        deeplab_tf.Predictor(narrow).batch([pictures(*size)[0] for size in sizes])
+        deeplab_tf.Predictor(narrow).batch([noise_images(*size)[0] for size in sizes])
     finally:
         tf.config.run_functions_eagerly(False)
     wanted = [(3, 33, 41), (1, 33, 41), (1, 41, 33), (1, 33, 33)]
@@ -200,10 +202,10 @@ def test_batches_hold_pictures_of_one_padded_size(narrow, monkeypatch):
 
 
 def test_probabilities_are_what_such_a_crf_gets(narrow):
-    image = pictures(40, 50)[0]
+    image = noise_images(40, 50)[0]
     given = {**CRF, "from_probabilities": True}
     predictor = deeplab_tf.Predictor(narrow, crf=given, flip=True)
-    probabilities = tf.nn.softmax(predictor.scores_of(image)).numpy()
+    probabilities = tf.nn.softmax(predictor.predict_logits(image)).numpy()
     wanted = deeplab_tf.crf.mean_field(probabilities=probabilities, image=image, **given)
     assert np.mean(predictor(image) == wanted.argmax(-1)) >= 0.999
 
@@ -223,9 +225,9 @@ def test_wrong_options_are_refused(narrow, option, message):
 
 @pytest.fixture(scope="module")
 def breaking():
-    """A model that is broken on pictures whose first pixel is white, and a picture of each kind."""
+    """A model that is broken on images whose first pixel is white, and an image of each kind."""
     good = patches(101, 90)[0]
-    model = break_on_white(doubtful_model(good[None]))
+    model = break_on_white(uncertain_model(good[None]))
     good[0, 0] = 0
     bad = good.copy()
     bad[0, 0] = WHITE
@@ -240,7 +242,7 @@ def breaking():
 def test_broken_logits_do_not_become_labels(breaking, options):
     model, good, bad = breaking
     predictor = deeplab_tf.Predictor(model, **options)
-    for call in (predictor, predictor.before_and_after, predictor.scores_of):
+    for call in (predictor, predictor.predict_stages, predictor.predict_logits):
         with pytest.raises(FloatingPointError, match="logits of the network are not finite"):
             call(bad)
     with pytest.raises(FloatingPointError, match="logits of the network are not finite"):

@@ -1,4 +1,4 @@
-"""Fused scores against a literal reading in NumPy."""
+"""Fused logits against a literal reading in NumPy."""
 
 import itertools
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import checked_scales, fused_scores, scores_and_finite
+from deeplab_tf.evaluation.scales import checked_scales, fused_logits, logits_and_finite
 from tests.evaluation.broken import break_on_white
 from tests.layers.interp import interp
 from tests.models.narrow import (
-    assert_same_scores,
+    assert_same_logits,
     narrow_model,
-    pictures,
+    noise_images,
     with_mean_below_and_right,
 )
 
@@ -30,17 +30,17 @@ def model():
 
 @pytest.fixture(scope="module")
 def passes(model):
-    """Logits of every scale, as taken and mirrored, at the picture's size."""
-    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), *PADDED)
+    """Logits of every scale, as taken and mirrored, at the image's size."""
+    padded = with_mean_below_and_right(noise_images(HEIGHT, WIDTH), *PADDED)
     logits = {}
     for scale, mirrored in itertools.product(SCALES, (False, True)):
         seen = interp(padded, *SIZES[scale]).astype(np.float32)
         if mirrored:
             seen = np.ascontiguousarray(np.flip(seen, axis=2))
-        scores = model(seen).numpy()
+        logits = model(seen).numpy()
         if mirrored:
-            scores = np.flip(scores, axis=2)
-        logits[scale, mirrored] = interp(scores, *PADDED)[:, :HEIGHT, :WIDTH]
+            logits = np.flip(logits, axis=2)
+        logits[scale, mirrored] = interp(logits, *PADDED)[:, :HEIGHT, :WIDTH]
     return logits
 
 
@@ -52,9 +52,9 @@ def softmax(logits):
 @pytest.mark.parametrize(("scales", "flip"), [(SCALES, True), (SCALES, False), ((0.75,), True)])
 def test_mean_of_probabilities(model, passes, scales, flip):
     chosen = [softmax(passes[s, m]) for s in scales for m in (False, True)[: 1 + flip]]
-    scores = fused_scores(model, pictures(HEIGHT, WIDTH), scales, flip, "mean")
-    assert scores.dtype == tf.float32
-    np.testing.assert_allclose(np.exp(scores), np.mean(chosen, axis=0), atol=1e-4)
+    logits = fused_logits(model, noise_images(HEIGHT, WIDTH), scales, flip, "mean")
+    assert logits.dtype == tf.float32
+    np.testing.assert_allclose(np.exp(logits), np.mean(chosen, axis=0), atol=1e-4)
     # None can be left out unnoticed.
     assert min(np.abs(p - np.mean(chosen, axis=0)).max() for p in chosen) > 1e-2
 
@@ -62,64 +62,64 @@ def test_mean_of_probabilities(model, passes, scales, flip):
 @pytest.mark.parametrize(("scales", "flip"), [(SCALES, True), (SCALES, False), ((0.75,), True)])
 def test_maximum_of_logits(model, passes, scales, flip):
     chosen = np.stack([passes[s, m] for s in scales for m in (False, True)[: 1 + flip]])
-    scores = fused_scores(model, pictures(HEIGHT, WIDTH), scales, flip, "max")
-    assert_same_scores(scores, chosen.max(axis=0))
+    logits = fused_logits(model, noise_images(HEIGHT, WIDTH), scales, flip, "max")
+    assert_same_logits(logits, chosen.max(axis=0))
     assert set(chosen.argmax(axis=0).ravel()) == set(range(len(chosen)))
 
 
 @pytest.mark.parametrize("fusion", ["mean", "max"])
 def test_one_pass_gives_the_logits(model, passes, fusion):
-    images = pictures(HEIGHT, WIDTH)
-    assert_same_scores(fused_scores(model, images, (0.75,), fusion=fusion), passes[0.75, False])
-    np.testing.assert_array_equal(fused_scores(model, images, fusion=fusion), model(images))
+    images = noise_images(HEIGHT, WIDTH)
+    assert_same_logits(fused_logits(model, images, (0.75,), fusion=fusion), passes[0.75, False])
+    np.testing.assert_array_equal(fused_logits(model, images, fusion=fusion), model(images))
 
 
 def test_scales_of_the_model_come_on_top():
     """Three scales inside and a half of that outside: sides are 64k + 1."""
     model = narrow_model(scales=(1.0, 0.75, 0.5), width=0.05)
-    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), 65, 129)
+    padded = with_mean_below_and_right(noise_images(HEIGHT, WIDTH), 65, 129)
     half = model(interp(padded, 33, 65).astype(np.float32))
     half = interp(half.numpy(), 65, 129)[:, :HEIGHT, :WIDTH]
     whole = model(padded).numpy()[:, :HEIGHT, :WIDTH]
-    scores = fused_scores(model, pictures(HEIGHT, WIDTH), (1.0, 0.5), fusion="max")
-    assert_same_scores(scores, np.maximum(whole, half))
+    logits = fused_logits(model, noise_images(HEIGHT, WIDTH), (1.0, 0.5), fusion="max")
+    assert_same_logits(logits, np.maximum(whole, half))
 
 
 def test_what_lies_outside_a_size_is_padding(model):
-    whole = pictures(64, 90)
-    whole[:, :HEIGHT, :WIDTH] = pictures(HEIGHT, WIDTH)
-    scores = fused_scores(model, whole, SCALES, True, sizes=tf.constant([[HEIGHT, WIDTH]]))
-    alone = fused_scores(model, pictures(HEIGHT, WIDTH), SCALES, True)
-    assert_same_scores(scores[:, :HEIGHT, :WIDTH], alone)
+    whole = noise_images(64, 90)
+    whole[:, :HEIGHT, :WIDTH] = noise_images(HEIGHT, WIDTH)
+    logits = fused_logits(model, whole, SCALES, True, sizes=tf.constant([[HEIGHT, WIDTH]]))
+    alone = fused_logits(model, noise_images(HEIGHT, WIDTH), SCALES, True)
+    assert_same_logits(logits[:, :HEIGHT, :WIDTH], alone)
 
 
-def test_certain_labels_have_finite_scores(model):
+def test_certain_labels_have_finite_logits(model):
     bias = model.variables_by_name()["fc8/bias"]
     old = tf.convert_to_tensor(bias)
     bias.assign([0.0, 0.0, 1e5])
-    scores = fused_scores(model, pictures(9, 9), (1.0, 0.5), True).numpy()
+    logits = fused_logits(model, noise_images(9, 9), (1.0, 0.5), True).numpy()
     bias.assign(old)
-    assert np.isfinite(scores).all()
-    np.testing.assert_array_equal(np.argmax(scores, -1), 2)
+    assert np.isfinite(logits).all()
+    np.testing.assert_array_equal(np.argmax(logits, -1), 2)
 
 
 def test_the_graph_knows_its_shapes_and_holds_no_python(model):
     @tf.function(input_signature=[tf.TensorSpec([2, None, 70, 3], tf.uint8)])
-    def scores(images):
-        return fused_scores(model, images, (1.0, 0.5), True)
+    def logits(images):
+        return fused_logits(model, images, (1.0, 0.5), True)
 
-    function = scores.get_concrete_function()
+    function = logits.get_concrete_function()
     assert function.output_shapes.as_list() == [2, None, 70, 3]
     assert "PyFunc" not in str(function.graph.as_graph_def())
 
 
-def test_the_network_knows_of_one_picture_that_it_is_one(model, monkeypatch):
-    """Convolutions of one picture are computed in another way (`compat.one_image_is_slow`)."""
-    seen, score_maps = [], model.score_maps
-    monkeypatch.setattr(model, "score_maps", lambda x: seen.append(x.shape[0]) or score_maps(x))
-    picture = tf.TensorSpec([1, None, None, 3], tf.uint8)
-    scores = tf.function(lambda x: fused_scores(model, x, (1.0, 0.75), True), [picture])
-    scores.get_concrete_function()
+def test_the_network_knows_of_one_image_that_it_is_one(model, monkeypatch):
+    """Convolutions of one image are computed in another way (`compat.one_image_is_slow`)."""
+    seen, logit_maps = [], model.logit_maps
+    monkeypatch.setattr(model, "logit_maps", lambda x: seen.append(x.shape[0]) or logit_maps(x))
+    image = tf.TensorSpec([1, None, None, 3], tf.uint8)
+    logits = tf.function(lambda x: fused_logits(model, x, (1.0, 0.75), True), [image])
+    logits.get_concrete_function()
     assert seen == [1] * 4
 
 
@@ -131,15 +131,15 @@ def test_other_scales_are_refused(scales):
         checked_scales(scales)
 
 
-def test_finite_is_told_picture_by_picture_whatever_is_fused():
-    images = pictures(HEIGHT, WIDTH, 3).copy()
+def test_finite_is_told_image_by_image_whatever_is_fused():
+    images = noise_images(HEIGHT, WIDTH, 3).copy()
     images[:, [0, 0, -1, -1], [0, -1, 0, -1]] = 0
     images[1, 0, 0] = 255
     broken = break_on_white(narrow_model())
     for options in ({}, {"scales": (1.0, 0.5)}, {"fusion": "max", "flip": True}):
-        scores, finite = scores_and_finite(broken, images, **options)
+        logits, finite = logits_and_finite(broken, images, **options)
         assert finite.numpy().tolist() == [True, False, True]
-        np.testing.assert_array_equal(scores[0], fused_scores(broken, images, **options)[0])
+        np.testing.assert_array_equal(logits[0], fused_logits(broken, images, **options)[0])
 
 
 def test_thousands_of_scales_are_refused():

@@ -5,7 +5,7 @@ import pytest
 
 import deeplab_tf
 from deeplab_tf.evaluation.tiles import TileGrid, exact_margin, plan_grid
-from tests.models.narrow import assert_same_scores, narrow_model, pictures
+from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 
 # === Where tiles lie ===
 
@@ -32,7 +32,7 @@ def test_cores_cover_every_pixel_once_and_keep_their_distance(grid):
             )
 
 
-def test_a_picture_that_fits_is_one_tile():
+def test_an_image_that_fits_is_one_tile():
     grid = TileGrid(side=65, margin=16, multiple=8)
     assert len(grid.spans(65)) == len(grid.spans(60)) == 1
     assert len(grid.spans(66)) == 2
@@ -63,27 +63,27 @@ def test_the_margin_is_at_most_a_quarter(large_fov):
     ("scales", "own_scales", "flip", "tile", "tolerance"),
     [((1.0,), (1.0,), False, 545, 1e-4), ((1.0, 0.5), (1.0,), True, 1025, 1e-4),
      ((1.0,), (1.0, 0.5), False, 1100, 1e-4),
-     # Places between pixels are rounded to float32, in a wider picture more.
+     # Places between pixels are rounded to float32, in a wider image more.
      ((1.25, 0.75), (1.0,), False, 800, 3e-3)],
 )  # fmt: skip
 def test_tiles_with_the_exact_margin_are_the_whole(scales, own_scales, flip, tile, tolerance):
-    """The network of the smallest receptive field, so that pictures stay small."""
+    """The network of the smallest receptive field, so that images stay small."""
     model = narrow_model(head="fc", scales=own_scales, width=0.05)
     whole = deeplab_tf.Predictor(model, scales=scales, flip=flip)
     tiled = deeplab_tf.Predictor(model, scales=scales, flip=flip, tile=tile)
     assert tiled.grid.margin >= exact_margin(model, scales)
-    for image in (pictures(41, 1500)[0], pictures(1501, 23)[0]):
+    for image in (noise_images(41, 1500)[0], noise_images(1501, 23)[0]):
         assert len(list(tiled.grid.tiles(*image.shape[:2]))) > 1
-        assert_same_scores(tiled.scores_of(image), whole.scores_of(image), tolerance)
+        assert_same_logits(tiled.predict_logits(image), whole.predict_logits(image), tolerance)
         assert np.mean(tiled(image) == whole(image)) >= 0.9999
 
 
 def test_seams_of_smaller_tiles_are_no_wider_than_the_exact_margin():
     model = narrow_model(head="fc", width=0.05)
-    image = pictures(41, 1500)[0]
-    whole = deeplab_tf.Predictor(model).scores_of(image)
+    image = noise_images(41, 1500)[0]
+    whole = deeplab_tf.Predictor(model).predict_logits(image)
     tiled = deeplab_tf.Predictor(model, tile=289)
-    difference = np.abs(tiled.scores_of(image) - whole).max(axis=(0, 2)) / whole.std()
+    difference = np.abs(tiled.predict_logits(image) - whole).max(axis=(0, 2)) / whole.std()
     distance = np.full(1500, 10000)
     for span in tiled.grid.spans(1500):
         edges = [edge for edge in (span.start, span.stop - 1) if edge not in (0, 1499)]

@@ -4,7 +4,7 @@ from scipy import ndimage
 from sklearn.metrics import confusion_matrix
 
 from deeplab_tf.evaluation.trimap import MAX_WIDTH, Trimap
-from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_answers
+from tests.evaluation.label_maps import NUM_CLASSES, VOID, labels_and_predictions
 
 
 def literal_band(label, contours, width):
@@ -22,11 +22,11 @@ def literal_band(label, contours, width):
 @pytest.mark.parametrize("contours", ["void", "label_edges"])
 def test_equals_one_dilation_a_width(contours):
     trimap, expected = Trimap(NUM_CLASSES, contours=contours), 0
-    for label, answer in labels_and_answers():
-        trimap.update(label, answer)
+    for label, prediction in labels_and_predictions():
+        trimap.update(label, prediction)
         bands = [literal_band(label, contours, width) for width in range(1, MAX_WIDTH + 1)]
         expected += np.stack(
-            [confusion_matrix(label[b], answer[b], labels=range(NUM_CLASSES)) for b in bands]
+            [confusion_matrix(label[b], prediction[b], labels=range(NUM_CLASSES)) for b in bands]
         )
     np.testing.assert_array_equal(trimap.matrices, expected)
     assert expected[0].sum() > 1000 and np.all(np.diff(expected.sum((1, 2))) > 0)
@@ -41,9 +41,9 @@ def test_equals_one_dilation_a_width(contours):
 
 def test_hand_table_around_void():
     label = np.array([[0, 0, 0, 255, 1, 1, 1]])
-    answer = np.array([[1, 0, 1, 0, 1, 1, 0]])
+    prediction = np.array([[1, 0, 1, 0, 1, 1, 0]])
     trimap = Trimap(2, max_width=4)
-    trimap.update(label, answer)
+    trimap.update(label, prediction)
     assert trimap.matrices.tolist() == [
         [[0, 1], [0, 1]], [[1, 1], [0, 2]], [[1, 2], [1, 2]], [[1, 2], [1, 2]],
     ]  # fmt: skip

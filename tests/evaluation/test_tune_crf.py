@@ -8,11 +8,11 @@ import deeplab_tf
 from deeplab_tf.cli import progress_bar
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.evaluate import evaluate
-from deeplab_tf.evaluation.kept_scores import KeptScores
-from deeplab_tf.evaluation.tune_crf import choose_pictures, compare, tune
+from deeplab_tf.evaluation.tune_crf import choose_images, compare, tune
 from tests.evaluation.reordered import reordered
-from tests.models.narrow import doubtful_model
+from tests.models.narrow import uncertain_model
 
 START = CrfParameters(iterations=2, bilateral_sigma_xy=10.0)
 
@@ -25,25 +25,25 @@ def split():
 @pytest.fixture(scope="module")
 def model(split):
     image = split.load(0)["image"].numpy()
-    return doubtful_model(image[None], num_classes=None, dataset=split.spec)
+    return uncertain_model(image[None], num_classes=None, dataset=split.spec)
 
 
 def test_what_is_held_out_is_not_tuned_on(split):
     train = SyntheticSplit("train", examples=5)
-    assert choose_pictures(split, 3, split) == ([0, 2, 4], [1, 3, 5])
-    assert choose_pictures(split, 2, split) == ([0, 3], [1, 4])
-    assert choose_pictures(split, 2, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
-    assert choose_pictures(split, 5, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
-    assert choose_pictures(split, 6, split) == ([0, 1, 2, 3, 4, 5], [])
-    assert choose_pictures(split, 6, train, held_out=2) == ([0, 1, 2, 3, 4, 5], [0, 2])
+    assert choose_images(split, 3, split) == ([0, 2, 4], [1, 3, 5])
+    assert choose_images(split, 2, split) == ([0, 3], [1, 4])
+    assert choose_images(split, 2, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
+    assert choose_images(split, 5, split, held_out=4) == ([0, 3], [1, 2, 4, 5])
+    assert choose_images(split, 6, split) == ([0, 1, 2, 3, 4, 5], [])
+    assert choose_images(split, 6, train, held_out=2) == ([0, 1, 2, 3, 4, 5], [0, 2])
     train.names[1] = split.names[3]
-    assert choose_pictures(split, 6, train) == ([0, 1, 2, 3, 4, 5], [0, 2, 3, 4])
-    with pytest.raises(ValueError, match=r"'val' has 6 pictures; to hold out 6 leaves none"):
-        choose_pictures(split, 3, split, held_out=6)
+    assert choose_images(split, 6, train) == ([0, 1, 2, 3, 4, 5], [0, 2, 3, 4])
+    with pytest.raises(ValueError, match=r"'val' has 6 images; to hold out 6 leaves none"):
+        choose_images(split, 3, split, held_out=6)
 
 
 def test_scores_are_those_of_evaluate(split, model, tmp_path):
-    kept = KeptScores(model, split, range(6), tmp_path, progress_bar, workers=2)
+    kept = CachedLogits(model, split, range(6), tmp_path, progress_bar, workers=2)
     found = compare(kept, {"without": None, "with": START}, progress_bar, workers=2)
     wanted = evaluate(deeplab_tf.Predictor(model, crf=START.to_dict()), split, boundary=True)
     for name, scores in {"without": wanted, "with": wanted["crf"]}.items():
@@ -54,7 +54,7 @@ def test_scores_are_those_of_evaluate(split, model, tmp_path):
 
 def test_parameters_and_report_are_written(split, model, tmp_path):
     folder = tmp_path / "scores"
-    parts = [KeptScores(model, split, p, folder, progress_bar) for p in ([0, 2, 4], [1, 3])]
+    parts = [CachedLogits(model, split, p, folder, progress_bar) for p in ([0, 2, 4], [1, 3])]
     file = tmp_path / "crf.json"
     report = tune(file, *parts, START, tmp_path / "work", progress_bar, 2, grid="v1", budget=3)
     assert json.loads((tmp_path / "crf.report.json").read_text()) == report
@@ -81,8 +81,8 @@ def test_classes_in_another_order_are_matched_by_name(split, model, tmp_path):
     ):
         folder = tmp_path / str(len(reports))
         start = dataclasses.replace(START, compatibility=compatibility.tolist())
-        kept = KeptScores(network, split, [0, 2, 4], folder, progress_bar)
-        none = KeptScores(network, split, [], folder, progress_bar)
+        kept = CachedLogits(network, split, [0, 2, 4], folder, progress_bar)
+        none = CachedLogits(network, split, [], folder, progress_bar)
         report = tune(folder / "crf.json", kept, none, start, folder, progress_bar, 2, budget=2)
         reports.append(report)
     assert reports[1]["candidates"] == reports[0]["candidates"]

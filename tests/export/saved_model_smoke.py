@@ -34,7 +34,7 @@ def main(folder: Path):
             equal = np.mean(found == labels)
             if found.shape != labels.shape or equal < 0.9999:
                 raise SystemExit(f"request {index}: {100 * equal:.3f} % of the labels are right")
-    counts = f"{len(good)} pictures labelled alike and {len(errors) - len(good)} refused"
+    counts = f"{len(good)} images labelled alike and {len(errors) - len(good)} refused"
     print(f"{counts} by TensorFlow {tf.__version__} alone")
 
 

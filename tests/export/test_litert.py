@@ -32,7 +32,7 @@ def files(model, tmp_path_factory):
         data = "synthetic" if precision == "int8" else None
         path = folder / f"{precision}.tflite"
         made[precision] = export_litert(
-            deeplab_tf.Predictor(model), path, SIZE, precision, data, say=lambda line: None
+            deeplab_tf.Predictor(model), path, SIZE, precision, data, log=lambda line: None
         )
     return made
 
@@ -61,11 +61,11 @@ def operators(path):
 )
 def test_answers_are_the_models(model, files, precision, least, tolerance):
     image = scene()
-    labels, scores = LiteRtLabeller(files[precision])(image)
+    labels, logits = LiteRtLabeller(files[precision])(image)
     wanted = model(image[None])[0].numpy()
     assert labels.dtype == np.uint8 and len(np.unique(labels)) > 1
     assert (labels == wanted.argmax(-1)).mean() >= least
-    assert np.abs(scores - wanted).max() < tolerance * wanted.std()
+    assert np.abs(logits - wanted).max() < tolerance * wanted.std()
 
 
 def test_smaller_numbers_make_smaller_files(files):
@@ -99,8 +99,8 @@ def test_data_set_lies_in_the_file(files):
 def test_scales_and_mirror_are_the_predictors(model, tmp_path):
     predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
     lines = []
-    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, say=lines.append)
-    assert "100.0000 % of the labels of 5 pictures are equal" in lines[0]
+    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, log=lines.append)
+    assert "100.0000 % of the labels of 5 images are equal" in lines[0]
     labels, _ = LiteRtLabeller(path)(scene())
     np.testing.assert_array_equal(labels, predictor(scene()))
     assert (labels != deeplab_tf.Predictor(model)(scene())).any()
@@ -110,7 +110,7 @@ def test_scales_and_mirror_are_the_predictors(model, tmp_path):
 def test_normalisation_is_folded(tmp_path):
     keras.utils.set_random_seed(0)
     predictor = deeplab_tf.Predictor(narrow_model("resnet50", "aspp_s", width=0.05))
-    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, say=lambda line: None)
+    path = export_litert(predictor, tmp_path / "model.tflite", SIZE, log=lambda line: None)
     labels, _ = LiteRtLabeller(path)(scene())
     np.testing.assert_array_equal(labels, predictor(scene()))
     names, convolutions = operators(path)
@@ -125,9 +125,9 @@ def test_normalisation_is_folded(tmp_path):
         ({}, "a.tflite", {}, "LiteRT cannot hold the CRF"),
         (None, "a.onnx", {}, r"a\.onnx: the name of a LiteRT file ends in \.tflite"),
         (None, "a.tflite", {"precision": "int4"}, "precision must be one of"),
-        (None, "a.tflite", {"precision": "int8"}, "int8 needs pictures to calibrate on"),
+        (None, "a.tflite", {"precision": "int8"}, "int8 needs images to calibrate on"),
         (None, "a.tflite", {"calibrate_on": "synthetic"}, "calibrate_on belongs to int8"),
-        (None, "a.tflite", {"verify_on": "nowhere"}, "nowhere: no pictures"),
+        (None, "a.tflite", {"verify_on": "nowhere"}, "nowhere: no images"),
     ],
 )
 def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint):
@@ -137,13 +137,13 @@ def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint)
 
 
 def test_a_file_that_disagrees_is_not_written(model, tmp_path):
-    Image.fromarray(scene()).save(tmp_path / "picture.png")
-    with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 picture .* Needed: 101 %"):
+    Image.fromarray(scene()).save(tmp_path / "image.png")
+    with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 image .* Needed: 101 %"):
         export_litert(
             deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE,
-            verify_on=tmp_path / "picture.png", least_equal_labels=1.01,
+            verify_on=tmp_path / "image.png", least_equal_labels=1.01,
         )  # fmt: skip
-    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["image.png"]
 
 
 def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):

@@ -11,15 +11,15 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.export import SavedPredictor, export_saved_model
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
-from tests.export.pictures import random_image
-from tests.models.narrow import doubtful_model
+from tests.export.encoded_images import random_image
+from tests.models.narrow import uncertain_model
 
 IMAGE = random_image(20, 30)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return doubtful_model(IMAGE[None])
+    return uncertain_model(IMAGE[None])
 
 
 def test_a_keras_file(model, tmp_path):
@@ -70,7 +70,7 @@ def workdir(tmp_path_factory):
     config = base_config("vgg16_large_fov")
     config.model.width, config.data.crop_size = 0.05, 17
     config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.01)
-    trainer = Trainer(config, SyntheticSplit("train", 4), folder, say=lambda line: None)
+    trainer = Trainer(config, SyntheticSplit("train", 4), folder, log=lambda line: None)
     trainer.run()
     return folder, trainer.model
 
@@ -103,8 +103,8 @@ def test_an_unfinished_run_whose_newest_checkpoints_are_broken(workdir, tmp_path
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
         found = deeplab_tf.load(tmp_path)(IMAGE[None])
-    said = [str(each.message) for each in warned if each.category is UserWarning]
-    assert ["ckpt-9" in said[0], "ckpt-4" in said[1], len(said)] == [True, True, 2]
+    logged = [str(each.message) for each in warned if each.category is UserWarning]
+    assert ["ckpt-9" in logged[0], "ckpt-4" in logged[1], len(logged)] == [True, True, 2]
     np.testing.assert_array_equal(found, wanted)
     assert np.abs(found - workdir[1](IMAGE[None])).max() > 0
 

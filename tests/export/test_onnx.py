@@ -9,10 +9,10 @@ import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import draw_scene
-from deeplab_tf.export import edge
+from deeplab_tf.export import mobile
 from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
 from deeplab_tf.layers import AtrousConv2D
-from tests.models.narrow import assert_same_scores, narrow_model
+from tests.models.narrow import assert_same_logits, narrow_model
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 
@@ -31,7 +31,7 @@ def lines():
 @pytest.fixture(scope="module")
 def file(model, lines, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    return export_onnx(deeplab_tf.Predictor(model), path, say=lines.append)
+    return export_onnx(deeplab_tf.Predictor(model), path, log=lines.append)
 
 
 def scene(height, width):
@@ -41,9 +41,9 @@ def scene(height, width):
 @pytest.mark.parametrize("size", [(67, 90), (33, 41), (1, 1)])
 def test_answers_are_the_models_at_any_size(model, file, size):
     image = scene(*size)
-    labels, scores = OnnxLabeller(file)(image)
+    labels, logits = OnnxLabeller(file)(image)
     wanted = model(image[None])[0]
-    np.testing.assert_allclose(scores, wanted, atol=1e-3)
+    np.testing.assert_allclose(logits, wanted, atol=1e-3)
     np.testing.assert_array_equal(labels, np.argmax(wanted, axis=-1))
     assert labels.dtype == np.uint8
 
@@ -53,13 +53,13 @@ def test_takes_batches(model, file):
 
     images = np.stack([scene(40, 50), scene(40, 50)[::-1]])
     session = onnxruntime.InferenceSession(str(file))
-    scores = session.run(["scores"], {"images": images})[0]
-    assert_same_scores(scores, model(images))
+    logits = session.run(["logits"], {"images": images})[0]
+    assert_same_logits(logits, model(images))
 
 
 def test_export_says_how_far_it_agrees(file, lines):
     assert lines[0].startswith(
-        "ONNX against the Python predictor: 100.0000 % of the labels of 5 pictures are equal"
+        "ONNX against the Python predictor: 100.0000 % of the labels of 5 images are equal"
     )
 
 
@@ -83,10 +83,10 @@ def test_atrous_convolutions_stay_one_operator(file):
 def test_interlaced_convolutions_become_one_operator(tmp_path, size):
     keras.utils.set_random_seed(0)
     predictor = deeplab_tf.Predictor(narrow_model(method="interlace"))
-    path = export_onnx(predictor, tmp_path / "m.onnx", size, say=lambda line: None)
-    labels, scores = OnnxLabeller(path)(scene(67, 90))
+    path = export_onnx(predictor, tmp_path / "m.onnx", size, log=lambda line: None)
+    labels, logits = OnnxLabeller(path)(scene(67, 90))
     np.testing.assert_array_equal(labels, predictor(scene(67, 90)))
-    np.testing.assert_allclose(scores, predictor.scores_of(scene(67, 90)), atol=1e-3)
+    np.testing.assert_allclose(logits, predictor.predict_logits(scene(67, 90)), atol=1e-3)
     assert sorted(set(rates_of(path))) == [(1, 1), (2, 2), (12, 12)]
     layers = compat.all_layers(predictor.model)
     assert {x.method for x in layers if isinstance(x, AtrousConv2D)} == {"interlace"}
@@ -101,7 +101,7 @@ def test_data_set_lies_in_the_file(file):
 
 def test_scales_and_mirror_are_the_predictors(model, tmp_path):
     predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
-    path = export_onnx(predictor, tmp_path / "m.onnx", say=lambda line: None)
+    path = export_onnx(predictor, tmp_path / "m.onnx", log=lambda line: None)
     image = scene(67, 90)
     labels, _ = OnnxLabeller(path)(image)
     np.testing.assert_array_equal(labels, predictor(image))
@@ -114,7 +114,7 @@ def test_normalisation_is_folded_and_the_size_fixed(tmp_path):
 
     keras.utils.set_random_seed(0)
     predictor = deeplab_tf.Predictor(narrow_model("resnet50", "aspp_s", width=0.05))
-    path = export_onnx(predictor, tmp_path / "m.onnx", (67, 90), say=lambda line: None)
+    path = export_onnx(predictor, tmp_path / "m.onnx", (67, 90), log=lambda line: None)
     image = scene(67, 90)
     np.testing.assert_array_equal(OnnxLabeller(path)(image)[0], predictor(image))
     graph = onnx.load(str(path)).graph
@@ -145,6 +145,6 @@ def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named_with_its_extra(model, tmp_path, monkeypatch):
     monkeypatch.setattr(compat, "KERAS_3", True)
-    monkeypatch.setattr(edge.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(mobile.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs the package tf2onnx\. .*deeplab_tf\[onnx\]"):
         export_onnx(deeplab_tf.Predictor(model), tmp_path / "a.onnx")

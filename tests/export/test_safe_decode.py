@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE, decode_or_reason
-from tests.export import pictures
-from tests.export.pictures import encoded, random_image
+from tests.export import encoded_images
+from tests.export.encoded_images import encoded, random_image
 
 LIMIT = 10_000
 decode = tf.function(
@@ -22,15 +22,15 @@ CLAIM = "too large: 30000x30000, the limit is 10000 pixels"
 GOOD = {
     "jpeg": lambda: encoded(random_image(24, 31), "jpeg"),
     "png": lambda: encoded(random_image(24, 31)),
-    "cmyk jpeg": pictures.cmyk_jpeg,
+    "cmyk jpeg": encoded_images.cmyk_jpeg,
     "progressive jpeg": lambda: encoded(random_image(40, 50), "jpeg", progressive=True),
     "rgba png": lambda: encoded(Image.fromarray(random_image(5, 9)).convert("RGBA")),
     "as large as the limit": lambda: encoded(random_image(50, 200)),
 }
 BAD = {
     "empty": (lambda: b"", EMPTY),
-    "text": (lambda: b"no picture", NOT_AN_IMAGE),
-    "animated gif": (pictures.animated_gif, NOT_AN_IMAGE),
+    "text": (lambda: b"no image", NOT_AN_IMAGE),
+    "animated gif": (encoded_images.animated_gif, NOT_AN_IMAGE),
     "bmp": (lambda: encoded(random_image(12, 15), "bmp"), NOT_AN_IMAGE),
     "webp": (lambda: encoded(random_image(12, 15), "webp"), NOT_AN_IMAGE),
     "start of a jpeg": (lambda: b"\xff\xd8\xff", BROKEN),
@@ -40,13 +40,13 @@ BAD = {
     "jpeg cut in its pixels": (lambda: encoded(random_image(40, 50), "jpeg")[:-900], BROKEN),
     "png cut in its header": (lambda: encoded(random_image(12, 15))[:20], BROKEN),
     "png cut in its pixels": (lambda: encoded(random_image(40, 50))[:-900], BROKEN),
-    "png with broken pixels": (lambda: pictures.png_that_claims(50, 60), BROKEN),
-    "png without a side": (lambda: pictures.png_that_claims(0, 60), BROKEN),
-    "png with a forbidden side": (lambda: pictures.png_that_claims(2**31 + 5, 60), BROKEN),
-    "png that claims": (lambda: pictures.png_that_claims(30000, 30000), CLAIM),
-    "jpeg that claims": (lambda: pictures.jpeg_that_claims(30000, 30000), CLAIM),
+    "png with broken pixels": (lambda: encoded_images.png_that_claims(50, 60), BROKEN),
+    "png without a side": (lambda: encoded_images.png_that_claims(0, 60), BROKEN),
+    "png with a forbidden side": (lambda: encoded_images.png_that_claims(2**31 + 5, 60), BROKEN),
+    "png that claims": (lambda: encoded_images.png_that_claims(30000, 30000), CLAIM),
+    "jpeg that claims": (lambda: encoded_images.jpeg_that_claims(30000, 30000), CLAIM),
     "png of the largest sides": (
-        lambda: pictures.png_that_claims(2**31 - 1, 2**31 - 1),
+        lambda: encoded_images.png_that_claims(2**31 - 1, 2**31 - 1),
         "too large: 2147483647x2147483647, the limit is 10000 pixels",
     ),
     "a row too many": (
@@ -57,7 +57,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_good_pictures_are_decoded(case):
+def test_good_images_are_decoded(case):
     contents = GOOD[case]()
     image, reason = decode(tf.constant(contents))
     assert reason.numpy() == b""
@@ -65,12 +65,12 @@ def test_good_pictures_are_decoded(case):
 
 
 def test_sixteen_bits_are_decoded():
-    image, reason = decode(tf.constant(pictures.sixteen_bit_png()))
+    image, reason = decode(tf.constant(encoded_images.sixteen_bit_png()))
     assert reason.numpy() == b"" and image.shape == (9, 13, 3) and np.std(image) > 10
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_pictures_have_a_reason(case):
+def test_bad_images_have_a_reason(case):
     make, wanted = BAD[case]
     image, reason = decode(tf.constant(make()))
     assert image.shape == (0, 0, 3)
@@ -81,7 +81,7 @@ MEASURE = """
 from pathlib import Path
 import tensorflow as tf
 from deeplab_tf.export.safe_decode import decode_or_reason
-from tests.export.pictures import bomb, png_that_claims, random_image, encoded
+from tests.export.encoded_images import bomb, png_that_claims, random_image, encoded
 
 def megabytes():
     # Not getrusage, whose peak is at least that of the process that started this one.

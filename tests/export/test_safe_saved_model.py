@@ -13,7 +13,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.export.operations import COMPUTING, SAVING
 from deeplab_tf.export.safe_saved_model import check_saved_model
-from tests.export.pictures import random_image
+from tests.export.encoded_images import random_image
 from tests.models.narrow import narrow_model
 
 IMAGE = random_image(20, 30)
@@ -243,6 +243,6 @@ def test_every_export_opens(tmp_path, monkeypatch, name):
     monkeypatch.setattr("deeplab_tf.export.saved_model.LARGEST_DIFFERENCE", np.inf)
     monkeypatch.setattr("deeplab_tf.export.saved_model.LEAST_EQUAL_LABELS", 0.0)
     images = [IMAGE]
-    monkeypatch.setattr("deeplab_tf.export.saved_model.verification_pictures", lambda on: images)
-    folder = export_saved_model(predictor, tmp_path / "1", say=lambda line: None)
+    monkeypatch.setattr("deeplab_tf.export.saved_model.verification_images", lambda on: images)
+    folder = export_saved_model(predictor, tmp_path / "1", log=lambda line: None)
     assert deeplab_tf.load(folder)(IMAGE).shape == IMAGE.shape[:2]

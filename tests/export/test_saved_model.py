@@ -15,8 +15,8 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.export.fold import folded
 from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE
-from tests.export import pictures
-from tests.export.pictures import encoded, random_image
+from tests.export import encoded_images
+from tests.export.encoded_images import encoded, random_image
 from tests.models.narrow import narrow_model
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
@@ -81,20 +81,20 @@ def test_bytes_signature_labels_each_image_at_its_own_size(model, folder):
         np.testing.assert_array_equal(np.asarray(labels), expected)
 
 
-def test_a_bad_picture_gets_its_own_error(model, folder):
+def test_a_bad_image_gets_its_own_error(model, folder):
     png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
     too_large = f"too large: 30000x30000, the limit is {MAX_PIXELS} pixels"
     batch = [
         (png, ""),
         (b"", EMPTY),
-        (pictures.cmyk_jpeg(), ""),
-        (pictures.animated_gif(), NOT_AN_IMAGE),
+        (encoded_images.cmyk_jpeg(), ""),
+        (encoded_images.animated_gif(), NOT_AN_IMAGE),
         (encoded(random_image(9, 9), "bmp"), NOT_AN_IMAGE),
-        (pictures.sixteen_bit_png(), ""),
+        (encoded_images.sixteen_bit_png(), ""),
         (png[:-900], BROKEN),
         (jpeg[:-900], BROKEN),
-        (pictures.png_that_claims(30000, 30000), too_large),
-        (pictures.jpeg_that_claims(30000, 30000), too_large),
+        (encoded_images.png_that_claims(30000, 30000), too_large),
+        (encoded_images.jpeg_that_claims(30000, 30000), too_large),
         (jpeg, ""),
     ]
     loaded = tf.saved_model.load(str(folder))
@@ -110,7 +110,7 @@ def test_a_bad_picture_gets_its_own_error(model, folder):
         np.testing.assert_array_equal(labels, predictor(image_pixels(content, "image")))
 
 
-def test_the_limit_is_one_of_encoded_pictures_only(folder):
+def test_the_limit_is_one_of_encoded_images_only(folder):
     images = random_image(MAX_PIXELS // 100 + 1, 100)
     loaded = tf.saved_model.load(str(folder))
     found = loaded.signatures["serving_default"](image_bytes=tf.constant([encoded(images)]))
@@ -130,12 +130,12 @@ def test_crf_scales_and_mirror_are_the_predictors(refining, refining_folder, siz
     images = np.stack([random_image(*size, seed=i) for i in range(2)])
     loaded = tf.saved_model.load(str(refining_folder))
     found = loaded.signatures["predict_tensor"](images=tf.constant(images))
-    refined = refining.refine(refining.scores(images), images)
+    refined = refining.refine(refining.logits(images), images)
     variation = 0.5 * np.abs(found["probabilities"] - refined).sum(-1).mean()
     assert variation < 1e-5
     np.testing.assert_array_equal(found["labels"], [refining(image) for image in images])
     # Not without the CRF, nor at one scale and unmirrored.
-    for other in (tf.nn.softmax(refining.scores(images)), tf.nn.softmax(refining.model(images))):
+    for other in (tf.nn.softmax(refining.logits(images)), tf.nn.softmax(refining.model(images))):
         assert 0.5 * np.abs(found["probabilities"] - other).sum(-1).mean() > 1e-3
 
 
@@ -211,7 +211,10 @@ def test_runs_from_the_command_line(model, folder, tmp_path):
     image = random_image(33, 47)
     np.save(tmp_path / "images.npy", image[None])
     np.save(tmp_path / "bytes.npy", np.array([encoded(image), b"nothing"]))
-    inputs = {"predict_tensor": "images=images.npy", "serving_default": "image_bytes=bytes.npy"}
+    inputs = {
+        "predict_tensor": "images=images.npy",
+        "serving_default": "image_bytes=bytes.npy",
+    }
     for signature, given in inputs.items():
         command = [
             sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run",

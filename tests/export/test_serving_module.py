@@ -19,16 +19,16 @@ def module(request):
     return ServingModule(deeplab_tf.Predictor(model, crf=request.param), variables, 10_000)
 
 
-def pictures():
-    """A sound picture and one that breaks the network."""
+def images():
+    """A sound image and one that breaks the network."""
     good = np.random.default_rng(0).integers(0, 200, [20, 31, 3], np.uint8)
     bad = good.copy()
     bad[0, 0] = WHITE
     return good, bad
 
 
-def test_broken_logits_are_the_error_of_their_picture_alone(module):
-    good, bad = (tf.io.encode_png(picture).numpy() for picture in pictures())
+def test_broken_logits_are_the_error_of_their_image_alone(module):
+    good, bad = (tf.io.encode_png(image).numpy() for image in images())
     answer = module.label_bytes(tf.constant([good, bad, b"x", good]))
     errors = [error.decode() for error in answer["error"].numpy()]
     assert errors == ["", NOT_FINITE, "not a JPEG or PNG", ""]
@@ -37,7 +37,7 @@ def test_broken_logits_are_the_error_of_their_picture_alone(module):
 
 
 def test_broken_logits_fail_a_request_of_tensors(module):
-    good, bad = pictures()
+    good, bad = images()
     assert module.predict_tensor(good[None])["labels"].shape == (1, 20, 31)
     with pytest.raises(
         tf.errors.InvalidArgumentError, match="logits of the network are not finite"
@@ -49,7 +49,7 @@ def test_a_saved_predictor_raises_what_a_predictor_raises(module):
     # In place of a SavedModel, which takes seconds to write and read.
     predictor = SavedPredictor.__new__(SavedPredictor)
     predictor._predict = module.predict_tensor
-    good, bad = pictures()
+    good, bad = images()
     assert predictor(good).shape == (20, 31)
     with pytest.raises(FloatingPointError, match="logits of the network are not finite"):
         predictor(bad)

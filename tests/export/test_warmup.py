@@ -19,7 +19,7 @@ def test_warm_up_requests_are_answered(tmp_path):
 
     lines = []
     output = tmp_path / "streets" / "3"
-    export_saved_model(deeplab_tf.Predictor(narrow_model(width=0.05)), output, say=lines.append)
+    export_saved_model(deeplab_tf.Predictor(narrow_model(width=0.05)), output, log=lines.append)
     assert any("3 warm-up requests" in line for line in lines)
     records = list(tf.data.TFRecordDataset(str(output / FILE_NAME)).as_numpy_iterator())
     loaded = tf.saved_model.load(str(output))
@@ -84,7 +84,7 @@ def test_without_the_extra_the_rest_is_exported(tmp_path, without_the_extra):
     """And without a data set the numbers of classes are known, not their names."""
     model, lines = types.SimpleNamespace(dataset=None, spec=synthetic_spec()), []
     predictor = types.SimpleNamespace(model=model)
-    saved_model._write_extras(predictor, tmp_path, "m", max_pixels=100, say=lines.append)
+    saved_model._write_extras(predictor, tmp_path, "m", max_pixels=100, log=lines.append)
     assert [path.name for path in tmp_path.rglob("*")] == ["assets", "dataset.json"]
     without_names, without_requests = lines
     assert "carries no data set" in without_names

@@ -53,9 +53,9 @@ def test_branches_drop_different_activations():
     layer = randomized(ASPP(5, rates=(2, 2), filters=7))
     one, other = (branch.get_weights() for branch in layer.branches)
     layer.set_weights([*one, *one])
-    scores = [b(FEATURES, training=True, seeds=SEEDS) for b in layer.branches]
-    assert np.abs(scores[0] - scores[1]).max() > 1
-    np.testing.assert_allclose(layer(FEATURES, training=True, seeds=SEEDS), sum(scores), rtol=1e-5)
+    logits = [b(FEATURES, training=True, seeds=SEEDS) for b in layer.branches]
+    assert np.abs(logits[0] - logits[1]).max() > 1
+    np.testing.assert_allclose(layer(FEATURES, training=True, seeds=SEEDS), sum(logits), rtol=1e-5)
     assert len(other) == 6
 
 

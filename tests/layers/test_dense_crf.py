@@ -144,11 +144,11 @@ def test_no_gradient_passes():
 
 
 def functional_model(small):
-    scores = keras.Input((None, None, 5), name="scores")
+    logits = keras.Input((None, None, 5), name="logits")
     images = keras.Input((None, None, 3), name="images", dtype="uint8")
     sizes = keras.Input((2,), name="sizes", dtype="int32")
-    refined = DenseCRF(**small, compatibility=[1, 1, 1, 1, 0.5])((scores, images), valid=sizes)
-    return keras.Model([scores, images, sizes], refined)
+    refined = DenseCRF(**small, compatibility=[1, 1, 1, 1, 0.5])((logits, images), valid=sizes)
+    return keras.Model([logits, images, sizes], refined)
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf_tests")

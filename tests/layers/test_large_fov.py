@@ -53,7 +53,7 @@ def test_resnet_form_is_one_convolution():
     assert kernel.shape == (3, 3, 6, 5)
     wanted = tf.nn.atrous_conv2d(FEATURES, kernel, 6, "SAME") + bias
     np.testing.assert_allclose(layer(FEATURES), wanted, rtol=1e-4, atol=1e-4)
-    # Nothing to drop, and scores of any sign.
+    # Nothing to drop, and logits of any sign.
     trained = layer(FEATURES, training=True, seeds=SEEDS)
     np.testing.assert_array_equal(trained, layer(FEATURES))
     assert np.min(trained) < 0 < np.max(trained)
@@ -96,8 +96,8 @@ def test_methods_agree():
 @pytest.mark.parametrize("filters", [7, None])
 def test_scores_are_float32_under_mixed_precision(filters):
     layer = LargeFOV(5, filters=filters, dtype="mixed_float16")
-    scores = layer(FEATURES)
-    assert scores.dtype == tf.float32
+    logits = layer(FEATURES)
+    assert logits.dtype == tf.float32
     assert layer.classifier.compute_dtype == "float32"
     if filters:
         assert layer.hidden[0](FEATURES).dtype == tf.float16

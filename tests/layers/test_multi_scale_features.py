@@ -10,7 +10,7 @@ SEEDS = tf.constant([[1, 2], [3, 4]])
 
 
 def maps(height=17, width=33):
-    """The image and pool1 to pool4 of a trunk of output stride 8."""
+    """The image and pool1 to pool4 of a backbone of output stride 8."""
     rng = np.random.default_rng(0)
     return [
         rng.normal(size=(2, (height - 1) // s + 1, (width - 1) // s + 1, channels)).astype("f")
@@ -40,9 +40,9 @@ def test_sums_the_scores_of_five_branches():
         recomputed(branch.get_weights(), x, stride)
         for branch, x, stride in zip(layer.branches, inputs, STRIDES, strict=True)
     )
-    scores = layer(inputs)
-    assert scores.shape == (2, 3, 5, 5)
-    np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-3)
+    logits = layer(inputs)
+    assert logits.shape == (2, 3, 5, 5)
+    np.testing.assert_allclose(logits, wanted, rtol=1e-4, atol=1e-3)
 
 
 def test_dropout_after_both_convolutions():

@@ -20,19 +20,19 @@ def narrow_model(backbone="vgg16", head="large_fov", **options):
     return model
 
 
-def pictures(height, width, count=1, seed=0):
+def noise_images(height, width, count=1, seed=0):
     """Returns noise, uint8 [count, height, width, 3]."""
     return np.random.default_rng(seed).integers(0, 256, [count, height, width, 3], np.uint8)
 
 
 def patches(height, width):
     """Returns coloured squares with noise, uint8 [1, height, width, 3]."""
-    squares = pictures(-(-height // 20), -(-width // 20)) // 2
+    squares = noise_images(-(-height // 20), -(-width // 20)) // 2
     squares = squares.repeat(20, axis=1).repeat(20, axis=2)[:, :height, :width]
-    return squares + pictures(height, width) // 8
+    return squares + noise_images(height, width) // 8
 
 
-def doubtful_model(images, **options):
+def uncertain_model(images, **options):
     """Builds a narrow model that finds all classes in images, so unsure that the CRF matters."""
     keras.utils.set_random_seed(0)
     model = narrow_model(width=0.05, **options)
@@ -52,8 +52,8 @@ def with_mean_below_and_right(images, height, width):
     return padded
 
 
-def assert_same_scores(found, wanted, tolerance=1e-4):
-    """Compares scores relative to their own deviation, which must not vanish."""
+def assert_same_logits(found, wanted, tolerance=1e-4):
+    """Compares logits relative to their own deviation, which must not vanish."""
     found, wanted = np.asarray(found), np.asarray(wanted)
     scale = wanted.std()
     assert scale > 1e-3

@@ -45,7 +45,7 @@ def test_a_number_outside_its_range_is_named(name, value):
         None,
     ],
 )
-def test_scales_that_no_picture_fits(scales):
+def test_scales_that_no_image_fits(scales):
     with pytest.raises(ValueError, match=r"^scales must .* Received: scales="):
         DeepLab(num_classes=3, scales=scales)
 

@@ -5,9 +5,9 @@ import tensorflow as tf
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
 from tests.models.narrow import (
-    assert_same_scores,
+    assert_same_logits,
     narrow_model,
-    pictures,
+    noise_images,
     with_mean_below_and_right,
 )
 
@@ -36,48 +36,48 @@ def model():
 @pytest.mark.parametrize("backbone", ["vgg16", "resnet50"])
 def test_published_sizes_of_the_score_map(backbone, size, grid):
     narrow = DeepLab(backbone, "large_fov", num_classes=21, width=0.02)
-    (scores,) = narrow.score_maps(tf.zeros([1, size, size, 3], tf.uint8))
-    assert scores.shape == (1, grid, grid, 21)
+    (logits,) = narrow.logit_maps(tf.zeros([1, size, size, 3], tf.uint8))
+    assert logits.shape == (1, grid, grid, 21)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 3), (33, 50), (97, 130)])
-def test_logits_are_as_large_as_the_picture(any_model, size):
-    logits = any_model(pictures(*size, count=2))
+def test_logits_are_as_large_as_the_image(any_model, size):
+    logits = any_model(noise_images(*size, count=2))
     assert logits.shape == (2, *size, 3)
     assert logits.dtype == tf.float32
     assert np.isfinite(logits).all()
 
 
 def test_padding_is_the_mean_below_and_right(any_model):
-    images = pictures(34, 50)
+    images = noise_images(34, 50)
     # 34 -> 41 and 50 -> 57 on the grid of 8, 65 on that of 32.
     padded_size = (65, 65) if len(any_model.scales) > 1 else (41, 57)
     padded = with_mean_below_and_right(images, *padded_size)
     logits = any_model(images)
-    assert_same_scores(logits, any_model(padded)[:, :34, :50])
+    assert_same_logits(logits, any_model(padded)[:, :34, :50])
     black = np.pad(images, [(0, 0), (0, padded_size[0] - 34), (0, padded_size[1] - 50), (0, 0)])
     difference = any_model(black)[:, :34, :50] - logits
     assert np.abs(difference).max() > 0.01 * np.std(logits)
 
 
-def test_pictures_that_fit_are_not_padded(model):
-    (scores,) = model.score_maps(pictures(33, 49))
-    assert scores.shape[1:3] == (5, 7)
-    logits = model(pictures(33, 49))
+def test_images_that_fit_are_not_padded(model):
+    (logits,) = model.logit_maps(noise_images(33, 49))
+    assert logits.shape[1:3] == (5, 7)
+    logits = model(noise_images(33, 49))
     # Every eighth pixel lies on a point of the grid.
-    np.testing.assert_allclose(logits[:, ::8, ::8], scores, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(logits[:, ::8, ::8], logits, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 def test_bytes_and_other_numbers_are_the_same(any_model, dtype):
-    images = pictures(20, 31)
+    images = noise_images(20, 31)
     np.testing.assert_array_equal(any_model(images), any_model(images.astype(dtype)))
 
 
-def test_pictures_of_a_batch_do_not_meet(model):
-    images = pictures(20, 31, count=3)
+def test_images_of_a_batch_do_not_meet(model):
+    images = noise_images(20, 31, count=3)
     one_by_one = np.concatenate([model(images[i : i + 1]) for i in range(3)])
-    assert_same_scores(model(images), one_by_one)
+    assert_same_logits(model(images), one_by_one)
 
 
 def test_unknown_sizes_in_a_graph(any_model):
@@ -85,7 +85,9 @@ def test_unknown_sizes_in_a_graph(any_model):
     graph = tf.function(lambda x: any_model(x), input_signature=[images])
     assert graph.get_concrete_function().output_shapes.as_list() == [None, None, None, 3]
     for size in [(1, 1), (33, 50)]:
-        assert_same_scores(graph(pictures(*size, count=2)), any_model(pictures(*size, count=2)))
+        assert_same_logits(
+            graph(noise_images(*size, count=2)), any_model(noise_images(*size, count=2))
+        )
 
 
 def test_known_sizes_stay_known_in_a_graph(any_model):
@@ -108,15 +110,15 @@ def test_known_sizes_stay_known_in_a_graph(any_model):
 )
 def test_denser_scores_sampled_are_the_coarser_ones(options, strides):
     coarse = narrow_model(output_stride=strides[0], **options)
-    images = pictures(33, 33)
-    (wanted,) = coarse.score_maps(images)
+    images = noise_images(33, 33)
+    (wanted,) = coarse.logit_maps(images)
     for stride in strides[1:]:
         dense = narrow_model(output_stride=stride, **options)
         dense.set_weights(coarse.get_weights())
-        (scores,) = dense.score_maps(images)
+        (logits,) = dense.logit_maps(images)
         step = strides[0] // stride
-        assert scores.shape[1:3] == (32 // stride + 1, 32 // stride + 1)
-        assert_same_scores(scores[:, ::step, ::step], wanted, tolerance=1e-3)
+        assert logits.shape[1:3] == (32 // stride + 1, 32 // stride + 1)
+        assert_same_logits(logits[:, ::step, ::step], wanted, tolerance=1e-3)
 
 
 @pytest.mark.parametrize("options", [{}, {"msc_features": True}, pytest.param(RESNET, marks=SLOW)])
@@ -132,7 +134,7 @@ def test_data_set_gives_the_number_of_classes():
     for dataset in (SPEC, SPEC.to_dict()):
         model = DeepLab(dataset=dataset, width=0.03)
         assert (model.num_classes, model.spec) == (3, SPEC)
-        assert model(pictures(9, 9)).shape[-1] == 3
+        assert model(noise_images(9, 9)).shape[-1] == 3
     unnamed = DeepLab(num_classes=2, width=0.03).spec
     assert unnamed.class_names == ("class 0", "class 1")
 

@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
-from tests.models.narrow import narrow_model, pictures
+from tests.models.narrow import narrow_model, noise_images
 
-IMAGES = pictures(17, 20, count=2)
+IMAGES = noise_images(17, 20, count=2)
 # Left and right half are two classes, a frame is void.
 LABELS = np.full([2, 17, 20], 255, np.int32)
 LABELS[:, 2:-2, 2:10], LABELS[:, 2:-2, 10:-2] = 0, 2

@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import load_model
-from tests.models.narrow import narrow_model, pictures
+from tests.models.narrow import narrow_model, noise_images
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_a_model_is_opened(saved, kind):
     model, path = saved
     loaded = load_model(kind(path))
     assert isinstance(loaded, DeepLab)
-    np.testing.assert_array_equal(loaded(pictures(9, 12)), model(pictures(9, 12)))
+    np.testing.assert_array_equal(loaded(noise_images(9, 12)), model(noise_images(9, 12)))
 
 
 def missing(folder, saved):
@@ -111,7 +111,7 @@ WRONG = [
     versions,
     checkpoints,
     a_checkpoint_prefix,
-    file_named("photo.jpg", r"not a \.keras file"),
+    file_named("image.jpg", r"not a \.keras file"),
     file_named("model.h5", r"model\.weights=.*model\.h5"),
     file_named("model.weights.h5", r"model\.load_weights\('.*model\.weights\.h5'\)"),
     file_named("model.tflite", r"ai_edge_litert\.interpreter\.Interpreter\('.*model\.tflite'\)"),

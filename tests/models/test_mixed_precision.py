@@ -4,13 +4,13 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
-from tests.models.narrow import assert_same_scores, narrow_model, pictures
+from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 
 MODELS = {
     "vgg": {"msc_features": True},
     "resnet": {"backbone": "resnet50", "head": "aspp_l", "width": 0.05, "scales": (1.0, 0.5)},
 }
-IMAGES = pictures(33, 41)
+IMAGES = noise_images(33, 41)
 # float16 has 11 significant bits, bfloat16 has 8; some dozens of layers add up their rounding.
 TOLERANCE = {"mixed_float16": 0.03, "mixed_bfloat16": 0.3}
 
@@ -29,7 +29,7 @@ def assert_near(mixed, full, policy):
     assert logits.dtype == tf.float32
     assert np.isfinite(logits).all()
     assert {tf.as_dtype(variable.dtype) for variable in mixed.weights} == {tf.float32}
-    assert_same_scores(logits, wanted, TOLERANCE[policy])
+    assert_same_logits(logits, wanted, TOLERANCE[policy])
     # Something was computed with fewer bits.
     assert np.abs(logits - wanted).max() > 1e-5 * np.std(wanted)
 
@@ -38,7 +38,7 @@ def assert_near(mixed, full, policy):
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 def test_policy_of_one_model(options, policy):
     full, mixed = narrow_model(**options), narrow_model(**options, dtype=policy)
-    assert mixed.trunk.compute_dtype == policy.removeprefix("mixed_")
+    assert mixed.backbone.compute_dtype == policy.removeprefix("mixed_")
     assert_near(mixed, full, policy)
 
 
@@ -47,7 +47,7 @@ def test_global_policy(global_policy, policy):
     full = narrow_model()
     global_policy(policy)
     mixed = narrow_model()
-    assert mixed.trunk.compute_dtype == policy.removeprefix("mixed_")
+    assert mixed.backbone.compute_dtype == policy.removeprefix("mixed_")
     assert_near(mixed, full, policy)
 
 
@@ -55,10 +55,10 @@ def test_policy_is_saved(tmp_path):
     model = narrow_model(dtype="mixed_float16")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.trunk.compute_dtype == "float16"
+    assert loaded.backbone.compute_dtype == "float16"
     np.testing.assert_array_equal(loaded(IMAGES), model(IMAGES))
 
 
 def test_default_is_full_precision():
     model = DeepLab(num_classes=3, width=0.03)
-    assert {layer.compute_dtype for layer in (model, model.trunk, model.scorer)} == {"float32"}
+    assert {layer.compute_dtype for layer in (model, model.backbone, model.head)} == {"float32"}

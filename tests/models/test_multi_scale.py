@@ -5,9 +5,9 @@ import pytest
 
 from tests.layers.interp import interp
 from tests.models.narrow import (
-    assert_same_scores,
+    assert_same_logits,
     narrow_model,
-    pictures,
+    noise_images,
     with_mean_below_and_right,
 )
 
@@ -30,11 +30,11 @@ def models(request):
 @pytest.fixture(scope="module")
 def by_hand(models):
     """Scores of every scale on its own grid, from three runs of the network at one scale."""
-    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), *PADDED[1.0])
+    padded = with_mean_below_and_right(noise_images(HEIGHT, WIDTH), *PADDED[1.0])
     runs = {}
     for scale, size in PADDED.items():
         shrunk = interp(padded, *size).astype(np.float32)
-        runs[scale] = models[1].score_maps(shrunk)[0].numpy()
+        runs[scale] = models[1].logit_maps(shrunk)[0].numpy()
     return runs
 
 
@@ -42,47 +42,47 @@ def fused_by_hand(by_hand):
     return np.max([interp(by_hand[scale], *GRID) for scale in SCALES], axis=0)
 
 
-def test_fused_scores_are_the_maximum(models, by_hand):
-    fused = models[0].score_maps(pictures(HEIGHT, WIDTH))[0]
+def test_fused_logits_are_the_maximum(models, by_hand):
+    fused = models[0].logit_maps(noise_images(HEIGHT, WIDTH))[0]
     assert fused.shape[1:3] == GRID
-    assert_same_scores(fused, fused_by_hand(by_hand))
+    assert_same_logits(fused, fused_by_hand(by_hand))
     # Every scale is the largest somewhere: none can be left out unnoticed.
     zoomed = np.stack([interp(by_hand[scale], *GRID) for scale in SCALES])
     assert set(np.argmax(zoomed, axis=0).ravel()) == {0, 1, 2}
 
 
-def test_logits_are_the_fused_scores_zoomed_and_cropped(models, by_hand):
+def test_logits_are_the_fused_logits_zoomed_and_cropped(models, by_hand):
     wanted = interp(fused_by_hand(by_hand), *PADDED[1.0])[:, :HEIGHT, :WIDTH]
-    assert_same_scores(models[0](pictures(HEIGHT, WIDTH)), wanted)
+    assert_same_logits(models[0](noise_images(HEIGHT, WIDTH)), wanted)
 
 
 def test_maps_of_each_scale(models, by_hand):
     """0.75 is trained on the grid of scale 1, 0.5 on its own."""
-    _, full, three_quarters, half = models[0].score_maps(pictures(HEIGHT, WIDTH))
-    assert_same_scores(full, by_hand[1.0])
-    assert_same_scores(three_quarters, interp(by_hand[0.75], *GRID))
+    _, full, three_quarters, half = models[0].logit_maps(noise_images(HEIGHT, WIDTH))
+    assert_same_logits(full, by_hand[1.0])
+    assert_same_logits(three_quarters, interp(by_hand[0.75], *GRID))
     assert half.shape[1:3] == (5, 7)
-    assert_same_scores(half, by_hand[0.5])
+    assert_same_logits(half, by_hand[0.5])
 
 
 def test_half_is_every_second_pixel(models):
     several, single = models
-    padded = with_mean_below_and_right(pictures(HEIGHT, WIDTH), *PADDED[1.0])
-    half = several.score_maps(pictures(HEIGHT, WIDTH))[-1]
-    assert_same_scores(half, single.score_maps(padded[:, ::2, ::2])[0])
+    padded = with_mean_below_and_right(noise_images(HEIGHT, WIDTH), *PADDED[1.0])
+    half = several.logit_maps(noise_images(HEIGHT, WIDTH))[-1]
+    assert_same_logits(half, single.logit_maps(padded[:, ::2, ::2])[0])
 
 
 @pytest.mark.parametrize("size", [(33, 33), (50, 70), (129, 65)])
-def test_score_strides_match_the_maps(models, size):
+def test_logit_strides_match_the_maps(models, size):
     several, single = models
-    assert several.score_strides == [8, 8, 8, 16]
-    assert single.score_strides == [8]
+    assert several.logit_strides == [8, 8, 8, 16]
+    assert single.logit_strides == [8]
     for model, multiple in ((several, 32), (single, 8)):
         assert model.size_multiple == multiple
         padded = [side + (1 - side) % multiple for side in size]
-        maps = model.score_maps(pictures(*size))
-        for scores, stride in zip(maps, model.score_strides, strict=True):
-            assert scores.shape[1:3] == tuple((side - 1) // stride + 1 for side in padded)
+        maps = model.logit_maps(noise_images(*size))
+        for logits, stride in zip(maps, model.logit_strides, strict=True):
+            assert logits.shape[1:3] == tuple((side - 1) // stride + 1 for side in padded)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_score_strides_match_the_maps(models, size):
 )
 def test_other_scales(scales, output_stride, multiple, strides):
     model = narrow_model(scales=scales, output_stride=output_stride, width=0.03)
-    assert (model.size_multiple, model.score_strides) == (multiple, strides)
+    assert (model.size_multiple, model.logit_strides) == (multiple, strides)
     side = 2 * multiple + 1
-    maps = model.score_maps(pictures(side, side))
+    maps = model.logit_maps(noise_images(side, side))
     assert [m.shape[1] for m in maps] == [2 * multiple // stride + 1 for stride in strides]
 
 
 def test_published_sizes():
-    maps = narrow_model(scales=SCALES, width=0.02).score_maps(pictures(321, 321))
+    maps = narrow_model(scales=SCALES, width=0.02).logit_maps(noise_images(321, 321))
     assert [m.shape[1] for m in maps] == [41, 41, 41, 21]

@@ -13,7 +13,7 @@ import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import load_model
-from tests.models.narrow import narrow_model, pictures
+from tests.models.narrow import narrow_model, noise_images
 from tests.weights.hostile_hdf5 import OUTSIDE
 
 
@@ -136,7 +136,9 @@ def test_what_is_said_about_training_is_not_read(good, tmp_path):
     attack = {"optimizer": function("os", "abort"), "loss": function("os", "abort")}
     change = {"compile_config": attack, "build_config": {"input_shape": [10**9] * 4}}
     path = with_config(good, tmp_path, lambda config: config.update(change))
-    np.testing.assert_array_equal(load_model(path)(pictures(9, 12)), good[0](pictures(9, 12)))
+    np.testing.assert_array_equal(
+        load_model(path)(noise_images(9, 12)), good[0](noise_images(9, 12))
+    )
 
 
 @keras.saving.register_keras_serializable(package="tests_of_safe_keras")
@@ -150,7 +152,7 @@ def test_own_subclasses_are_opened_by_who_trusts_them(tmp_path):
     assert_refused(tmp_path / "own.keras", "'tests_of_safe_keras>OwnDeepLab'", "safe_mode=False")
     loaded = deeplab_tf.load(tmp_path / "own.keras", safe_mode=False)
     assert isinstance(loaded, OwnDeepLab)
-    np.testing.assert_array_equal(loaded(pictures(9, 12)), model(pictures(9, 12)))
+    np.testing.assert_array_equal(loaded(noise_images(9, 12)), model(noise_images(9, 12)))
 
 
 # === What takes memory or time ===
@@ -226,7 +228,9 @@ def test_other_compressions_are_refused(good, tmp_path):
 
 def test_a_file_that_was_packed_anew_opens(good, tmp_path):
     path = write_zip(tmp_path, good[2], zipfile.ZIP_DEFLATED)
-    np.testing.assert_array_equal(load_model(path)(pictures(9, 12)), good[0](pictures(9, 12)))
+    np.testing.assert_array_equal(
+        load_model(path)(noise_images(9, 12)), good[0](noise_images(9, 12))
+    )
 
 
 # === What reads other files ===
@@ -271,8 +275,8 @@ def test_a_compiled_model_with_its_own_loss_opens(good, tmp_path):
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-3, 10, 0.9))
     model.compile(optimizer, lambda labels, logits: 0.0 * logits, metrics=["accuracy"])
     model.save(tmp_path / "model.keras")
-    found = load_model(tmp_path / "model.keras")(pictures(9, 12))
-    np.testing.assert_array_equal(found, model(pictures(9, 12)))
+    found = load_model(tmp_path / "model.keras")(noise_images(9, 12))
+    np.testing.assert_array_equal(found, model(noise_images(9, 12)))
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -281,7 +285,7 @@ def test_a_dtype_policy_comes_back(tmp_path, policy):
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     assert loaded.dtype_policy.name == policy
-    np.testing.assert_array_equal(loaded(pictures(9, 12)), model(pictures(9, 12)))
+    np.testing.assert_array_equal(loaded(noise_images(9, 12)), model(noise_images(9, 12)))
 
 
 def test_nothing_is_left_in_the_temporary_folder(good, tmp_path, monkeypatch):

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
-from tests.models.narrow import narrow_model, pictures
+from tests.models.narrow import narrow_model, noise_images
 
 SPEC = DatasetSpec("two", ("sky", "road"), palette=((1, 2, 3), (4, 5, 6)), ignore_label=99)
 CRF = {"implementation": "pydensecrf", "iterations": 3, "compatibility": [[0.0, 1.5], [1.5, 0.0]]}
 SEEDS = tf.constant([[1, 2]])
-IMAGES = pictures(33, 41)
+IMAGES = noise_images(33, 41)
 
 # Every argument unlike its default, as far as they go together: msc_features belong to VGG-16,
 # which is the default.

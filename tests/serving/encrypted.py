@@ -43,15 +43,15 @@ def encrypted_port(port, folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "both.pem")
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_accept, args=(listener, context, port), daemon=True).start()
-        yield listener.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as callback:
+        threading.Thread(target=_accept, args=(callback, context, port), daemon=True).start()
+        yield callback.getsockname()[1]
 
 
-def _accept(listener, context, port):
+def _accept(callback, context, port):
     while True:
         try:
-            plain, _ = listener.accept()
+            plain, _ = callback.accept()
         except OSError:  # closed
             return
         threading.Thread(target=_serve, args=(plain, context, port), daemon=True).start()

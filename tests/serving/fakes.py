@@ -1,6 +1,6 @@
-"""Servers that give each picture the answer that a test wants, over the routes of TF Serving.
+"""Servers that give each image the answer that a test wants, over the routes of TF Serving.
 
-What they make of a picture is a function from its bytes to
+What they make of an image is a function from its bytes to
 
 - bytes: its label PNG,
 - a float: seconds in which nothing is answered,
@@ -37,9 +37,9 @@ class Raw(NamedTuple):
 
 
 @contextlib.contextmanager
-def picturewise(kind, answer_of):
+def imagewise(kind, response_of):
     """Runs a server of one kind and yields its address."""
-    with (_grpc_server if kind == "grpc" else _rest_server)(answer_of) as port:
+    with (_grpc_server if kind == "grpc" else _rest_server)(response_of) as port:
         yield f"localhost:{port}"
 
 
@@ -50,10 +50,10 @@ def make_client(address, kind, **options):
 
 
 @contextlib.contextmanager
-def _grpc_server(answer_of):
+def _grpc_server(response_of):
     def predict(request, context):
-        pictures = predict_pb2.PredictRequest.FromString(request).inputs["image_bytes"].string_val
-        found = _first_failure(answers := [answer_of(picture) for picture in pictures])
+        images = predict_pb2.PredictRequest.FromString(request).inputs["image_bytes"].string_val
+        found = _first_failure(answers := [response_of(image) for image in images])
         if isinstance(found, Refusal):
             context.abort(getattr(grpc.StatusCode, found.code), found.text)
         if isinstance(found, Raw):
@@ -76,14 +76,14 @@ def _grpc_server(answer_of):
 
 
 @contextlib.contextmanager
-def _rest_server(answer_of):
+def _rest_server(response_of):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             by_row = "instances" in request
             values = request["instances"] if by_row else request["inputs"]["image_bytes"]
             values = [value["image_bytes"] for value in values] if by_row else values
-            answers = [answer_of(base64.b64decode(value["b64"])) for value in values]
+            answers = [response_of(base64.b64decode(value["b64"])) for value in values]
             found = _first_failure(answers)
             if isinstance(found, Refusal):
                 body = json.dumps({"error": found.text}).encode()
@@ -91,7 +91,7 @@ def _rest_server(answer_of):
             elif isinstance(found, Raw):
                 self._send(200, found.body)
             else:
-                self._send(200, json.dumps(_answer_in_json(answers, by_row)).encode())
+                self._send(200, json.dumps(_response_in_json(answers, by_row)).encode())
 
         def _send(self, status, body, headers=None):
             with contextlib.suppress(OSError):  # the client has gone
@@ -112,7 +112,7 @@ def _rest_server(answer_of):
     server.server_close()
 
 
-def _answer_in_json(pngs, by_row):
+def _response_in_json(pngs, by_row):
     pngs = [{"b64": base64.b64encode(png).decode()} for png in pngs]
     if by_row:
         return {"predictions": [{"label_png_bytes": png, "error": ""} for png in pngs]}

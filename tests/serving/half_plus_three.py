@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from deeplab_tf.benchmarks.serving_process import SERVER, running_server
+from benchmarks.serving_process import SERVER, running_server
 from tests.serving import server
 
 assert Path(server.__file__).resolve() == SERVER

@@ -175,7 +175,7 @@ def _short(value):
     return json.dumps(value)[:200]
 
 
-def answer_of(outputs, is_rows):
+def response_of(outputs, is_rows):
     """Returns the body of an answer.
 
     Args:

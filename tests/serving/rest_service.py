@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from tests.serving.grpc_service import metadata
-from tests.serving.rest_json import answer_of, parse, tensors_of
+from tests.serving.rest_json import parse, response_of, tensors_of
 from tests.serving.servables import DEFAULT_SIGNATURE, INVALID, RequestError, predict
 
 _PLACE = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
@@ -124,4 +124,4 @@ def _predict(servables, name, version, label, body):
         message = f'Serving signature name: "{signature}" not found in signature def'
         raise RequestError(INVALID, message)
     tensors = tensors_of(request, servable.signatures[signature].inputs)
-    return answer_of(predict(servable, signature, tensors), "instances" in request)
+    return response_of(predict(servable, signature, tensors), "instances" in request)

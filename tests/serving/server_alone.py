@@ -1,7 +1,8 @@
 """Serves a SavedModel in an environment that has no deeplab_tf and asks it; .ci/run calls this.
 
-python -m tests.serving.server_alone FOLDER PYTHON, with what tests/export/saved_model_answers.py
-wrote and an interpreter that has tensorflow and tensorflow-serving-api.
+python -m tests.serving.server_alone FOLDER PYTHON, with what
+tests/export/saved_model_predictions.py wrote and an interpreter that has tensorflow and
+tensorflow-serving-api.
 """
 
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.benchmarks.serving_process import SERVER, running_server
+from benchmarks.serving_process import SERVER, running_server
 from deeplab_tf.serving import GrpcClient, RestClient
 
 
@@ -36,7 +37,7 @@ def main(folder: Path, python: str):
                     labels = np.load(folder / f"answer_{index}.npy")
                     assert answer.labels.shape == labels.shape
                     assert np.mean(answer.labels == labels) >= 0.9999, index
-            print(f"{type(client).__name__}: {len(wanted)} pictures answered right")
+            print(f"{type(client).__name__}: {len(wanted)} images answered right")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ UNUSABLE = [{"a": 1}, [1], {"outputs": {"label_png_bytes": [{"b64": "bm8="}], "e
 
 @pytest.mark.parametrize("content", [*UNUSABLE, json.loads(GOOD[1])])
 def test_rest_answers_of_another_model(rest_fake, content):
-    """The last one is good, but for one picture."""
+    """The last one is good, but for one image."""
     contents = [b"x", b"y"] if content not in UNUSABLE else [b"x"]
     with pytest.raises(ServingError, match=r"localhost:.*cannot be read .* tools/export\.py"):
         RestClient(rest_fake((200, json.dumps(content)))).label(contents)
@@ -224,7 +224,7 @@ def test_grpc_does_not_send_too_large_a_message_again(grpc_fake):
 
 
 def test_grpc_answers_of_another_model(grpc_fake):
-    """One picture's answer for two, and none at all."""
+    """One image's answer for two, and none at all."""
     from tensorflow_serving.apis import predict_pb2
 
     with pytest.raises(ServingError, match="cannot be read"):

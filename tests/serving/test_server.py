@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from deeplab_tf.benchmarks import serving_process
-from deeplab_tf.benchmarks.serving_process import SERVER, running_server
+from benchmarks import serving_process
+from benchmarks.serving_process import SERVER, running_server
 
 
 def test_server_refuses_the_library():

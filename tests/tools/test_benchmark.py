@@ -5,8 +5,8 @@ from unittest import mock
 
 import pytest
 
-from deeplab_tf.benchmarks import crf, evaluation, formats, predict, serving, tiles
-from deeplab_tf.benchmarks import input as input_benchmark
+from benchmarks import crf, evaluation, formats, predict, serving, tiles
+from benchmarks import input as input_benchmark
 from tests.models.narrow import narrow_model
 from tests.tools.loading import loaded, parse
 

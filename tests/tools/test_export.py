@@ -27,7 +27,7 @@ def test_light_formats(model_flag, tmp_path, kind, name, options):
     out, error = run(
         "export.py", model_flag, f"--output={path}", f"--format={kind}", least, *options
     )
-    assert "of the labels of 5 pictures are equal" in out and out.endswith(f": {path}\n")
+    assert "of the labels of 5 images are equal" in out and out.endswith(f": {path}\n")
     assert "Warning" not in error and "gradient" not in error
     assert [found.name for found in tmp_path.iterdir()] == [name]
 

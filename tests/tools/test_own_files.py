@@ -22,8 +22,8 @@ from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.data.voc_writer import write_voc_layout
-from deeplab_tf.evaluation.evaluate import Scored
-from deeplab_tf.evaluation.predict import Job, jobs_to_do, write_answer
+from deeplab_tf.evaluation.evaluate import EvaluatedImage
+from deeplab_tf.evaluation.predict_files import Job, jobs_to_do, write_prediction
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.evaluation.submission import SubmissionWriter
 from deeplab_tf.evaluation.tune_crf import tuning_owners
@@ -141,7 +141,7 @@ def test_an_output_below_a_file_is_refused_before_any_work(here):
 def test_predictions_are_known_by_their_mark(here):
     job, labels = Job(here / "in/a.png", here / "out/a.png"), np.zeros([20, 30], np.uint8)
     palette = palette_bytes(synthetic_spec())
-    assert write_answer(job, labels, palette, np.zeros([20, 30, 3], np.uint8)) is None
+    assert write_prediction(job, labels, palette, np.zeros([20, 30, 3], np.uint8)) is None
     assert jobs_to_do([job], overlay=True) == [job]
     assert jobs_to_do([job], overlay=True, resume=True) == []
     assert Image.open(job.target).text["Software"].startswith("deeplab_tf")
@@ -192,8 +192,8 @@ def test_an_evaluation_may_be_repeated(here):
     labels, image = np.zeros([4, 5], np.uint8), np.zeros([4, 5, 3], np.uint8)
     submission, report = SubmissionWriter("voc", spec, here), Report(split)
     for name in split.names:
-        submission(Scored(name, image, labels, [labels]))
-        report(Scored(name, image, labels, [labels]))
+        submission(EvaluatedImage(name, image, labels, [labels]))
+        report(EvaluatedImage(name, image, labels, [labels]))
     scores = {"miou": 1.0, "pixel_accuracy": 1.0, "absent": "exclude",
               "per_class_iou": dict.fromkeys(split.spec.class_names, 1.0),
               "best_constant": {"class": "background", "miou": 0.1}}  # fmt: skip

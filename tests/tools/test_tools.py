@@ -8,7 +8,7 @@ from PIL import Image
 
 import deeplab_tf
 from tests.data.fakes import make_voc_folder
-from tests.export.pictures import random_image
+from tests.export.encoded_images import random_image
 from tests.tools.commands import ROOT, run
 
 SMALL = [
@@ -55,11 +55,11 @@ def test_train_leaves_a_complete_workdir(workdir):
 
 
 @pytest.mark.slow
-def test_train_says_what_a_constant_answer_scores(trained):
+def test_train_says_what_a_majority_baseline_scores(trained):
     workdir, lines = trained
     for number, (split, examples) in enumerate([("train", 240), ("val", 60)]):
         assert lines[number].startswith(f"{split}: {min(examples, 100)} of {examples} images")
-        assert "best constant answer (background): 1" in lines[number]
+        assert "majority-class baseline (background): 1" in lines[number]
     shown = [line for line in lines if line.startswith("mIoU")]
     logged = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     constants = [line["best_constant"] for line in logged if "miou" in line]
@@ -110,27 +110,27 @@ def test_evaluate_predict(workdir, tmp_path):
     assert metrics["absent"] == "zero" and metrics["trimap"]["from"] == "void"
     assert metrics["images"] == 3
 
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    Image.fromarray(np.zeros([30, 41, 3], np.uint8)).save(photos / "good.jpg")
-    (photos / "bad.jpg").write_bytes(b"no picture")
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.fromarray(np.zeros([30, 41, 3], np.uint8)).save(images / "good.jpg")
+    (images / "bad.jpg").write_bytes(b"no image")
     model = f"--model={workdir / 'model.keras'}"
     out, error = run(
-        "predict.py", model, f"--input={photos}", f"--output={tmp_path / 'out'}", "--crf",
+        "predict.py", model, f"--input={images}", f"--output={tmp_path / 'out'}", "--crf",
         "--overlay", status=1,
     )  # fmt: skip
-    assert "1 of 2 pictures labelled" in out
+    assert "1 of 2 images labelled" in out
     assert "bad.jpg" in error
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"good.png", "good_overlay.png"}
 
-    (photos / "bad.jpg").unlink()
-    Image.fromarray(np.zeros([50, 20, 3], np.uint8)).save(photos / "new.png")
+    (images / "bad.jpg").unlink()
+    Image.fromarray(np.zeros([50, 20, 3], np.uint8)).save(images / "new.png")
     before = (tmp_path / "out" / "good.png").stat().st_mtime_ns
     out, _ = run(
-        "predict.py", model, f"--input={photos}", f"--output={tmp_path / 'out'}", "--resume",
+        "predict.py", model, f"--input={images}", f"--output={tmp_path / 'out'}", "--resume",
         "--scales=0.5,1", "--flip", "--fusion=max", "--tile=33",
     )  # fmt: skip
-    assert "1 of 2 pictures were labelled before" in out and "1 of 1 pictures labelled" in out
+    assert "1 of 2 images were labelled before" in out and "1 of 1 images labelled" in out
     assert (tmp_path / "out" / "good.png").stat().st_mtime_ns == before
     with Image.open(tmp_path / "out" / "new.png") as label:
         assert label.size == (20, 50)
@@ -139,7 +139,7 @@ def test_evaluate_predict(workdir, tmp_path):
 @pytest.mark.slow
 def test_export(workdir, tmp_path):
     Image.fromarray(random_image(30, 41)).save(tmp_path / "good.jpg")
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     served = tmp_path / "served" / "1"
     export = [
         "export.py", f"--model={workdir / 'model.keras'}", f"--output={served}", "--max_pixels=900",
@@ -150,7 +150,7 @@ def test_export(workdir, tmp_path):
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
     passes = [f"--crf={crf}", "--scales=0.5,1", "--flip", "--fusion=max"]
     out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}", *passes)
-    assert "of the labels of 1 picture are equal" in out and f"SavedModel: {served}" in out
+    assert "of the labels of 1 image are equal" in out and f"SavedModel: {served}" in out
     assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
     _, error = run(*export, status=1)
     assert f"{served} exists. Give a new version" in error
@@ -204,7 +204,7 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
             ["--model=none.keras", "--data_dir=synthetic", "--report", "--compare=none.json"],
             "--compare=none.json: No such file",
         ),
-        ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no pictures"),
+        ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no images"),
         (
             "predict.py",
             ["--model=m.keras", "--input=docs/images", "--output=o", "--fusion=sum"],

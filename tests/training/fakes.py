@@ -12,15 +12,15 @@ VOID = 255
 
 
 class LinearModel(keras.layers.Layer):
-    """Stands for a DeepLab: every map scores single pixels, a matrix times the colour.
+    """Stands for a DeepLab: every map logits single pixels, a matrix times the colour.
 
     Args:
-        strides: pixels between two scores, one a map; all maps share the weights.
+        strides: pixels between two logits, one a map; all maps share the weights.
     """
 
     def __init__(self, strides=(2,), classes=3, seed=0):
         super().__init__(name="linear")
-        self.score_strides = list(strides)
+        self.logit_strides = list(strides)
         rng = np.random.default_rng(seed)
         self.kernel = self.add_weight(name="kernel", shape=(3, classes))
         self.bias = self.add_weight(name="bias", shape=(classes,))
@@ -30,13 +30,13 @@ class LinearModel(keras.layers.Layer):
     def variables_by_name(self):
         return {"fc8/kernel": self.kernel, "fc8/bias": self.bias}
 
-    def score_maps(self, images, training, seeds):
+    def logit_maps(self, images, training, seeds):
         kernel, bias = compat.tf_variable(self.kernel), compat.tf_variable(self.bias)
-        return [tf.tensordot(images[:, ::s, ::s], kernel, 1) + bias for s in self.score_strides]
+        return [tf.tensordot(images[:, ::s, ::s], kernel, 1) + bias for s in self.logit_strides]
 
 
 def random_batch(iter_size, batch, size=5, classes=3, seed=1):
-    """A batch as the pipeline makes it, every picture with another share of void."""
+    """A batch as the pipeline makes it, every image with another share of void."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, (iter_size, batch, size, size)).astype(np.int32)
     for number, label in enumerate(labels.reshape(-1, size, size)):
@@ -48,14 +48,14 @@ def random_batch(iter_size, batch, size=5, classes=3, seed=1):
     }
 
 
-def log_softmax(scores):
-    shifted = scores.astype(np.float64) - scores.max(-1, keepdims=True)
+def log_softmax(logits):
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def pixel_losses(scores, labels):
+def pixel_losses(logits, labels):
     """Cross-entropy of every pixel that counts, in one row."""
-    chosen = log_softmax(scores)[labels != VOID]
+    chosen = log_softmax(logits)[labels != VOID]
     return -chosen[np.arange(len(chosen)), labels[labels != VOID]]
 
 

@@ -24,7 +24,7 @@ from tests.training.fakes import VOID, random_batch, value_of
 WATCHED = ("fc8/kernel", "fc8/bias", "conv5_3/kernel")
 
 
-def four_pictures():
+def four_images():
     """Each with another share of void, the third with nothing else."""
     batch = random_batch(iter_size=1, batch=4, size=17)
     batch["images"] = np.abs(batch["images"]) * 100
@@ -72,7 +72,7 @@ def split(batch, count):
 def main(count: int):
     build_strategy("one", logical_devices=count)
     names = [device.name for device in tf.config.list_logical_devices("CPU")]
-    batch = four_pictures()
+    batch = four_images()
     strategy = tf.distribute.MirroredStrategy(names)
     results = {"valid": take_step(strategy, split(batch, count), "valid")}
     if count == 1:

@@ -22,9 +22,9 @@ def small_config(**train):
     return config
 
 
-def trainer(workdir, config=None, said=None):
-    said = [] if said is None else said
-    return Trainer(config or small_config(), SPLIT, workdir, say=said.append)
+def trainer(workdir, config=None, logged=None):
+    logged = [] if logged is None else logged
+    return Trainer(config or small_config(), SPLIT, workdir, log=logged.append)
 
 
 def metrics(workdir):

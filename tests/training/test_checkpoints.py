@@ -18,8 +18,8 @@ class Run:
         self.variables = [compat.tf_variable(v) for v in model.trainable_variables]
         compat.create_slots(self.optimizer, self.variables)
         self.named = {str(i): variable for i, variable in enumerate(self.variables)}
-        self.said = []
-        self.checkpoints = Checkpoints(folder, self.named, self.optimizer, keep, self.said.append)
+        self.logged = []
+        self.checkpoints = Checkpoints(folder, self.named, self.optimizer, keep, self.logged.append)
 
     def move(self):
         self.optimizer.apply_gradients([(tf.ones_like(v), v) for v in self.variables])
@@ -60,7 +60,7 @@ def test_newest_checkpoint_is_restored_with_the_momentum(tmp_path, name):
     run = Run(tmp_path / name)
     run.save(1, 2, 3)
     again = Run(tmp_path / name)
-    assert again.checkpoints.restore() == 3 and not again.said
+    assert again.checkpoints.restore() == 3 and not again.logged
     assert_equal(again.values(), run.values())
     # Momentum and the count of steps are back if the next step is the same too.
     assert_equal(again.move().values(), run.move().values())
@@ -153,7 +153,7 @@ def test_the_one_before_a_broken_checkpoint_is_restored(tmp_path, way):
     NEWEST[way](tmp_path)
     again = Run(tmp_path)
     assert again.checkpoints.restore() == 2
-    (line,) = again.said
+    (line,) = again.logged
     assert line.startswith(f"skipped {tmp_path}/ckpt-3, which is broken: ") and "\n" not in line
     beside_values = beside.values()
     assert_equal(again.values(), beside_values)
@@ -196,7 +196,7 @@ def test_the_file_called_checkpoint_decides_nothing(tmp_path, content):
     if content is not None:
         (tmp_path / "checkpoint").write_bytes(content)
     again = Run(tmp_path)
-    assert again.checkpoints.restore() == 10 and not again.said
+    assert again.checkpoints.restore() == 10 and not again.logged
     assert_equal(again.move().values(), run.move().values())
 
 
@@ -212,7 +212,7 @@ def test_what_a_kill_left_of_a_checkpoint_is_not_one_and_goes_with_the_next(tmp_
     run.save(1, 2)
     unfinished(tmp_path, 3)
     again = Run(tmp_path)
-    assert again.checkpoints.restore() == 2 and not again.said
+    assert again.checkpoints.restore() == 2 and not again.logged
     again.save(3)
     assert not list(tmp_path.glob("*_temp"))
 
@@ -225,7 +225,7 @@ def test_a_kill_between_data_and_index_leaves_no_checkpoint_either(tmp_path, ind
         file = tmp_path / f"ckpt-{step}.index"
         file.unlink() if index is None else file.write_bytes(index)
         run = Run(tmp_path)
-        assert run.checkpoints.restore() == wanted and not run.said
+        assert run.checkpoints.restore() == wanted and not run.logged
         run.save(2)
         assert steps_in(tmp_path) == {2} and not list(tmp_path.glob("*_temp"))
 
@@ -263,7 +263,7 @@ def test_broken_ones_are_not_counted_among_those_that_are_kept(tmp_path):
     for step in (4, 5):
         break_step(tmp_path, step)
     run = Run(tmp_path, keep=3)
-    assert run.checkpoints.restore() == 3 and len(run.said) == 2
+    assert run.checkpoints.restore() == 3 and len(run.logged) == 2
     run.save(4)  # the broken 5 lies above and is no reason to delete anything
     assert steps_in(tmp_path) == {2, 3, 4, 5}
     again = Run(tmp_path, keep=3)

@@ -53,12 +53,12 @@ def runs(tmp_path_factory):
     keras.utils.set_random_seed(1)
     with pytest.raises(KilledError):
         trainer(broken, config).run(kill)
-    said = []
-    again = trainer(broken, config, said)
+    logged = []
+    again = trainer(broken, config, logged)
     resumed_start = weights(again.model)
     return {
         "start": start, "full": full, "middle": resumed_start, "resumed": weights(again.run()),
-        "said": said, "whole": metrics(whole), "broken": metrics(broken),
+        "said": logged, "whole": metrics(whole), "broken": metrics(broken),
     }  # fmt: skip
 
 
@@ -121,11 +121,11 @@ def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
 
 
 def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses):
-    said, config = [], small_config(steps=1)
+    logged, config = [], small_config(steps=1)
     config.data.scales, config.data.image_scale = (0.5, 1.0), 0.75
-    trainer(tmp_path, config, said).run()
-    place = said.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
-    assert [line.startswith("step ") for line in said[place + 1 :]] == [True]
+    trainer(tmp_path, config, logged).run()
+    place = logged.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
+    assert [line.startswith("step ") for line in logged[place + 1 :]] == [True]
     stored = json.loads((tmp_path / "config.json").read_text())["data"]
     assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -143,11 +143,11 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
     )  # fmt: skip
     config.model.weights = str(tmp_path / "vgg.h5")
     config.data.update(scale_range=(0.5, 1.5), mirror=False, cache=True, crop_size=33)
-    said = []
-    run = trainer(tmp_path / "run", config, said)
+    logged = []
+    run = trainer(tmp_path / "run", config, logged)
     model = run.run()
-    assert "weights from " in said[0] and ": 2 tensors loaded" in said[0]
-    assert "augmentation: scale(0.5..1.5) pad crop(33)" in said
+    assert "weights from " in logged[0] and ": 2 tensors loaded" in logged[0]
+    assert "augmentation: scale(0.5..1.5) pad crop(33)" in logged
     np.testing.assert_array_equal(weights(model)["conv1_1/kernel"], first["W"])
     lines = metrics(tmp_path / "run")
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
@@ -169,9 +169,9 @@ def test_the_cache_changes_no_batch(tmp_path):
 
 def test_finished_run_says_so_and_trains_no_more(tmp_path, losses):
     trainer(tmp_path).run()
-    said = []
-    trainer(tmp_path, said=said).run()
-    assert said == ["going on from the checkpoint of step 10"]
+    logged = []
+    trainer(tmp_path, logged=logged).run()
+    assert logged == ["going on from the checkpoint of step 10"]
     assert len(metrics(tmp_path)) == 10
 
 
@@ -184,10 +184,10 @@ def test_damage_costs_the_steps_since_the_one_before_at_most(tmp_path, losses, w
         (checkpoints / "ckpt-10.data-00000-of-00001").write_bytes(b"half")
     if way == "state file gone":
         (checkpoints / "checkpoint").unlink()
-    said = []
-    again = trainer(folder, said=said)
+    logged = []
+    again = trainer(folder, logged=logged)
     step = 5 if way == "newest broken" else 10
-    assert said[-1] == f"going on from the checkpoint of step {step}"
+    assert logged[-1] == f"going on from the checkpoint of step {step}"
     assert [line["step"] for line in metrics(folder)] == list(range(1, step + 1))
     again.run()
     assert [line["step"] for line in metrics(folder)] == list(range(1, 11))
@@ -263,9 +263,9 @@ def test_a_split_without_labels_is_refused(tmp_path):
 
 
 def test_nothing_periodic_happens_where_it_is_off(tmp_path, losses):
-    said, seen = [], []
+    logged, seen = [], []
     config = small_config(steps=3, log_every=0, checkpoint_every=0, eval_every=0)
-    trainer(tmp_path, config, said).run(seen.append)
+    trainer(tmp_path, config, logged).run(seen.append)
     assert [line["step"] for line in metrics(tmp_path)] == [3] and seen == []
     assert checkpointed(tmp_path) == {3} and (tmp_path / "model.keras").exists()
 
@@ -274,5 +274,5 @@ def test_compatibility_for_other_classes_is_refused_before_training(tmp_path):
     config = small_config()
     with config.ignore_type():
         config.crf.compatibility = (1.0, 2.0)
-    with pytest.raises(ValueError, match="compatibility is for 2 classes, but the scores have 5"):
+    with pytest.raises(ValueError, match="compatibility is for 2 classes, but the logits have 5"):
         trainer(tmp_path / "run", config)

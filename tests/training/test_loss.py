@@ -13,15 +13,15 @@ from tests.training.fakes import VOID, pixel_losses
 
 def test_sum_is_numpys_over_the_valid_pixels():
     rng = np.random.default_rng(0)
-    scores = rng.normal(scale=5, size=(2, 4, 5, 3)).astype(np.float32)
+    logits = rng.normal(scale=5, size=(2, 4, 5, 3)).astype(np.float32)
     labels = rng.integers(0, 3, (2, 4, 5)).astype(np.int32)
     labels[0, :2] = VOID
-    found = cross_entropy_sum(labels, scores, VOID)
-    np.testing.assert_allclose(found, pixel_losses(scores, labels).sum(), rtol=1e-5)
+    found = cross_entropy_sum(labels, logits, VOID)
+    np.testing.assert_allclose(found, pixel_losses(logits, labels).sum(), rtol=1e-5)
 
 
 def test_hand_number():
-    # Equal scores of 4 classes: log 4 a pixel; one of three pixels is void.
+    # Equal logits of 4 classes: log 4 a pixel; one of three pixels is void.
     labels = tf.constant([[[0, VOID, 3]]])
     assert float(cross_entropy_sum(labels, tf.zeros([1, 1, 3, 4]), VOID)) == pytest.approx(
         2 * np.log(4)
@@ -29,17 +29,17 @@ def test_hand_number():
 
 
 def test_large_scores_stay_finite():
-    scores = tf.constant([[[[1e4, -1e4]]]])
-    assert float(cross_entropy_sum(tf.constant([[[1]]]), scores, VOID)) == pytest.approx(2e4)
+    logits = tf.constant([[[[1e4, -1e4]]]])
+    assert float(cross_entropy_sum(tf.constant([[[1]]]), logits, VOID)) == pytest.approx(2e4)
 
 
 @pytest.mark.parametrize("ignore_label", [255, 0, -1])
 def test_void_pixels_have_neither_loss_nor_gradient(ignore_label):
     labels = tf.constant([[[ignore_label, 1]]])
-    scores = tf.Variable([[[[1e30, -1e30, 0.0], [0.0, 0.0, 0.0]]]])
+    logits = tf.Variable([[[[1e30, -1e30, 0.0], [0.0, 0.0, 0.0]]]])
     with tf.GradientTape() as tape:
-        loss = cross_entropy_sum(labels, scores, ignore_label)
-    gradient = tape.gradient(loss, scores).numpy()[0, 0]
+        loss = cross_entropy_sum(labels, logits, ignore_label)
+    gradient = tape.gradient(loss, logits).numpy()[0, 0]
     assert float(loss) == pytest.approx(np.log(3))
     np.testing.assert_allclose(gradient, [[0, 0, 0], [1 / 3, -2 / 3, 1 / 3]], atol=1e-6)
 

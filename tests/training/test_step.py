@@ -122,7 +122,7 @@ def test_loss_of_several_scales_is_the_sum_of_four():
     model = DeepLab(num_classes=3, width=0.02, dropout=0.0, scales=(1.0, 0.75, 0.5))
     batch = random_batch(iter_size=1, batch=2, size=33)
     batch["images"] = np.abs(batch["images"]) * 100
-    maps = model.score_maps(tf.constant(batch["images"][0]))
+    maps = model.logit_maps(tf.constant(batch["images"][0]))
     labels = batch["labels"][0]
     # Facts 1.5: fused, 1 and 0.75 on the grid of 8, 0.5 on its own.
     targets = [labels[:, ::s, ::s] for s in (8, 8, 8, 16)]

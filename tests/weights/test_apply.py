@@ -56,7 +56,7 @@ def test_random_leaves_everything_new():
     assert model.variables_by_name()["conv1_1/bias"].value is None
 
 
-def test_hed_fills_a_vgg_trunk():
+def test_hed_fills_a_vgg_backbone():
     model = fake_model({"conv1_1/kernel": (3, 3, 3, 64), "fc6/bias": (1024,)})
     report = load_into(model, "hed")
     assert report.names("loaded") == ["conv1_1/kernel"]

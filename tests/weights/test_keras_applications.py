@@ -36,7 +36,7 @@ def _without_top(layers):
     return {name: layers[name] for name in layers if name not in ("fc1", "fc2", "predictions")}
 
 
-def test_vgg_trunk_gets_caffe_names(tmp_path, vgg_layers):
+def test_vgg_backbone_gets_caffe_names(tmp_path, vgg_layers):
     write_classic(tmp_path / "vgg.h5", _without_top(vgg_layers))
     weights = read(tmp_path / "vgg.h5", shapes={})
     assert len(weights) == 26
@@ -100,7 +100,7 @@ def test_aspp_branches_take_different_filters(tmp_path, vgg_layers):
     assert weights["fc7_4/kernel"][0, 0, 0, 0] == vgg_layers["fc2"]["W"][3, 3]
 
 
-def test_head_on_a_narrow_trunk_is_left_alone(tmp_path, vgg_layers):
+def test_head_on_a_narrow_backbone_is_left_alone(tmp_path, vgg_layers):
     write_classic(tmp_path / "vgg.h5", vgg_layers)
     shapes = {"fc6/kernel": (3, 3, 2, 8), "fc7/kernel": (1, 1, 8, 8)}
     weights = read(tmp_path / "vgg.h5", shapes)
@@ -208,7 +208,7 @@ def test_loaded_resnet50_computes_the_features_of_keras(tmp_path, keras_resnet50
     for size in (65, 50):
         x = 50 * random_array(np.random.default_rng(size), 1, size, size + 7, 3)
         expected = keras_resnet50(x, training=False)
-        np.testing.assert_allclose(model.trunk(x)["res5c"], expected, rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(model.backbone(x)["res5c"], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_another_network_is_refused(tmp_path):

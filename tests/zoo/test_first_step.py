@@ -34,7 +34,7 @@ def logged_losses(config_text):
     """Trains one step; configs that are equal once they are small train together."""
     with tempfile.TemporaryDirectory() as workdir:
         config = ml_collections.ConfigDict(json.loads(config_text))
-        Trainer(config, SyntheticSplit("train", 2), workdir, say=lambda line: None).run()
+        Trainer(config, SyntheticSplit("train", 2), workdir, log=lambda line: None).run()
         lines = Path(workdir, "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in lines]
 

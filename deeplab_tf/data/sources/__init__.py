@@ -28,7 +28,7 @@ __all__ = ["SOURCES", "Item", "Source", "open_source"]
 
 
 def open_source(dataset: str, folder: str | os.PathLike) -> Source:
-    """Finds the files of an archive; reads lists, no picture.
+    """Finds the files of an archive; reads lists, no image.
 
     Args:
         dataset: one of ``SOURCES``.
@@ -48,5 +48,5 @@ def open_source(dataset: str, folder: str | os.PathLike) -> Source:
             checked_name(name, f"{folder}, split {split!r}")
     filled = {split: items for split, items in source.splits.items() if items}
     if not filled:
-        raise DataError(f"{folder}: holds no pictures of {dataset!r}. See docs/data_sets.md.")
+        raise DataError(f"{folder}: holds no images of {dataset!r}. See docs/data_sets.md.")
     return dataclasses.replace(source, splits=filled)

@@ -35,7 +35,7 @@ def open_cityscapes(source: Path) -> Source:
 
 
 def _items(root: Path, split: str) -> list[Item]:
-    """Pictures and labels by city and name; either may be missing."""
+    """Images and labels by city and name; either may be missing."""
     names = _names(root / "leftImg8bit" / split, _IMAGE)
     if split != "test":
         names |= _names(root / "gtFine" / split, _LABEL)

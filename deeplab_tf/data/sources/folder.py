@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deeplab_tf.data.examples import count_values
+from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.sources.source import Item, Source
@@ -18,7 +18,7 @@ from deeplab_tf.data.voc_layout import IMAGE_ENDINGS
 def open_folder(source: Path) -> Source:
     """Opens a folder that its ``dataset.json`` describes.
 
-    Where ``images`` or ``masks`` holds pictures, all are one split ``train``; otherwise each
+    Where ``images`` or ``masks`` holds image_files, all are one split ``train``; otherwise each
     sub-folder of either is a split. A split without a folder of masks has no labels.
     """
     spec = DatasetSpec.load(source)
@@ -37,12 +37,12 @@ def open_folder(source: Path) -> Source:
 
 
 def _items(images: Path, masks: Path) -> list[Item]:
-    pictures, labels = _files(images), _files(masks) if masks.is_dir() else None
-    names = sorted({*pictures, *(labels or ())})
+    image_files, labels = _files(images), _files(masks) if masks.is_dir() else None
+    names = sorted({*image_files, *(labels or ())})
     return [
         Item(
             name,
-            pictures.get(name, images / f"{name}.jpg"),
+            image_files.get(name, images / f"{name}.jpg"),
             None if labels is None else labels.get(name, masks / f"{name}.png"),
         )
         for name in names
@@ -50,7 +50,7 @@ def _items(images: Path, masks: Path) -> list[Item]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Name without ending -> file, of the pictures in a folder and its sub-folders."""
+    """Name without ending -> file, of the images in a folder and its sub-folders."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in IMAGE_ENDINGS:
@@ -62,7 +62,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def read_mask(path: Path, spec: DatasetSpec) -> np.ndarray:
-    """Reads the ids of an index PNG, or of an RGB picture by its colours.
+    """Reads the ids of an index PNG, or of an RGB image by its colours.
 
     Args:
         path: the mask.
@@ -98,7 +98,7 @@ def _refuse(path: Path, codes: np.ndarray, bad: list[int], problem: str) -> None
 
 def _is_rgb(path: Path) -> bool:
     try:
-        with Image.open(path) as picture:
-            return picture.mode in ("RGB", "RGBA")
+        with Image.open(path) as mask:
+            return mask.mode in ("RGB", "RGBA")
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""PASCAL-Context: 59 classes and background out of 459 labels, on the pictures of VOC 2010."""
+"""PASCAL-Context: 59 classes and background out of 459 labels, on the images of VOC 2010."""
 
 from functools import partial
 from pathlib import Path

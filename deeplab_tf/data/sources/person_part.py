@@ -34,7 +34,7 @@ def open_person_part(source: Path) -> Source:
     """Opens ``VOCdevkit/VOC2010`` and the folder ``Annotations_Part`` of PASCAL-Part.
 
     The splits are the lists of the release ``pascal_person_part`` where they are there, else
-    the pictures of VOC 2010's lists in which a person has parts.
+    the images of VOC 2010's lists in which a person has parts.
     """
     require_scipy()
     voc = find_folder(source, "ImageSets/Main", "VOCdevkit/VOC2010", "VOC2010", ".")

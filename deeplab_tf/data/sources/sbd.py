@@ -1,7 +1,7 @@
 """The Semantic Boundaries Dataset merged with PASCAL VOC 2012: train_aug and trainval_aug.
 
 The recipe of DeepLab's training lists: the masks of SBD, those of VOC in their place where VOC
-has one, and nothing of VOC's validation pictures in train_aug.
+has one, and nothing of VOC's validation images in train_aug.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def open_sbd(source: Path) -> Source:
 
 
 def _sbd_items(voc: Path, sbd: Path, names: Iterable[str]) -> list[Item]:
-    """Masks of SBD; the pictures are VOC's, of which SBD's own are copies."""
+    """Masks of SBD; the images are VOC's, of which SBD's own are copies."""
     items = [item._replace(label=sbd / "cls" / f"{item.name}.mat")
              for item in voc_items(voc, sorted(names))]  # fmt: skip
     return [i if i.image.exists() else i._replace(image=sbd / "img" / i.image.name) for i in items]

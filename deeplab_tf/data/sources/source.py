@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deeplab_tf.data.examples import count_values
+from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem, read_list
@@ -21,7 +21,7 @@ class Item(NamedTuple):
 
     Attributes:
         name: unique within its split, without an ending.
-        image: the picture's file, which need not exist: the converter reports it then.
+        image: the image's file, which need not exist: the converter reports it then.
         label: the file that its label is read from; None in a test split.
     """
 
@@ -32,7 +32,7 @@ class Item(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An archive as it lies on the disk; no picture has been read yet.
+    """An archive as it lies on the disk; no image has been read yet.
 
     Args:
         spec: names, colours and void label.

@@ -10,10 +10,10 @@ from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.report.compare import Series
 from deeplab_tf.evaluation.report.confusion_table import confusion
-from deeplab_tf.evaluation.report.examples import (
+from deeplab_tf.evaluation.report.example_images import (
     ERROR_COLORS,
+    EncodedImage,
     Example,
-    Picture,
     error_kinds,
 )
 from deeplab_tf.evaluation.report.markup import (
@@ -47,7 +47,7 @@ def write_page(
         title: of the page.
         series: what is compared, the evaluation's own first.
         matrices: of the evaluation, by stage.
-        examples: rows of pictures by heading.
+        examples: rows of images by heading.
         spec: the data set.
         settings: what was run with what.
     """
@@ -84,7 +84,7 @@ def _settings(settings: Mapping[str, str]) -> Element:
 
 def _examples(examples: Mapping[str, Sequence[Example]], spec: DatasetSpec, stages: int) -> Element:
     note = (
-        "Chosen by pixel accuracy, the share of a picture's labelled pixels that the last answer "
+        "Chosen by pixel accuracy, the share of an image's labelled pixels that the last answer "
         "has right. Beside this page the rows are report-best-1.png and so on."
     )
     parts = []
@@ -94,10 +94,10 @@ def _examples(examples: Mapping[str, Sequence[Example]], spec: DatasetSpec, stag
     classes.set("class", "legend")
     kinds = [_key(*ERROR_COLORS[kind]) for kind in error_kinds(stages)]
     return section(
-        "Best and worst pictures",
+        "Best and worst images",
         element("p", note, class_="note"),
         classes if spec.num_classes <= _OPEN_LEGEND else folded("Colours of the classes", classes),
-        element("p", "Errors: ", *kinds, " right: the picture in grey", class_="legend"),
+        element("p", "Errors: ", *kinds, " right: the image in grey", class_="legend"),
         *parts,
     )
 
@@ -107,15 +107,15 @@ def _key(name: str, color: tuple[int, int, int]) -> Element:
 
 
 def _example(example: Example) -> Element:
-    pictures = [
-        element("figure", _inlined(picture, example.name), element("figcaption", picture.caption))
-        for picture in example.pictures
+    images = [
+        element("figure", _inlined(image, example.name), element("figcaption", image.caption))
+        for image in example.images
     ]
     heading = element("h4", example.name, element("small", example.scores))
-    return element("article", heading, element("div", *pictures, class_="pictures"))
+    return element("article", heading, element("div", *images, class_="images"))
 
 
-def _inlined(picture: Picture, name: str) -> Element:
-    data = base64.b64encode(picture.data).decode("ascii")
-    source = f"data:{picture.kind};base64,{data}"
-    return element("img", src=source, alt=f"{picture.caption} of {name}")
+def _inlined(image: EncodedImage, name: str) -> Element:
+    data = base64.b64encode(image.data).decode("ascii")
+    source = f"data:{image.kind};base64,{data}"
+    return element("img", src=source, alt=f"{image.caption} of {name}")

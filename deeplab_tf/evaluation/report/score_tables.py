@@ -57,14 +57,14 @@ def summary(series: Sequence[Series]) -> Element:
         for title, key in MEANS.items()
         if any(key in one.scores for one in series)
     ]
-    rows.append(["best constant answer", *map(_constant, series)])
+    rows.append(["majority-class baseline", *map(_constant, series)])
     for title, key in _FACTS.items():
         rows.append([title, *(str(one.results.get(key, "–")) for one in series)])
     caption = "Scores in %, best in bold"
     if len(series) > 1:
         caption += "; small: difference to the first column"
     if len({(one.results.get("split"), one.results.get("images")) for one in series}) > 1:
-        caption += "; not all columns are of the same pictures"
+        caption += "; not all columns are of the same images"
     return section("Summary", table(["", *_headings(series)], rows, caption, class_="numbers"))
 
 
@@ -89,8 +89,8 @@ def _with_differences(scores: Scores) -> list[Element]:
 
 
 def _constant(series: Series) -> str:
-    answer = series.results.get("best_constant")
-    return "–" if answer is None else f"{shown(answer['miou'])} ({answer.get('class')})"
+    prediction = series.results.get("best_constant")
+    return "–" if prediction is None else f"{shown(prediction['miou'])} ({prediction.get('class')})"
 
 
 def per_class(

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.shards import file_hash
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.tfrecord_shards import file_hash
 from deeplab_tf.evaluation.predictor import Predictor
 
 _NETWORK = ("backbone", "head", "output_stride", "width", "scales")
@@ -30,7 +30,7 @@ def describe_run(
         model_file: the `.keras` file.
         predictor: made from it.
         spec: the data set.
-        data_dir: where its pictures are.
+        data_dir: where its images are.
 
     Returns:
         Text by name.

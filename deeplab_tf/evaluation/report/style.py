@@ -91,6 +91,6 @@ figcaption { font-size: .87em; }
 .heat .right { fill: rgb(var(--right)); }
 .heat .wrong { fill: rgb(var(--wrong)); }
 
-.pictures { display: grid; gap: 8px; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
-.pictures img { display: block; width: 100%; border-radius: 3px; }
+.images { display: grid; gap: 8px; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
+.images img { display: block; width: 100%; border-radius: 3px; }
 """

@@ -22,7 +22,7 @@ def test_sub_folders_are_splits(tmp_path, rgb):
     assert [list(color) for color in source.spec.palette] == COLORS
 
 
-def test_pictures_without_sub_folders_are_one_split(tmp_path):
+def test_images_without_sub_folders_are_one_split(tmp_path):
     truth = make_folder(tmp_path, splits=("",))
     source = open_source("folder", tmp_path)
     assert {s: [i.name for i in items] for s, items in source.splits.items()} == {
@@ -48,7 +48,7 @@ def test_empty_folders_are_no_splits(tmp_path):
         path.unlink()
     for path in tmp_path.glob("masks/*/*"):
         path.unlink()
-    with pytest.raises(DataError, match="holds no pictures of 'folder'"):
+    with pytest.raises(DataError, match="holds no images of 'folder'"):
         open_source("folder", tmp_path)
 
 
@@ -61,7 +61,7 @@ def test_unpaired_files_stay_in_the_list(tmp_path):
     assert not items[0].image.exists() and not items[1].label.exists()
 
 
-def test_masks_without_a_folder_of_pictures_stay_in_the_list(tmp_path):
+def test_masks_without_a_folder_of_images_stay_in_the_list(tmp_path):
     make_folder(tmp_path)
     (tmp_path / "images/val").rename(tmp_path / "elsewhere")
     items = open_source("folder", tmp_path).splits["val"]
@@ -69,7 +69,7 @@ def test_masks_without_a_folder_of_pictures_stay_in_the_list(tmp_path):
     assert not any(item.image.exists() for item in items)
 
 
-def test_flat_masks_of_pictures_in_sub_folders_are_no_pairs(tmp_path):
+def test_flat_masks_of_images_in_sub_folders_are_no_pairs(tmp_path):
     make_folder(tmp_path)
     for path in list(tmp_path.glob("masks/*/*")):
         path.rename(tmp_path / "masks" / path.name)

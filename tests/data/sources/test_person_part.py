@@ -21,7 +21,7 @@ def test_every_part_has_a_group():
 def test_parts_of_persons_become_six_classes(tmp_path):
     truth = make_person_part(tmp_path)
     source = open_source("person_part", tmp_path)
-    # The last picture's person has no parts and is not in the data set.
+    # The last image's person has no parts and is not in the data set.
     names = {s: [i.name for i in items] for s, items in source.splits.items()}
     assert names == {"train": list(truth)[2:], "val": list(truth)[:2]}
     assert source.spec.class_names[1:3] == ("head", "torso")

@@ -20,7 +20,7 @@ def test_merges_as_the_official_recipe(tmp_path):
     for split in ("train_aug", "trainval_aug", "val"):
         for item in source.splits[split]:
             np.testing.assert_array_equal(source.read_label(item.label), truth[item.name])
-            # A picture of both is VOC's in label and image; only void is VOC's alone.
+            # An image of both is VOC's in label and image; only void is VOC's alone.
             assert (item.label.suffix == ".png") == item.name.startswith("2007")
             assert item.image.exists()
     assert "img" in str(source.splits["train_aug"][-1].image)

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from deeplab_tf.data.constant_answer import best_constant_answer
+from deeplab_tf.data.majority_baseline import majority_baseline
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.evaluate import Scored
-from deeplab_tf.evaluation.scorer import Scorer
+from deeplab_tf.evaluation.evaluate import EvaluatedImage
+from deeplab_tf.evaluation.metrics import Metrics
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a & b &amp; ü", "absent")
 VOID_ELEMENTS = {"br", "img", "meta"}
@@ -69,33 +69,33 @@ def make_split(class_names=HOSTILE, labelled=True):
     return SimpleNamespace(spec=spec, labelled=labelled, split="val")
 
 
-def make_pictures(count, stages=2, classes=3, shape=(12, 17)):
-    """Pictures with void pixels, each with a share of wrong pixels of its own."""
+def make_images(count, stages=2, classes=3, shape=(12, 17)):
+    """Images with void pixels, each with a share of wrong pixels of its own."""
     generator = np.random.default_rng(0)
-    pictures = []
+    images = []
     for index in range(count):
         label = generator.integers(0, classes, shape).astype(np.uint8)
         right, label[:2] = label.copy(), 255
-        answers = []
+        predictions = []
         for _ in range(stages):
             wrong = generator.random(shape) < generator.random()
-            answers.append(np.where(wrong, (right + 1) % classes, right).astype(np.uint8))
+            predictions.append(np.where(wrong, (right + 1) % classes, right).astype(np.uint8))
         slope = np.linspace(0, 200, shape[1]) + generator.integers(0, 50, [shape[0], 1])
         image = slope[..., None].repeat(3, axis=-1).astype(np.uint8)
-        pictures.append(Scored(f"folder/<b>{index}</b>", image, label, answers))
-    return pictures
+        images.append(EvaluatedImage(f"folder/<b>{index}</b>", image, label, predictions))
+    return images
 
 
-def make_results(spec, pictures, trimap=None, boundary=False):
-    """What `evaluate` returns for these pictures."""
-    scorers = [Scorer(spec, trimap, boundary) for _ in pictures[0].answers]
-    for picture in pictures:
-        for scorer, answer in zip(scorers, picture.answers, strict=True):
-            scorer.update(picture.label, answer)
-    first, *others = [scorer.results() for scorer in scorers]
-    constant = best_constant_answer(scorers[0].confusion.matrix.sum(1), spec.class_names)
+def make_results(spec, images, trimap=None, boundary=False):
+    """What `evaluate` returns for these images."""
+    stage_metrics = [Metrics(spec, trimap, boundary) for _ in images[0].predictions]
+    for image in images:
+        for metrics, prediction in zip(stage_metrics, image.predictions, strict=True):
+            metrics.update(image.label, prediction)
+    first, *others = [metrics.results() for metrics in stage_metrics]
+    constant = majority_baseline(stage_metrics[0].confusion.matrix.sum(1), spec.class_names)
     stages = {"crf": others[0]} if others else {}
     return {
-        "split": "val", "images": len(pictures), **first, **stages, "best_constant": constant,
+        "split": "val", "images": len(images), **first, **stages, "best_constant": constant,
         "seconds": 3.25,
     }  # fmt: skip

@@ -5,11 +5,11 @@ import pytest
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.evaluation.report.compare import load_comparisons
-from tests.evaluation.report.pages import Page, make_pictures, make_results, make_split, text
+from tests.evaluation.report.pages import Page, make_images, make_results, make_split, text
 
 SPLIT = make_split(["cat", "dog", "fox"])
-PICTURES = make_pictures(4)
-OURS = make_results(SPLIT.spec, PICTURES, trimap="void", boundary=True)
+IMAGES = make_images(4)
+OURS = make_results(SPLIT.spec, IMAGES, trimap="void", boundary=True)
 OLD = {key: OURS[key] for key in ("split", "images", "miou", "pixel_accuracy", "per_class_iou")}
 
 
@@ -21,19 +21,19 @@ def save(folder, results):
 
 def write(folder, files):
     report = Report(SPLIT, compare=files)
-    for picture in PICTURES:
-        report(picture)
+    for image in IMAGES:
+        report(image)
     return Page(report.write(OURS, {}, folder).read_text("utf-8"))
 
 
 def test_every_file_adds_its_stages_as_columns(tmp_path):
-    other = make_results(SPLIT.spec, make_pictures(3), trimap="void", boundary=True)
+    other = make_results(SPLIT.spec, make_images(3), trimap="void", boundary=True)
     files = [save(tmp_path / "a" / "eval-val", other), save(tmp_path / "b" / "eval-val", OLD)]
     page = write(tmp_path, files)
     names = ["this run", "a/eval-val"]
     columns = [f"{name}, {stage} CRF" for name in names for stage in ("before", "after")]
     (caption,) = (n for n in page.all("caption") if text(n).startswith("Scores in %, best"))
-    assert "not all columns are of the same pictures" in text(caption)
+    assert "not all columns are of the same images" in text(caption)
     rows = {row[0]: row[1:] for row in page.table("Scores in %, best")}
     assert rows[""] == [*columns, "b/eval-val"]
     assert rows["images"] == ["4", "4", "3", "3", "4"]
@@ -48,7 +48,7 @@ def test_every_file_adds_its_stages_as_columns(tmp_path):
 
 
 def test_trimaps_of_other_contours_are_left_out(tmp_path):
-    other = make_results(SPLIT.spec, PICTURES, trimap="label_edges")
+    other = make_results(SPLIT.spec, IMAGES, trimap="label_edges")
     page = write(tmp_path, [save(tmp_path / "a", other)])
     head, *_ = page.table("Trimap scores in %")
     assert len(head) == 1 + 4

@@ -1,0 +1,177 @@
+"""Seconds from JPEG to label PNG, stage by stage, beside PyTorch and pydensecrf."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from benchmarks.crf_cases import CLASSES, load_image, rough_logits
+from benchmarks.image_to_labels_library import LibraryRoute, SceneCRF
+from benchmarks.image_to_labels_torch import TorchRoute, build_network
+from benchmarks.timing import seconds_of
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.image import read_upright
+from deeplab_tf.data.png import encode_label
+from deeplab_tf.data.spec import palette_bytes
+from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.presets import PRESETS
+from deeplab_tf.training.config import base_config
+
+IMAGE, SIDE, LIVE = "astronaut", 513, 5
+PRESET = "resnet101_aspp_l_single_scale"
+STAGES = ("read and decode", "network", "upsampling", "CRF", "argmax", "encode and write")
+OURS, PREDICTOR = "deeplab_tf", "deeplab_tf.Predictor"
+MISSING = "torch is missing: no peer to compare with"
+# Side of the square matrices whose product tells what the machine can do, and how many products.
+_MATRIX, _PRODUCTS = 2048, 10
+
+
+def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dict:
+    """Times all routes in turn and prints where the time goes.
+
+    The networks are random. Their logits are zoomed, but the CRF, whose time depends on how many
+    labels are likely anywhere, gets made-up ones with five live labels of 21.
+
+    Args:
+        repeats: rounds of which the median counts.
+        threads: for PyTorch; TensorFlow has been given as many.
+        side: of the image, one more than a multiple of 8.
+        width: factor on the networks' channels.
+
+    Returns:
+        Seconds by route and stage, and what the network's arithmetic takes at least.
+    """
+    image = load_image(IMAGE, side, side)
+    logits = rough_logits(image, LIVE)
+    crf = CrfParameters.from_dict(dict(base_config("resnet101_aspp_l").crf))
+    model = DeepLab(num_classes=CLASSES, width=width, **PRESETS[PRESET])
+    palette = palette_bytes(model.spec)
+    routes = {OURS: LibraryRoute(model, logits, crf, palette)}
+    for name, network in _peers(threads, width).items():
+        routes[name] = TorchRoute(network, logits, crf, palette)
+    predictor = Predictor(model, crf=SceneCRF(logits, **crf.to_dict()))
+
+    def predict(source, target):
+        write_atomically(target, encode_label(predictor(read_upright(source)), palette))
+
+    stages, whole, product = _time_in_turn(image, routes, predict, repeats)
+    totals = {
+        name: statistics.median(sum(one.values()) for one in rounds)
+        for name, rounds in stages.items()
+    }
+    arithmetic, speed = 2 * multiply_adds(model, side), 2 * _MATRIX**3 / product
+    results = {
+        "threads": threads,
+        "seconds": {
+            name: {stage: statistics.median(one[stage] for one in rounds) for stage in STAGES}
+            for name, rounds in stages.items()
+        },
+        "totals": {**totals, PREDICTOR: whole},
+        "operations": arithmetic,
+        "matrix_product_operations_per_second": speed,
+        "network_floor": arithmetic / speed,
+    }
+    _report(results, repeats)
+    return results
+
+
+def _peers(threads: int, width: float) -> dict:
+    """PyTorch's networks by name; none where it is not installed."""
+    if not importlib.util.find_spec("torch"):
+        return {}
+    import torch
+
+    torch.set_num_threads(threads)
+    layouts = {"PyTorch": False, "PyTorch, channels_last": True}
+    return {name: build_network(CLASSES, width, last) for name, last in layouts.items()}
+
+
+def _time_in_turn(image, routes: dict, predict, repeats: int):
+    """Returns seconds of the stages by route and round, of `predict` and of a matrix product."""
+    operand = tf.random.normal([_MATRIX, _MATRIX])
+    stages, whole, products = {name: [] for name in routes}, [], []
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "image.jpg", Path(folder) / "labels.png"
+        Image.fromarray(image).save(source, quality=95)
+        for _ in range(repeats + 1):
+            for name, route in routes.items():
+                stages[name].append(time_stages(route, source, target))
+            whole.append(seconds_of(lambda: predict(source, target)))
+            products.append(seconds_of(lambda: _multiply(operand)) / _PRODUCTS)
+    # The first round compiles and fills the caches.
+    timed = {name: rounds[1:] for name, rounds in stages.items()}
+    return timed, statistics.median(whole[1:]), statistics.median(products[1:])
+
+
+def time_stages(route, source: Path, target: Path) -> dict[str, float]:
+    """Labels an image and returns the seconds of every stage."""
+    marks = [time.perf_counter()]
+
+    def mark(value):
+        marks.append(time.perf_counter())
+        return value
+
+    image = mark(route.read(source))
+    logits = mark(route.score(image))
+    mark(route.zoom(logits, image))
+    probabilities = mark(route.refine(image))
+    labels = mark(route.label(probabilities))
+    mark(route.write(labels, target))
+    return dict(zip(STAGES, np.diff(marks).tolist(), strict=True))
+
+
+def multiply_adds(model, side: int) -> int:
+    """Counts the multiplications of a model's convolutions, those with padding included.
+
+    Args:
+        model: a DeepLab.
+        side: of a square image.
+    """
+    traced = tf.function(lambda x: model.logit_maps(x)[0])
+    # Two: one alone is convolved in halves, of which one may be a row too large.
+    graph = traced.get_concrete_function(tf.TensorSpec([2, side, side, 3])).graph
+    convolutions = [node for node in graph.get_operations() if node.type == "Conv2D"]
+    shapes = ((node.inputs[1].shape, node.outputs[0].shape) for node in convolutions)
+    return sum(kernel.num_elements() * out[1] * out[2] for kernel, out in shapes)
+
+
+@tf.function
+def _multiply(operand):
+    product = operand
+    for _ in range(_PRODUCTS):
+        product = tf.matmul(product, operand) / _MATRIX
+    return product
+
+
+def _report(results: dict, repeats: int):
+    totals, seconds = results["totals"], results["seconds"]
+    print(f"{results['threads']} thread(s), median of {repeats} runs, milliseconds and share")
+    print(f"{'':<20}" + "".join(f"{name:>26}" for name in seconds))
+    for stage in STAGES:
+        cells = (
+            f"{1e3 * found[stage]:.1f}{100 * found[stage] / totals[name]:>7.1f} %"
+            for name, found in seconds.items()
+        )
+        print(f"{stage:<20}" + "".join(f"{cell:>26}" for cell in cells))
+    print(f"{'whole':<20}" + "".join(f"{1e3 * totals[name]:>26.1f}" for name in seconds))
+    print(f"{PREDICTOR}, from file to file: {1e3 * totals[PREDICTOR]:.1f} ms")
+    for name in seconds:
+        if name != OURS:
+            print(f"{totals[name] / totals[PREDICTOR]:.2f} times as fast as {name}")
+    if len(seconds) == 1:
+        print(MISSING)
+    floor = results["network_floor"]
+    print(
+        f"network: {results['operations'] / 1e9:.0f} GFLOP, at the speed of a matrix product "
+        f"({results['matrix_product_operations_per_second'] / 1e9:.0f} GFLOP/s) {floor:.2f} s; "
+        f"it takes {seconds[OURS]['network'] / floor:.2f} times as long"
+    )

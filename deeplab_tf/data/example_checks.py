@@ -1,0 +1,127 @@
+"""What an image and its label must fulfil, wherever they are stored."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from deeplab_tf.data.encoded import allowed_ids
+from deeplab_tf.data.image import TURNED
+from deeplab_tf.data.palette import CONTRADICTED
+from deeplab_tf.data.spec import DataError, DatasetSpec
+
+# What the problem of a file holds -> what to do about all that have it, said once.
+_ADVICE = {
+    TURNED: "{} image(s) stored turned: labels belong to upright images. Turn the pixels "
+    "where the label is upright, or remove the orientation (exiftool -Orientation= FILE) where "
+    "the label fits the pixels as they are stored.",
+    CONTRADICTED: "{} label(s) whose palette contradicts dataset.json: where the colours are "
+    "right, save the labels as RGB and convert them (tools/convert_dataset.py --dataset=folder "
+    "goes by the colours); where the ids are right, give dataset.json their palette or none.",
+}
+
+
+class Part(NamedTuple):
+    """The image or the label of an example.
+
+    Attributes:
+        name: what messages call it; the path where it is a file.
+        read: gives its pixels or ids, or raises a DataError that says why not.
+    """
+
+    name: str
+    read: Callable[[], np.ndarray]
+
+
+def inspect_example(
+    image: Part, label: Part | None, spec: DatasetSpec
+) -> tuple[list[str], np.ndarray | None, np.ndarray | None]:
+    """Reads an example and says all that is wrong with it.
+
+    Args:
+        image: gives uint8 ``[height, width, 3]``.
+        label: gives integers ``[height, width]``; None for an image without a label.
+        spec: says which ids there are.
+
+    Returns:
+        The problems, then what was read, None for what could not be.
+    """
+    problems, pixels, ids = [], None, None
+    try:
+        pixels = image.read()
+    except DataError as error:
+        problems.append(str(error))
+    if label is None:
+        return problems, pixels, None
+    try:
+        ids = label.read()
+    except DataError as error:
+        return [*problems, str(error)], pixels, None
+    if pixels is not None and pixels.shape[:2] != ids.shape:
+        problems.append(
+            f"{label.name}: the label is {ids.shape} (height, width), its image {pixels.shape[:2]}."
+        )
+    problems += _id_problem(label.name, ids, spec)
+    return problems, pixels, ids
+
+
+def _id_problem(name: str, ids: np.ndarray, spec: DatasetSpec) -> list[str]:
+    bad = ((ids < 0) | (ids >= spec.num_classes)) & (ids != spec.ignore_label)
+    if not bad.any():
+        return []
+    return [f"{name}: label id {count_values(ids[bad])} is {allowed_ids(spec)}."]
+
+
+def check_examples(
+    where: str,
+    total: int,
+    limit: int | None,
+    problems_of: Callable[[int], list[str]],
+    known: Sequence[str] = (),
+) -> None:
+    """Looks at the examples of a split, several at a time.
+
+    Args:
+        where: what the report calls the split.
+        total: number of examples.
+        limit: look at so many only, spread evenly.
+        problems_of: gives what is wrong with an example.
+        known: problems found already.
+
+    Raises:
+        DataError: one report of all that is wrong.
+    """
+    count = total if limit is None else min(limit, total)
+    chosen = np.linspace(0, total - 1, count).round().astype(int)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = [text for texts in pool.map(problems_of, chosen) for text in texts]
+    raise_report(f"{where}: {{}} problem(s) found in {count} examples", [*known, *found])
+
+
+def raise_report(title: str, problems: Sequence[str]) -> None:
+    """Raises one DataError that lists the problems, if there are any.
+
+    Args:
+        title: its first line; ``{}`` becomes their number.
+        problems: one line each. What to do about those of some kinds follows behind them.
+    """
+    if problems:
+        lines = [f"{title.format(len(problems))}:", *problems]
+        for kind, advice in _ADVICE.items():
+            count = sum(kind in problem for problem in problems)
+            lines += [advice.format(count)] * (count > 0)
+        raise DataError("\n  ".join(lines))
+
+
+def count_values(values: np.ndarray) -> str:
+    """Lists the first values that occur, each with its number of pixels.
+
+    Example:
+        >>> count_values(np.array([7, 9, 7]))
+        '7 (2 pixels), 9 (1 pixels)'
+    """
+    found, counts = np.unique(values, return_counts=True)
+    shown = [f"{v} ({c} pixels)" for v, c in zip(found[:5], counts[:5], strict=True)]
+    return ", ".join(shown) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

@@ -1,0 +1,54 @@
+"""The score of an answer that does not look at the image: what every network has to beat."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def constant_prediction_miou(class_pixels: np.ndarray) -> np.ndarray:
+    """The mIoU of every answer that gives all pixels one class.
+
+    The class that is answered has its share of the labelled pixels as IoU, every other class
+    that occurs has 0, by the rule of `evaluation.ConfusionMatrix`.
+
+    Args:
+        class_pixels: ``[classes]``, labelled pixels of every class.
+
+    Returns:
+        float64 ``[classes]``; NaN where no pixel is labelled.
+
+    Example:
+        >>> constant_prediction_miou(np.array([6, 2, 0])).tolist()
+        [0.375, 0.125, 0.0]
+    """
+    class_pixels = np.asarray(class_pixels)
+    if not class_pixels.any():
+        return np.full(len(class_pixels), np.nan)
+    present = class_pixels > 0
+    return class_pixels / class_pixels.sum() / (present.sum() + ~present)
+
+
+def majority_baseline(class_pixels: np.ndarray, class_names: Sequence[str]) -> dict:
+    """The class that scores best when every pixel is given it.
+
+    Returns:
+        ``class`` (its name) and ``miou`` (None where no pixel is labelled), as in JSON files.
+    """
+    scores = constant_prediction_miou(class_pixels)
+    best = int(scores.argmax())
+    return {"class": class_names[best], "miou": or_none(scores[best])}
+
+
+def format_baseline(prediction: dict, which: str = "best constant") -> str:
+    """Formats a majority-class baseline's score for people."""
+    return f"{which} prediction ({prediction['class']}): {percent(prediction['miou'])} mIoU"
+
+
+def or_none(score: float) -> float | None:
+    """JSON has no NaN."""
+    return None if np.isnan(score) else float(score)
+
+
+def percent(share: float | None) -> str:
+    """Formats a score or share, 0..1, for people."""
+    return "-" if share is None else f"{100 * share:.2f}"

@@ -1,0 +1,46 @@
+"""How far networks see, against what a single bright pixel changes."""
+
+import numpy as np
+import pytest
+
+import deeplab_tf
+from deeplab_tf.backbones import MEAN_RGB
+
+
+def positive_model(backbone, head, **options):
+    """A network without biases whose weights all let through what is positive."""
+    model = deeplab_tf.DeepLab(backbone, head, num_classes=1, width=0.02, **options)
+    for variable in model.weights:
+        if len(variable.shape) == 4:
+            variable.assign(np.full(variable.shape, 1 / variable.shape[2]))
+    return model
+
+
+def seen(model, middle=960):
+    """Columns between a bright pixel in a grey image and the farthest score that it changes."""
+    image = np.empty([1, 25, 2 * middle + 1, 3], np.float32)
+    image[:] = MEAN_RGB
+    image[:, 0, middle] = 255
+    changed = np.any(model.logit_maps(image)[0][0], axis=(0, 2))
+    return np.abs(np.flatnonzero(changed) * model.output_stride - middle).max()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head", "options", "receptive_field"),
+    [
+        ("vgg16", "large_fov", {}, 435),
+        ("vgg16", "aspp_l", {}, 611),
+        ("vgg16", "aspp_s", {"output_stride": 4}, None),
+        ("vgg16", "large_fov", {"output_stride": 16, "msc_features": True}, None),
+        ("vgg16", "large_fov", {"fc6_kernel": 4, "fc6_rate": 3}, None),
+        ("resnet50", "large_fov", {}, None),
+        ("resnet101", "aspp_l", {}, 1411),
+        ("resnet50", "fc", {"output_stride": 32}, None),
+    ],
+)
+def test_reach_is_what_a_bright_pixel_changes(backbone, head, options, receptive_field):
+    model = positive_model(backbone, head, **options)
+    # Scores lie on every `output_stride`-th pixel: the farthest may fall short of the next.
+    assert 0 <= model.receptive_field_radius - seen(model) < model.output_stride
+    if receptive_field:
+        assert 2 * model.receptive_field_radius + 1 == receptive_field
