@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-SERVER = Path(__file__).resolve().parents[2] / "tests" / "serving" / "server.py"
+SERVER = Path(__file__).resolve().parents[1] / "tests" / "serving" / "server.py"
 
 
 class Server(NamedTuple):

@@ -51,5 +51,5 @@ STACK_SKIPS: dict[str, dict[str, str]] = {
 
 # Test id -> package that neither stack brings; where it is installed the test runs.
 NEEDED_PACKAGES = {
-    "tests/benchmarks/test_image_to_labels.py::test_both_networks_give_the_same_scores": "torch",
+    "tests/benchmarks/test_image_to_labels.py::test_both_networks_give_the_same_logits": "torch",
 }

@@ -96,7 +96,7 @@ def quick_look(
     """
     diagnosis = diagnose(count_labels(split, SAMPLE), crop_size)
     log(
-        f"{name}: {diagnosis['images']} of {diagnosis['examples']} images looked at, "
+        f"{name}: {diagnosis['images']} of {diagnosis['examples']} images, "
         f"void {percent(diagnosis['void_share'])} %, {format_baseline(diagnosis['best_constant'])}"
     )
     for warning in diagnosis["warnings"]:
@@ -110,7 +110,7 @@ def format_diagnosis(diagnosis: dict) -> str:
     if crop is not None:
         sizes += f"; smaller than the crop of {crop} x {crop}: {diagnosis['smaller_than_crop']}"
     lines = [
-        f"{diagnosis['data_set']}: {images} of {diagnosis['examples']} images looked at",
+        f"{diagnosis['data_set']}: {images} of {diagnosis['examples']} images",
         *_table(diagnosis["classes"]),
         f"void: {percent(diagnosis['void_share'])} % of all pixels",
         f"image sizes (height x width): {sizes}",

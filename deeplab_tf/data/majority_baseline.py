@@ -39,9 +39,9 @@ def majority_baseline(class_pixels: np.ndarray, class_names: Sequence[str]) -> d
     return {"class": class_names[best], "miou": or_none(scores[best])}
 
 
-def format_baseline(prediction: dict, which: str = "best constant") -> str:
+def format_baseline(prediction: dict, which: str = "majority-class") -> str:
     """Formats a majority-class baseline's score for people."""
-    return f"{which} prediction ({prediction['class']}): {percent(prediction['miou'])} mIoU"
+    return f"{which} baseline ({prediction['class']}): {percent(prediction['miou'])} mIoU"
 
 
 def or_none(score: float) -> float | None:

@@ -58,7 +58,7 @@ class SubmissionWriter:
         >>> import tempfile
         >>> from deeplab_tf.data.sources.voc12 import SPEC
         >>> save = SubmissionWriter("voc", SPEC, tempfile.mkdtemp())
-        >>> answer = np.zeros([4, 5], np.uint8)
+        >>> prediction = np.zeros([4, 5], np.uint8)
         >>> save(EvaluatedImage("2008_000006", image=None, label=None, predictions=[prediction]))
         >>> [path.name for path in save.folder.iterdir()]
         ['2008_000006.png']

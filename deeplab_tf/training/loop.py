@@ -59,7 +59,7 @@ class Trainer:
         >>> config = base_config("vgg16_large_fov")
         >>> config.model.width, config.data.crop_size, config.train.steps = 0.05, 33, 2
         >>> trainer = Trainer(config, deeplab_tf.data.open_split("synthetic", "train"),
-        ...                   tempfile.mkdtemp(), say=lambda line: None)
+        ...                   tempfile.mkdtemp(), log=lambda line: None)
         >>> trainer.run().num_classes
         5
     """

@@ -100,11 +100,11 @@ def test_both_networks_give_the_same_logits():
         norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var = values
     image, logits = scene(33, 41, 0)
     route = image_to_labels_torch.TorchRoute(network, logits, CRF, bytes(768))
-    logits = route.score(image)
+    grid = route.score(image)
     wanted = model.logit_maps(image[None])[0]
     scale = np.abs(wanted).max()
     np.testing.assert_allclose(
-        logits.numpy().transpose(0, 2, 3, 1) / scale, wanted / scale, atol=1e-5
+        grid.numpy().transpose(0, 2, 3, 1) / scale, wanted / scale, atol=1e-5
     )
-    zoomed = route.zoom(logits, image).numpy().transpose(0, 2, 3, 1)
+    zoomed = route.zoom(grid, image).numpy().transpose(0, 2, 3, 1)
     np.testing.assert_allclose(zoomed / scale, model(tf.constant(image[None])) / scale, atol=1e-5)

@@ -41,10 +41,10 @@ def brute_force(logits, image, parameters, penalties=None):
     if penalties is None:
         penalties = 1 - np.eye(num_classes)
     kernel = sum(gaussian_kernel(image, parameters))
-    logits = logits.reshape(-1, num_classes).astype(float)
-    marginals = softmax(logits)
+    unary = logits.reshape(-1, num_classes).astype(float)
+    marginals = softmax(unary)
     for _ in range(parameters.iterations):
-        marginals = softmax(logits - kernel @ marginals @ penalties.T)
+        marginals = softmax(unary - kernel @ marginals @ penalties.T)
     return marginals.reshape(logits.shape)
 
 

@@ -61,7 +61,7 @@ def test_text_says_what_the_json_says():
     for part in (
         "void: 45.16 %", "smallest 9 x 1, median 5 x 2, largest 4 x 3",
         "smaller than the crop of 4 x 4: 3", "never occur: dog", "labelled pixel: image_1",
-        "all-background answer (ground): 17.65 mIoU", "majority-class baseline (cat): 32.35 mIoU",
+        "all-background baseline (ground): 17.65 mIoU", "majority-class baseline (cat): 32.35 mIoU",
         *found["warnings"],
     ):  # fmt: skip
         assert part in text
@@ -113,7 +113,7 @@ def test_quick_look_reads_a_bounded_sample():
     lines = []
     split = SyntheticSplit("train", 130)
     quick_look(split, "train", 200, lines.append)
-    assert lines[0].startswith("train: 100 of 130 images looked at, void ")
+    assert lines[0].startswith("train: 100 of 130 images, void ")
     assert "majority-class baseline (background): " in lines[0]
     assert lines[1].startswith("train: warning: 100 of 100 images are smaller than the crop")
     assert len(lines) == 2

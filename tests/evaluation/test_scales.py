@@ -32,7 +32,7 @@ def model():
 def passes(model):
     """Logits of every scale, as taken and mirrored, at the image's size."""
     padded = with_mean_below_and_right(noise_images(HEIGHT, WIDTH), *PADDED)
-    logits = {}
+    passes = {}
     for scale, mirrored in itertools.product(SCALES, (False, True)):
         seen = interp(padded, *SIZES[scale]).astype(np.float32)
         if mirrored:
@@ -40,8 +40,8 @@ def passes(model):
         logits = model(seen).numpy()
         if mirrored:
             logits = np.flip(logits, axis=2)
-        logits[scale, mirrored] = interp(logits, *PADDED)[:, :HEIGHT, :WIDTH]
-    return logits
+        passes[scale, mirrored] = interp(logits, *PADDED)[:, :HEIGHT, :WIDTH]
+    return passes
 
 
 def softmax(logits):

@@ -61,11 +61,11 @@ def test_padding_is_the_mean_below_and_right(any_model):
 
 
 def test_images_that_fit_are_not_padded(model):
-    (logits,) = model.logit_maps(noise_images(33, 49))
-    assert logits.shape[1:3] == (5, 7)
+    (grid,) = model.logit_maps(noise_images(33, 49))
+    assert grid.shape[1:3] == (5, 7)
     logits = model(noise_images(33, 49))
     # Every eighth pixel lies on a point of the grid.
-    np.testing.assert_allclose(logits[:, ::8, ::8], logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(logits[:, ::8, ::8], grid, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])

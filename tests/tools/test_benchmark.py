@@ -5,14 +5,14 @@ from unittest import mock
 
 import pytest
 
-from benchmarks import crf, evaluation, formats, predict, serving, tiles
+from benchmarks import crf, evaluation, formats, image_to_labels, large_images, serving
 from benchmarks import input as input_benchmark
 from tests.models.narrow import narrow_model
 from tests.tools.loading import loaded, parse
 
 SUITES = {
-    "crf": crf, "input": input_benchmark, "evaluate": evaluation, "predict": predict,
-    "tiles": tiles, "formats": formats, "serving": serving,
+    "crf": crf, "input": input_benchmark, "evaluate": evaluation, "predict": image_to_labels,
+    "tiles": large_images, "formats": formats, "serving": serving,
 }  # fmt: skip
 
 

@@ -237,7 +237,7 @@ def test_the_chief_alone_talks(runs):
     *_, first, second = runs
     for (chief_status, chief, _), (status, other, _) in (first, second):
         assert (chief_status, status) == (0, 0)
-        assert chief.count("images looked at") == 2 and chief.count("model: ") == 1
+        assert chief.count(" images, void") == 2 and chief.count("model: ") == 1
         assert other.splitlines()[-1] == "the chief, which is the first worker, prints and writes"
         assert len(other.splitlines()) == 2
     assert second[0][1].count("going on from the checkpoint of step 2\n") == 1
