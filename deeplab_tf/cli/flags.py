@@ -1,129 +1,17 @@
-"""What the programs in `tools/` share: one-line errors, flags for paths, --crf, progress bars."""
+"""Flags that several programs take, and what they stand for."""
 
 from __future__ import annotations
 
-import errno
 import functools
-import os
-import sys
-from collections.abc import Callable
 
-from absl import app, flags, logging
-from tqdm import tqdm
+from absl import flags
 
-from deeplab_tf.config_errors import (
-    config_file,
-    expanded_config,
-    flag_error,
-    nearest_file,
-    require_config,
-)
+from deeplab_tf.cli.program import progress_bar
 from deeplab_tf.data.paths import expand_path
 
-# TensorFlow's own start-up messages would bury the first line that matters.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
 _AS_TEXT = flags.ArgumentSerializer()
-_HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
-
-
-def run(main: Callable[[], int | None]):
-    """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
-
-    What it prints appears line by line, also in a file or a pipe.
-
-    Args:
-        main: the program; returns its exit status, None for 0.
-    """
-    sys.stdout.reconfigure(line_buffering=True)
-
-    def guarded(arguments) -> int | None:
-        logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
-        if len(arguments) > 1:
-            return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
-        try:
-            return main()
-        except Exception as error:
-            message = _expected(error)
-            if message is None:
-                raise
-            return _fail(message)
-
-    app.run(guarded, flags_parser=_parse_flags)
-
-
-def _parse_flags(arguments, values: flags.FlagValues = flags.FLAGS):
-    try:
-        arguments = expanded_config(arguments)
-    except ValueError as error:
-        sys.exit(_fail(f"--config: {error}"))
-    file = config_file(arguments)
-    if file is not None and not os.path.isfile(file):
-        sys.exit(_fail(f"--config={file}: no such file{nearest_file(file)}"))
-    try:
-        words = values(arguments)
-        if file is not None:
-            require_config(values["config"].value, file)
-        return words
-    except SystemExit:
-        if _HELP.isdisjoint(word.lstrip("-") for word in arguments):
-            raise
-        sys.exit(0)  # absl has shown the help, and leaves with the status of a failure
-    except Exception as error:  # a config file is a program: it can raise anything
-        sys.exit(_fail(flag_error(error, arguments, file)))
-
-
-def _expected(error: Exception) -> str | None:
-    """Says what was wrong, or nothing where the error is a bug of ours."""
-    # Only now: no program needs TensorFlow to say which flag is wrong.
-    import tensorflow as tf
-
-    from deeplab_tf.data.files import plain_reason
-
-    if isinstance(error, tf.errors.OpError):
-        return f"{type(error).__name__}: {plain_reason(error)}"
-    if isinstance(error, OSError):
-        return _os_error(error)
-    if isinstance(error, MemoryError):
-        return f"not enough memory. {error}".strip()
-    kinds = (ValueError, ImportError, FloatingPointError)
-    return str(error) if isinstance(error, kinds) else None
-
-
-def _os_error(error: OSError) -> str:
-    if error.filename is not None and error.filename2 is None:
-        return f"{error.filename}: {error.strerror}"
-    if error.errno in (errno.ENOSPC, errno.EPIPE) and error.filename is None:
-        # What the library writes has a name, see `data.files.naming_written`; print has none.
-        return f"standard output: cannot be written: {error.strerror}"
-    return str(error)
-
-
-def _fail(message) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 1
-
-
-def progress_bar(items, total: int | None = None, unit: str = "image"):
-    """Wraps items so that a bar shows how many are done and the time left."""
-    # A bar inside another one is removed at its end.
-    options = {"mininterval": 1.0, "leave": None, "disable": None}
-    return tqdm(items, total=total, unit=unit, **options)
-
-
-def tell_labelled(problems: list[str], total: int, output: str) -> int:
-    """Prints what could not be labelled and how many images were; returns the exit status.
-
-    Args:
-        problems: one line for every image that could not be.
-        total: number of images.
-        output: folder of the labels.
-    """
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    print(f"{total - len(problems)} of {total} images labelled: {output}")
-    return 1 if problems else 0
 
 
 class PathParser(flags.ArgumentParser):
