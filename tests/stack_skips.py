@@ -23,7 +23,7 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_normalisation_is_folded_and_the_size_fixed",
     "tests/export/test_onnx.py::test_what_cannot_be_exported",
     "tests/tools/test_export.py::test_light_formats",
-    "tests/test_documented_python.py::test_edge",
+    "tests/test_documented_python.py::test_mobile",
     "tests/benchmarks/test_formats.py::test_every_format_has_its_figures_even_where_labels_differ",
 )
 _PAGE = (
