@@ -11,7 +11,7 @@ from deeplab_tf.data.paths import expand_path
 
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
-_AS_TEXT = flags.ArgumentSerializer()
+_AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
 
 
 class PathParser(flags.ArgumentParser):
