@@ -9,7 +9,7 @@ from functools import partial
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.backbones.resnet import ConvNorm
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def folded(model) -> Iterator[list[tf.Variable]]:
     Yields:
         All variables that the model reads meanwhile.
     """
-    layers = [layer for layer in compat.all_layers(model) if isinstance(layer, ConvNorm)]
+    layers = [layer for layer in compat.all_layers(model) if isinstance(layer, ConvNormAct)]
     pairs = [[tf.Variable(value, trainable=False) for value in layer.fold()] for layer in layers]
     replaced = {id(variable) for layer in layers for variable in layer.weights}
     kept = [compat.tf_variable(v) for v in model.weights if id(v) not in replaced]

@@ -1,60 +1,69 @@
-"""Heads by name: what `DeepLab(head=...)` means on each family of backbones."""
+"""DeepLab-LargeFOV, and the plain classifier that is its smallest form."""
 
 from __future__ import annotations
 
-from deeplab_tf.layers.aspp import ASPP
+import keras
+
+from deeplab_tf.backbones.backbone import Backbone, RateMultipliers
+from deeplab_tf.heads.head import Head, HeadOptions, scaled_rate
 from deeplab_tf.layers.large_fov import LargeFOV
 
-# Rates are given for this output stride and scaled for others.
-RATE_OUTPUT_STRIDE = 8
 
-ASPP_RATES = {"aspp_s": (2, 4, 8, 12), "aspp_l": (6, 12, 18, 24)}
-HEADS = ("fc", "large_fov", *ASPP_RATES)
-
-
-def scaled_rate(rate: int, output_stride: int) -> int:
-    """Returns the rate that spans the same input pixels at another output stride."""
-    return max(1, round(rate * RATE_OUTPUT_STRIDE / output_stride))
-
-
-def build_head(
-    head: str,
-    num_classes: int,
-    output_stride: int,
-    fc6_kernel: int,
-    fc6_rate: int,
-    fc6_filters: int | None,
-    **options,
-):
-    """Builds a head.
+def classifier_multipliers(layers: str) -> RateMultipliers:
+    """Returns the factors of classifiers in the released solver files: 10, and 20 for biases.
 
     Args:
-        head: one of `HEADS`.
-        num_classes: channels of the logits.
-        output_stride: of the features; scales the rates.
-        fc6_kernel: taps along a side of the atrous convolution.
-        fc6_rate: its rate in `large_fov`, for an output stride of 8.
-        fc6_filters: channels of fc6 and fc7 (VGG form), or None (ResNet form).
-        **options: dropout, method and dtype, handed on.
-
-    Raises:
-        ValueError: an unknown head.
+        layers: regular expression for the beginning of the layers' names.
     """
-    if head == "fc":
-        return LargeFOV(num_classes, 1, rate=1, filters=None, name=head, **options)
-    if head == "large_fov":
-        # The released VGG networks average pool5 before fc6 (pool5a), the ResNets do not.
-        pool_rate = scaled_rate(1, output_stride) if fc6_filters else None
+    return ((f"{layers}.*/kernel", 10.0), (f"{layers}.*/bias", 20.0))
+
+
+def hidden_filters(backbone: Backbone, options: HeadOptions) -> int | None:
+    """Returns the channels of fc6 and fc7; None on backbones whose heads do not have them."""
+    return max(1, round(options.fc6_filters * options.width)) if backbone.has_fc6 else None
+
+
+class FullyConnected(Head):
+    """One 1x1 convolution. Chen et al. 2016, table 4."""
+
+    def build(self, num_classes: int, options: HeadOptions) -> keras.layers.Layer:
+        """Builds the classifier."""
         return LargeFOV(
             num_classes,
-            fc6_kernel,
-            rate=scaled_rate(fc6_rate, output_stride),
-            filters=fc6_filters,
-            pool_rate=pool_rate,
-            name=head,
-            **options,
+            kernel_size=1,
+            rate=1,
+            filters=None,
+            dropout=options.dropout,
+            method=options.method,
+            name=options.name,
+            dtype=options.dtype,
         )
-    if head in ASPP_RATES:
-        rates = [scaled_rate(rate, output_stride) for rate in ASPP_RATES[head]]
-        return ASPP(num_classes, rates, fc6_kernel, filters=fc6_filters, name=head, **options)
-    raise ValueError(f"head must be one of {HEADS}. Received: head={head!r}")
+
+    @classmethod
+    def rate_multipliers(cls, backbone: type[Backbone]) -> RateMultipliers:
+        """Returns the factors of the classifier."""
+        return classifier_multipliers("fc1")
+
+
+class LargeFovHead(Head):
+    """An atrous convolution with a large field of view. Chen et al. 2015, section 3.2."""
+
+    def build(self, num_classes: int, options: HeadOptions) -> keras.layers.Layer:
+        """Builds fc6, fc7 and fc8, or the one convolution on a ResNet."""
+        stride = self.backbone.output_stride
+        return LargeFOV(
+            num_classes,
+            options.fc6_kernel,
+            rate=scaled_rate(options.fc6_rate, stride),
+            filters=hidden_filters(self.backbone, options),
+            pool_rate=scaled_rate(1, stride) if self.backbone.has_pool5a else None,
+            dropout=options.dropout,
+            method=options.method,
+            name=options.name,
+            dtype=options.dtype,
+        )
+
+    @classmethod
+    def rate_multipliers(cls, backbone: type[Backbone]) -> RateMultipliers:
+        """Returns the factors of the classifiers, those of the multi-scale features included."""
+        return classifier_multipliers("(fc8|msc._fc8)" if backbone.has_fc6 else "fc1")

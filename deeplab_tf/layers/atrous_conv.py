@@ -139,7 +139,8 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         return (batch, *sides, self.filters)
 
 
-def _centred_padding(kernel_size: int, rate: int) -> tuple[int, int]:
+def centred_padding(kernel_size: int, rate: int) -> tuple[int, int]:
+    """Returns the zeros before and after a side that keep its size with a stride of 1."""
     total = (kernel_size - 1) * rate
     return total // 2, total - total // 2
 
@@ -149,7 +150,7 @@ def _pad(inputs, rows: tuple[int, int], columns: tuple[int, int]):
 
 
 def _dense_conv(inputs, kernel, strides: int):
-    before, after = _centred_padding(kernel.shape[0], 1)
+    before, after = centred_padding(kernel.shape[0], 1)
     if strides == 1:
         return _conv(inputs, kernel, 1, (before, after))
     padded = _pad(inputs, (before, after), (before, after))
@@ -183,7 +184,7 @@ def native_atrous_conv(inputs, kernel, rate: int):
     input is itself an atrous convolution with the kernel turned round, that of each tap of the
     kernel is one matrix product.
     """
-    return _native(inputs, kernel, rate, _centred_padding(kernel.shape[0], rate))
+    return _native(inputs, kernel, rate, centred_padding(kernel.shape[0], rate))
 
 
 def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
@@ -218,7 +219,7 @@ def _kernel_gradient(inputs, upstream, size: int, rate: int, padding: tuple[int,
 
 def interlaced_atrous_conv(inputs, kernel, rate: int):
     """Convolves [B, H, W, C] densely on its rate**2 subsampled maps and puts them together."""
-    before, after = _centred_padding(kernel.shape[0], rate)
+    before, after = centred_padding(kernel.shape[0], rate)
     height, width = tf.unstack(tf.shape(inputs)[1:3])
     fill = [after + (-(side + before + after)) % rate for side in (height, width)]
     paddings = [[before, fill[0]], [before, fill[1]]]
