@@ -1,4 +1,4 @@
-"""Folds batch normalisation into the convolutions, once and for all calls."""
+"""Folds batch normalisation into the convolutions of an export."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.layers.conv_norm_act import ConvNormAct
+from deeplab_tf.models.deeplab import DeepLab
 
 
 @contextlib.contextmanager
-def folded(model) -> Iterator[list[tf.Variable]]:
-    """Has a model compute with kernels and biases that already hold the normalisation.
+def folded(model: DeepLab) -> Iterator[list[tf.Variable]]:
+    """Makes a model compute with kernels and biases that already hold the normalisation.
+
+    It folds every `ConvNormAct`, whatever its normalisation is; calls with `training=True` are not
+    affected.
 
     Args:
         model: a DeepLab; afterwards it is as before.

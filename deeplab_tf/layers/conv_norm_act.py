@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -118,7 +119,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
         """Input pixels that an output sees to each side."""
         return self.conv.receptive_field_radius
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Creates the weights of both layers."""
         self.conv.build(input_shape)
         self.norm.build((None, None, None, self.filters or input_shape[-1]))
@@ -150,6 +151,6 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
             )
         return keras.activations.get(self.activation)(outputs)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         return self.conv.compute_output_shape(input_shape)

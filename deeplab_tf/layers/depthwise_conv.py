@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -67,7 +68,7 @@ class AtrousDepthwiseConv2D(ConfigFromArguments, keras.layers.Layer):
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Creates the kernel [k, k, C, 1] and the bias [C]."""
         channels = input_shape[-1]
         self.kernel = self.add_weight(
@@ -113,7 +114,7 @@ class AtrousDepthwiseConv2D(ConfigFromArguments, keras.layers.Layer):
         outputs = tf.ensure_shape(outputs, self.compute_output_shape(inputs.shape))
         return keras.activations.get(self.activation)(outputs)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         batch, height, width, channels = input_shape
         sides = [None if n is None else -(-n // self.strides) for n in (height, width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -84,6 +85,6 @@ class SeparableConvNormAct(ConfigFromArguments, keras.layers.Layer):
         """Convolves, normalises and activates [B, H, W, C] twice."""
         return self.pointwise(self.depthwise(inputs, training=training), training=training)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         return self.pointwise.compute_output_shape(self.depthwise.compute_output_shape(input_shape))

@@ -34,7 +34,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     """Semantic segmentation with atrous convolution, DeepLab v1 and v2.
 
     Images are padded below and to the right with the mean colour until the feature grid fits
-    exactly, scored on that grid, zoomed by the exact factor and cropped.
+    exactly; their logits on that grid are zoomed by the exact factor and cropped.
 
     Args:
         backbone: row of `BACKBONES`: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
