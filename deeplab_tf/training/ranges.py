@@ -47,6 +47,7 @@ def real(lowest: float, above: bool = False) -> Range:
 
 def one_of(choices: Collection) -> Range:
     """One of some names or whole numbers."""
+
     def holds(value) -> bool:
         # True equals 1, and 8.0 equals 8. A table may have got rows since.
         return not isinstance(value, (bool, float)) and value in tuple(choices)
