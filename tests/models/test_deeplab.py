@@ -144,7 +144,7 @@ def test_data_set_gives_the_number_of_classes():
     [
         ({"backbone": "vgg19"}, r"backbone must be one of .*resnet50.*Received.*vgg19"),
         ({"head": "aspp"}, r"head must be one of .*aspp_l.*Received.*'aspp'"),
-        ({"backbone": "resnet50", "msc_features": True}, "msc_features belong to VGG-16"),
+        ({"backbone": "resnet50", "msc_features": True}, r"msc_features are for \['vgg16'\]"),
         ({"output_stride": 12}, r"output_stride must be one of .*Received: 12"),
         ({"method": "fft"}, r"method must be one of .*Received.*fft"),
         ({"dropout": 1.0}, "dropout must be a number from 0 to 0.999"),
