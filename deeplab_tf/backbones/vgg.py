@@ -58,7 +58,7 @@ class VGG16(Backbone):
         super().__init__(output_stride, width, method, **kwargs)
         plans = plan_stages([2] * len(BLOCKS), output_stride)
         options = {"dtype": self.dtype_policy}
-        self.steps = []
+        self.steps: list[AtrousConv2D | CaffePool2D] = []
         conv_rate = 1
         for block, ((count, channels), plan) in enumerate(zip(BLOCKS, plans, strict=True), 1):
             self.steps += [

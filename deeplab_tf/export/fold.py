@@ -31,7 +31,7 @@ def folded(model: DeepLab) -> Iterator[list[tf.Variable]]:
     replaced = {id(variable) for layer in layers for variable in layer.weights}
     kept = [compat.tf_variable(v) for v in model.weights if id(v) not in replaced]
     for layer, pair in zip(layers, pairs, strict=True):
-        layer.fold = partial(tuple, pair)
+        setattr(layer, "fold", partial(tuple, pair))  # noqa: B010  mypy knows it as a method
     try:
         yield kept + [variable for pair in pairs for variable in pair]
     finally:

@@ -53,19 +53,20 @@ class Head(abc.ABC):
         backbone: whose features it gets.
         num_classes: channels of the logits.
         options: what the user asked for.
-        **fixed: arguments of the row in `HEADS`, handed to `build`.
+
+    What else a subclass takes in its constructor is fixed by its rows in `HEADS`.
 
     Attributes:
         backbone: the backbone.
         layer: the Keras layer.
     """
 
-    def __init__(self, backbone: Backbone, num_classes: int, options: HeadOptions, **fixed: Any):
+    def __init__(self, backbone: Backbone, num_classes: int, options: HeadOptions):
         self.backbone = backbone
-        self.layer = self.build(num_classes, options, **fixed)
+        self.layer = self.build(num_classes, options)
 
     @abc.abstractmethod
-    def build(self, num_classes: int, options: HeadOptions, **fixed: Any) -> keras.layers.Layer:
+    def build(self, num_classes: int, options: HeadOptions) -> keras.layers.Layer:
         """Builds the layer; called with `training` and `seeds`, see `ExampleDropout`.
 
         Its logits are float32 whatever its dtype policy is.

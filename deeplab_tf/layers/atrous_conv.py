@@ -96,7 +96,8 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Creates the kernel [k, k, C, filters] and the bias [filters]."""
-        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        channels: Any = input_shape[-1]
+        shape = (self.kernel_size, self.kernel_size, channels, self.filters)
         if math.prod(shape) > _MOST_WEIGHTS:
             raise ValueError(
                 f"A kernel has at most {_MOST_WEIGHTS} weights; give smaller filters or "

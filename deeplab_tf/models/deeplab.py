@@ -61,7 +61,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     Call arguments:
         images: RGB 0..255, uint8 or float, [B, H, W, 3], any size from 1x1.
-        training: dropout is on if True.
+        training: if True, dropout is on, and normalisations that are not frozen learn.
         seeds: int32 [B, 2], see `ExampleDropout`.
 
     Returns:
@@ -266,6 +266,16 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     # === Names ===
 
     def variables_by_name(self) -> dict[str, Any]:
-        """Returns every variable under its Caffe layer's name, such as `conv1_1/kernel`."""
+        """Returns every variable under its layer's name, such as `conv1_1/kernel`.
+
+        Layers of the published networks have the names that they have in Caffe.
+
+        Raises:
+            ValueError: two layers of a backbone or a head have the same name.
+        """
         owners = {id(v): layer.name for layer in compat.leaf_layers(self) for v in layer.weights}
-        return {f"{owners[id(v)]}/{compat.weight_name(v)}": v for v in self.weights}
+        names = [f"{owners[id(v)]}/{compat.weight_name(v)}" for v in self.weights]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"layers of {self.name} share a name: {', '.join(twice[:8])}")
+        return dict(zip(names, self.weights, strict=True))

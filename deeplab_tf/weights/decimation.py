@@ -32,11 +32,11 @@ def decimated_heads(fc1: list[np.ndarray], fc2: list[np.ndarray], shapes: Shapes
             continue
         fc7_name = name.replace("fc6", "fc7")
         branch = int(fc6[1] or 1) - 1
-        taps = kernel_taps(shape[0])
+        taps = np.array(kernel_taps(shape[0]))
         rows = filter_subset(fc1[1].size, shape[3], branch)
         columns = filter_subset(fc2[1].size, shapes[fc7_name][3], branch)
         kernel = fc1[0].reshape(7, 7, shape[2], fc1[1].size)
-        heads[name] = kernel[np.ix_(taps, taps, range(shape[2]), rows)]
+        heads[name] = kernel[np.ix_(taps, taps, np.arange(shape[2]), rows)]
         heads[name.replace("kernel", "bias")] = fc1[1][rows]
         heads[fc7_name] = fc2[0][np.ix_(rows, columns)][None, None]
         heads[fc7_name.replace("kernel", "bias")] = fc2[1][columns]

@@ -43,8 +43,12 @@ def plain_conv(filters, kernel_size, dilation_rate=1, **_):
 
 
 def plain_layers(layer, inputs=INPUTS, **form):
-    """The same of Keras' own layers, with the same weights."""
-    conv, norm = plain_conv(**form), keras.layers.BatchNormalization(**STATISTICS)
+    """The same of Keras' own layers, with the same weights.
+
+    Keras 2 estimates the variance with n - 1, but with n where it is synchronized.
+    """
+    options = {"synchronized": True} if layer.normalization == "sync" else {}
+    conv, norm = plain_conv(**form), keras.layers.BatchNormalization(**STATISTICS, **options)
     norm(conv(inputs))
     conv.set_weights(layer.conv.get_weights())
     norm.set_weights(layer.norm.get_weights())

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
 from tests.models.narrow import (
@@ -137,6 +138,12 @@ def test_data_set_gives_the_number_of_classes():
         assert model(noise_images(9, 9)).shape[-1] == 3
     unnamed = DeepLab(num_classes=2, width=0.03).spec
     assert unnamed.class_names == ("class 0", "class 1")
+
+
+def test_layers_that_share_a_name_are_named(model, monkeypatch):
+    monkeypatch.setattr(compat, "weight_name", lambda variable: "kernel")
+    with pytest.raises(ValueError, match="share a name: conv1_1/kernel, conv1_2/kernel"):
+        model.variables_by_name()
 
 
 @pytest.mark.parametrize(
