@@ -90,7 +90,7 @@ def exact_margin(model, scales) -> int:
         model: a DeepLab.
         scales: at which images are scored.
     """
-    zoom = model.output_stride * (1 if model.scales == (1.0,) else 2)
+    zoom = model.logit_stride * (1 if model.scales == (1.0,) else 2)
     return math.ceil((model.receptive_field_radius + zoom) / (min(scales) * min(model.scales))) + 1
 
 

@@ -1,9 +1,11 @@
-"""What keeps files and callers of version 0.1 working; goes in version 0.3."""
+"""Names of version 0.1 that still work; they go in version 0.3."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable
+from typing import Any
 
 from deeplab_tf import compat
 
@@ -26,12 +28,12 @@ class OldNames:
     goes on to list what it listed.
     """
 
-    def __dir__(self):
+    def __dir__(self) -> Iterable[str]:
         """Lists the attributes, the two layers under the names that they have in files."""
         names = set(super().__dir__()) - {"backbone", "head"}
         return names if compat.KERAS_3 else names | set(_LAYERS)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         """Returns what an old name stands for."""
         if name not in _ATTRIBUTES:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -41,7 +43,7 @@ class OldNames:
         return getattr(self, new)
 
 
-def warn_renamed(old: str, new: str, stacklevel: int = 3):
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warns that a name of version 0.1 is used.
 
     Args:

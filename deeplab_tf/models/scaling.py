@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,13 +31,13 @@ def grid_multiple(stride: int, scales: Sequence[float]) -> int:
     return stride * math.lcm(*(_ratio(scale).denominator for scale in scales))
 
 
-def round_up(size, multiple: int):
+def round_up(size: Any, multiple: int) -> Any:
     """Returns the next side `k * multiple + 1`, of a number or a tensor."""
     # Divides nothing negative: ONNX rounds towards zero there.
     return (size + multiple - 2) // multiple * multiple + 1
 
 
-def rescale(images, scale: float):
+def rescale(images: tf.Tensor, scale: float) -> tf.Tensor:
     """Resizes images [B, H, W, C], sides `k * m + 1` with m of `grid_multiple`, by a scale."""
     if scale == 1.0:
         return images

@@ -30,13 +30,14 @@ CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.
 
 
 def main():
-    from deeplab_tf.backbones import MEAN_RGB
+    from deeplab_tf.backbones import backbone_class
     from deeplab_tf.data import Augmentation, open_split
     from deeplab_tf.data.contact_sheet import encode_contact_sheet
     from deeplab_tf.data.doctor import diagnose, format_diagnosis
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
+    from deeplab_tf.models.presets import network_defaults
     from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.loop import read_augmentation
 
@@ -56,7 +57,9 @@ def main():
     statistics = count_labels(split, LIMIT.value, cli.progress_bar)
     diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
     print(format_diagnosis(diagnosis))
-    sheet = encode_contact_sheet(split, augmentation, MEAN_RGB, seed, CROPS.value)
+    network = config.model if config else network_defaults()
+    mean_rgb = backbone_class(network["backbone"]).mean_rgb
+    sheet = encode_contact_sheet(split, augmentation, mean_rgb, seed, CROPS.value)
     write_atomically(sheet_file, sheet)
     write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
     print(f"{augmentation.describe()}: {sheet_file}")

@@ -245,33 +245,6 @@ def test_sizes_unknown_while_tracing(method):
     assert shapes == [[None, None, 8, OUT]]
 
 
-NON_DEFAULT = {
-    "filters": 5,
-    "kernel_size": 4,
-    "dilation_rate": 3,
-    "method": "interlace",
-    "activation": "tanh",
-    "use_bias": False,
-    "kernel_initializer": keras.initializers.RandomNormal(stddev=0.5, seed=3),
-    "bias_initializer": keras.initializers.Constant(2.0),
-}
-
-
-@pytest.mark.parametrize("changed", [{}, {"strides": 2, "dilation_rate": 1, "use_bias": True}])
-def test_config_keeps_every_argument(changed):
-    layer = AtrousConv2D(**{**NON_DEFAULT, **changed}, name="fc6", dtype="mixed_bfloat16")
-    x = random(1, 6, 7, IN)
-    outputs = layer(x)
-    rebuilt = keras.layers.deserialize(keras.layers.serialize(layer))
-    for copy in (AtrousConv2D.from_config(layer.get_config()), rebuilt):
-        assert copy.name == "fc6"
-        assert copy.dtype_policy.name == "mixed_bfloat16"
-        assert type(copy.kernel_initializer) is keras.initializers.RandomNormal
-        np.testing.assert_array_equal(copy(x), outputs)  # the seed of the initializer came along
-        for name in ("filters", "kernel_size", "dilation_rate", "method", "strides", "use_bias"):
-            assert getattr(copy, name) == getattr(layer, name)
-
-
 def test_clear_errors():
     with pytest.raises(ValueError, match=r"method must be one of .*'native'.*Received.*'holes'"):
         AtrousConv2D(4, 3, method="holes")
