@@ -17,7 +17,7 @@ from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.evaluation.scales import NOT_FINITE, grid_logits, zoom_grid_logits
+from deeplab_tf.models.inference import NOT_FINITE, grid_logits, zoom_grid_logits
 
 
 class CachedLogits(Sequence):

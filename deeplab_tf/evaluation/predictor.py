@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import FUSIONS, NOT_FINITE, checked_scales, logits_and_finite
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.layers.dense_crf import DenseCRF
+from deeplab_tf.models.inference import FUSIONS, NOT_FINITE, checked_scales, logits_and_finite
 from deeplab_tf.models.scaling import grid_multiple, round_up
 
 

@@ -9,8 +9,8 @@ from absl import logging
 from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.predictor import checked_image
-from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.safe_saved_model import check_saved_model
+from deeplab_tf.models.inference import NOT_FINITE
 
 
 class SavedPredictor:

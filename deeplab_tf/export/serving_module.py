@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.safe_decode import decode_or_reason
+from deeplab_tf.models.inference import NOT_FINITE
 
 
 class ServingModule(tf.Module):

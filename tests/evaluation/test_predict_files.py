@@ -6,7 +6,7 @@ import deeplab_tf
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict_files import encode_overlay, plan_jobs, predict_files
-from tests.evaluation.broken import WHITE, break_on_white
+from tests.models.broken import WHITE, break_on_white
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 import deeplab_tf
-from deeplab_tf.evaluation.scales import fused_logits
-from tests.evaluation.broken import WHITE, break_on_white
+from deeplab_tf.models.inference import fused_logits
+from tests.models.broken import WHITE, break_on_white
 from tests.models.narrow import assert_same_logits, noise_images, patches, uncertain_model
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 10.0}

@@ -5,10 +5,10 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf import compat
-from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.export.serving_module import ServingModule
-from tests.evaluation.broken import WHITE, break_on_white
+from deeplab_tf.models.inference import NOT_FINITE
+from tests.models.broken import WHITE, break_on_white
 
 
 @pytest.fixture(scope="module", params=[None, {"iterations": 1}])

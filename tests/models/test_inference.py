@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import checked_scales, fused_logits, logits_and_finite
-from tests.evaluation.broken import break_on_white
+from deeplab_tf.models.inference import checked_scales, fused_logits, logits_and_finite
 from tests.layers.interp import interp
+from tests.models.broken import break_on_white
 from tests.models.narrow import (
     assert_same_logits,
     narrow_model,
