@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.layers.dense_crf import DenseCRF
-from deeplab_tf.models.inference import FUSIONS, NOT_FINITE, checked_scales, logits_and_finite
-from deeplab_tf.models.scaling import grid_multiple, round_up
+from deeplab_tf.models.inference import NOT_FINITE, Inference
+from deeplab_tf.models.scaling import checked_scales, round_up
 
 
 class Predictor:
@@ -62,16 +62,16 @@ class Predictor:
         tile=None,
         progress=lambda tiles: tiles,
     ):
-        if fusion not in FUSIONS:
-            raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
         self.model = model
         self.crf = DenseCRF(**crf) if isinstance(crf, dict) else crf
-        self.scales = checked_scales(model.image_scale * scale for scale in checked_scales(scales))
+        scales = [model.image_scale * scale for scale in checked_scales(scales)]
+        self.inference = Inference(model, scales, flip, fusion)
+        self.scales = self.inference.scales
         self.flip = flip
         self.fusion = fusion
         self.tile = tile
         self._progress = progress
-        multiple = grid_multiple(model.size_multiple, self.scales)
+        multiple = self.inference.multiple
         self.whole_pixels = int(WHOLE_PIXELS / max(1.0, *self.scales) ** 2)
         if tile is None:
             tile = max(math.isqrt(self.whole_pixels), multiple + 1)
@@ -107,7 +107,7 @@ class Predictor:
         Returns:
             float32 [B, H, W, C], and bool [B]: whether all of an image's logits are finite.
         """
-        return logits_and_finite(self.model, images, self.scales, self.flip, self.fusion, sizes)
+        return self.inference.logits_and_finite(images, sizes)
 
     def refine(self, logits, images, sizes=None):
         """Refines what `logits` gives with the CRF, inside a graph.

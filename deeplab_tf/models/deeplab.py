@@ -14,8 +14,9 @@ from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.arguments import check_numbers, checked_input_scales
 from deeplab_tf.models.heads import build_head
+from deeplab_tf.models.inference import pad, rescale, zoom_and_crop
 from deeplab_tf.models.old_names import OldNames
-from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
+from deeplab_tf.models.scaling import grid_multiple
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -186,12 +187,10 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     def zoom(self, logits, height, width):
         """Brings fused logits [B, h, w, C] of `logit_maps` to the size of the images."""
-        grid = tf.shape(logits)[1:3]
-        logits = resize(logits, tf.unstack((grid - 1) * self.output_stride + 1))
-        return logits[:, :height, :width]
+        return zoom_and_crop(logits, self.size_multiple, height, width)
 
     def logit_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
-        """Scores images on the feature grid, fused and scale by scale.
+        """Computes logits on the feature grid, fused and scale by scale.
 
         Args:
             images: RGB 0..255 [B, H, W, 3].
@@ -206,7 +205,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
         Source: Chen et al. 2016, section 3.2; released ResNet-101 train.prototxt.
         """
-        inputs = self._pad(to_caffe_input(images))
+        inputs = to_caffe_input(pad(images, self.size_multiple, self.mean_rgb))
         if self.scales == (1.0,):
             return [self._score(inputs, training, seeds)]
         logits = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
@@ -218,13 +217,6 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
             for scale, own, full in zip(self.scales, logits, zoomed, strict=True)
         ]
         return [fused, *trained]
-
-    def _pad(self, inputs):
-        multiple = self.size_multiple
-        rows, columns = (round_up(n, multiple) - n for n in tf.unstack(tf.shape(inputs)[1:3]))
-        padded = tf.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
-        sides = [None if n is None else round_up(n, multiple) for n in inputs.shape[1:3]]
-        return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
 
     def _score(self, inputs, training, seeds):
         features = self.backbone(inputs)

@@ -1,17 +1,19 @@
-"""Scores of an image at several scales and mirrored, fused: a pure function of the graph."""
+"""From images of any size to logits of the same size, for the model and all that predict with it.
+
+The steps, in order: `pad`, `rescale`, mirror, the network (`DeepLab.logit_maps`), mirror back,
+`zoom_and_crop`, fuse. `Inference` takes them at several scales, mirrored or not; `DeepLab.call`
+at one.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import tensorflow as tf
 
 from deeplab_tf.layers.resize import resize
-from deeplab_tf.models.scaling import (
-    LARGEST_DENOMINATOR,
-    MOST_SCALES,
-    grid_multiple,
-    rescale,
-    round_up,
-)
+from deeplab_tf.models.scaling import checked_scales, grid_multiple, round_up, scaled_sides
 
 FUSIONS = ("mean", "max")
 
@@ -19,118 +21,182 @@ FUSIONS = ("mean", "max")
 LEAST_PROBABILITY = 1e-37
 # What a network that overflows, or has a broken weight, gives; its labels would all be 0.
 NOT_FINITE = "logits of the network are not finite (NaN or infinity), so there are no labels"
-# Time and memory grow with the square of a scale.
-LARGEST_SCALE = 8
 
 
-def checked_scales(scales) -> tuple[float, ...]:
-    """Returns scales as a tuple of floats.
+class Network(Protocol):
+    """What `Inference` needs of a model, which a DeepLab has."""
+
+    num_classes: int
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides `k * size_multiple + 1` fit the feature grid."""
+
+    @property
+    def mean_rgb(self) -> tuple[float, float, float]:
+        """The colour that the network does not see."""
+
+    def logit_maps(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """Logits on the feature grid first."""
+
+
+class Inference:
+    """Computes logits of images with a model, at several scales and mirrored, and fuses them.
+
+    All methods are functions of the graph: of their arguments and the model's variables.
+
+    Args:
+        model: a DeepLab.
+        scales: factors on the images' sides; a model with scales of its own applies those on
+            top. Time grows with the sum of their squares.
+        flip: whether mirrored images are computed too, in twice the time.
+        fusion: `mean` of the probabilities, given as their logarithm, or `max` of the logits.
+
+    Attributes:
+        passes: the pairs of a scale and whether images are mirrored that the network is run at.
+        multiple: images are padded to sides `k * multiple + 1`, where the grids of all scales fit.
 
     Raises:
-        ValueError: there are none or too many, one is not positive or too large, or they are no
-            simple fractions.
+        ValueError: an unknown fusion, or scales that `checked_scales` refuses.
+
+    Source: Chen et al. 2016, section 3.2 (scales fused by the maximum); Chen et al. 2017 (arXiv
+    1706.05587), section 4.1 (mean of probabilities over scales and mirrored images).
+
+    Example:
+        >>> model = deeplab_tf.DeepLab(num_classes=3, width=0.05)
+        >>> inference = Inference(model, scales=(0.5, 1.0), flip=True)
+        >>> logits, finite = inference.logits_and_finite(tf.zeros([2, 20, 30, 3], tf.uint8))
+        >>> logits.shape, finite.numpy().tolist()
+        (TensorShape([2, 20, 30, 3]), [True, True])
     """
-    scales = tuple(float(scale) for scale in scales)
-    bounded = len(scales) <= MOST_SCALES and all(0 < scale <= LARGEST_SCALE for scale in scales)
-    if not scales or not bounded or grid_multiple(1, scales) > LARGEST_DENOMINATOR:
-        shown = scales if len(scales) <= MOST_SCALES else f"{len(scales)} of them"
-        raise ValueError(
-            f"scales must be 1 to {MOST_SCALES} positive simple fractions of at most "
-            f"{LARGEST_SCALE}, such as (0.5, 0.75, 1.0, 1.25). Received: scales={shown}"
-        )
-    return scales
+
+    def __init__(
+        self,
+        model: Network,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        fusion: str = "mean",
+    ):
+        if fusion not in FUSIONS:
+            raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
+        self.model, self.fusion = model, fusion
+        self.scales = checked_scales(scales)
+        self.passes = [(s, mirrored) for s in self.scales for mirrored in (False, True)[: 1 + flip]]
+        self.multiple = grid_multiple(model.size_multiple, self.scales)
+
+    def logits_and_finite(
+        self, images: tf.Tensor, sizes: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes fused logits, and whether they can be trusted.
+
+        One pass after the other is computed, so that memory does not grow with their number.
+        Finite or not is seen on the feature grid of every pass, before fusing could hide a NaN:
+        at an output stride of 8 those are a sixty-fourth of the logits.
+
+        Args:
+            images: uint8 or float RGB 0..255 [B, H, W, 3].
+            sizes: int32 [B, 2], height and width of the part of each image that counts; the rest
+                is taken as padding. None for all of it.
+
+        Returns:
+            float32 logits [B, H, W, C], whose softmax are probabilities, and bool [B]: whether
+            all logits of an image are finite. With one pass at scale 1 the logits are the model's.
+        """
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        padded_images = pad(images, self.multiple, self.model.mean_rgb, sizes)
+        averages = self.fusion == "mean" and len(self.passes) > 1
+        fused, finite = None, []
+        for scale, mirrored in self.passes:
+            with tf.control_dependencies([] if fused is None else [fused]):
+                grid = self._grid(padded_images, scale, mirrored)
+                finite.append(tf.reduce_all(tf.math.is_finite(grid), axis=[1, 2, 3]))
+                values = zoom_and_crop(grid, self.multiple, height, width)
+                values = tf.nn.softmax(values) if averages else values
+                fused = values if fused is None else _fuse(fused, values, averages)
+        if averages:
+            fused = tf.math.log(tf.maximum(fused / len(self.passes), LEAST_PROBABILITY))
+        fused = tf.ensure_shape(fused, [*images.shape[:3], self.model.num_classes])
+        return fused, tf.reduce_all(tf.stack(finite), axis=0)
+
+    def grid_logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Computes the logits of the first pass on its feature grid, which takes less room.
+
+        Args:
+            images: uint8 or float RGB 0..255 [B, H, W, 3].
+
+        Returns:
+            float32 [B, h, w, C], which `zoom` brings to the images' size.
+        """
+        return self._grid(pad(images, self.multiple, self.model.mean_rgb), *self.passes[0])
+
+    def zoom(self, grid: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
+        """Brings logits of `grid_logits` to the images' size: float32 [B, height, width, C]."""
+        return zoom_and_crop(grid, self.multiple, height, width)
+
+    def _grid(self, padded_images: tf.Tensor, scale: float, mirrored: bool) -> tf.Tensor:
+        """Runs the network in one pass; logits on the feature grid, not mirrored any more."""
+        images = rescale(padded_images, scale)
+        if not mirrored:
+            return self.model.logit_maps(images)[0]
+        return self.model.logit_maps(images[:, :, ::-1])[0][:, :, ::-1]
 
 
-def fused_logits(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
-    """Scores images at every scale, each also mirrored if wanted, and fuses the logits.
-
-    An image is padded below and to the right with the mean colour until the grids of all scales
-    fit, resized between aligned corners, mirrored as a whole and scored; the logits are mirrored
-    back, zoomed by the exact factor and cropped. One pass after the other is computed, so that
-    memory does not grow with their number.
+def pad(
+    images: tf.Tensor,
+    multiple: int,
+    color: Sequence[float],
+    sizes: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Pads images below and to the right to the next sides `k * multiple + 1`.
 
     Args:
-        model: a DeepLab.
-        images: uint8 or float RGB 0..255 [B, H, W, 3].
-        scales: factors on the images' sides; a model with scales of its own applies those on
-            top.
-        flip: also logits the mirrored images.
-        fusion: `mean` of the probabilities, given as their logarithm, or `max` of the logits.
-        sizes: int32 [B, 2], height and width of the part of each image that counts; the rest is
-            taken as padding. None for all of it.
+        images: uint8 or float RGB [B, H, W, 3].
+        multiple: see `grid_multiple`.
+        color: RGB of the padding, the one that the network does not see.
+        sizes: int32 [B, 2], height and width of the part of each image that counts; what lies
+            outside gets the colour too. None for all of it.
 
     Returns:
-        float32 [B, H, W, C]; their softmax are probabilities. With one scale and no mirroring
-        these are the model's logits.
+        float32 [B, k * multiple + 1, l * multiple + 1, 3].
     """
-    return logits_and_finite(model, images, scales, flip, fusion, sizes)[0]
-
-
-def logits_and_finite(model, images, scales=(1.0,), flip=False, fusion="mean", sizes=None):
-    """Scores images as `fused_logits` does and says whether the logits can be trusted.
-
-    It takes the same arguments. Looked at are the logits on the feature grid of every pass, before
-    fusing could hide a NaN: at an output stride of 8 a sixty-fourth of the logits, which the
-    processor still has at hand. Zooming keeps finite numbers finite.
-
-    Returns:
-        float32 [B, H, W, C], and bool [B]: whether all of an image's logits are finite.
-    """
-    height, width = tf.unstack(tf.shape(images)[1:3])
-    padded_images = _padded(
-        images, grid_multiple(model.size_multiple, scales), model.mean_rgb, sizes
-    )
-    padded_size = tf.unstack(tf.shape(padded_images)[1:3])
-    finite = []
-    passes = [(s, mirrored) for s in scales for mirrored in ((False, True) if flip else (False,))]
-
-    def score(scale, mirrored):
-        resized = rescale(padded_images, scale)
-        grid = model.logit_maps(resized[:, :, ::-1] if mirrored else resized)[0]
-        finite.append(tf.reduce_all(tf.math.is_finite(grid), axis=[1, 2, 3]))
-        logits = resize(grid[:, :, ::-1] if mirrored else grid, padded_size)
-        return tf.ensure_shape(logits[:, :height, :width], [*images.shape[:3], model.num_classes])
-
-    mean = len(passes) > 1 and fusion == "mean"
-    fused = tf.nn.softmax(score(*passes[0])) if mean else score(*passes[0])
-    for one in passes[1:]:
-        with tf.control_dependencies([fused]):
-            logits = score(*one)
-            fused = fused + tf.nn.softmax(logits) if mean else tf.maximum(fused, logits)
-    if mean:
-        fused = tf.math.log(tf.maximum(fused / len(passes), LEAST_PROBABILITY))
-    return fused, tf.reduce_all(tf.stack(finite), axis=0)
-
-
-def grid_logits(model, images, scale: float):
-    """Scores images at one scale on the feature grid there, from which `zoom_grid_logits` goes on.
-
-    Args:
-        model: a DeepLab.
-        images: uint8 or float RGB 0..255 [B, H, W, 3].
-        scale: factor on the images' sides.
-
-    Returns:
-        float32 [B, h, w, C].
-    """
-    padded_images = _padded(
-        images, grid_multiple(model.size_multiple, [scale]), model.mean_rgb, None
-    )
-    return model.logit_maps(rescale(padded_images, scale))[0]
-
-
-def zoom_grid_logits(model, grid, scale: float, height, width):
-    """Brings what `grid_logits` gives to the images' size: the logits of `fused_logits`."""
-    multiple = grid_multiple(model.size_multiple, [scale])
-    return resize(grid, [round_up(n, multiple) for n in (height, width)])[:, :height, :width]
-
-
-def _padded(images, multiple: int, color, sizes):
-    """Pads to the next sides `k * multiple + 1` with a colour, also over what does not count."""
     height, width = tf.unstack(tf.shape(images)[1:3])
     rows, columns = (tf.range(round_up(side, multiple)) for side in (height, width))
     if sizes is None:
         sizes = tf.stack([[height, width]])
     inside = (rows < sizes[:, :1])[:, :, None] & (columns < sizes[:, 1:])[:, None]
     padding = [[0, 0], [0, tf.size(rows) - height], [0, tf.size(columns) - width], [0, 0]]
-    return tf.where(inside[..., None], tf.pad(tf.cast(images, tf.float32), padding), color)
+    padded = tf.where(inside[..., None], tf.pad(tf.cast(images, tf.float32), padding), color)
+    sides = [None if side is None else round_up(side, multiple) for side in images.shape[1:3]]
+    return tf.ensure_shape(padded, [images.shape[0], *sides, 3])
+
+
+def rescale(images: tf.Tensor, scale: float) -> tf.Tensor:
+    """Resizes padded images [B, H, W, C] by a scale, corners on corners."""
+    if scale == 1.0:
+        return images
+    return resize(images, scaled_sides(tf.unstack(tf.shape(images)[1:3]), scale))
+
+
+def zoom_and_crop(
+    logits: tf.Tensor, multiple: int, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """Brings logits on a feature grid to the size that images had before `pad`.
+
+    The corners of the grid are the corners of the padded images. At scale 1 the factor is the
+    stride of the logits, `DeepLab.logit_strides[0]`, whatever the output stride of the backbone.
+
+    Args:
+        logits: [B, h, w, C] of padded images.
+        multiple: that the images were padded with.
+        height: of the images before that.
+        width: likewise.
+
+    Returns:
+        float32 [B, height, width, C].
+    """
+    padded_sides = [round_up(side, multiple) for side in (height, width)]
+    return resize(logits, padded_sides)[:, :height, :width]
+
+
+def _fuse(fused: tf.Tensor, values: tf.Tensor, averages: bool) -> tf.Tensor:
+    return fused + values if averages else tf.maximum(fused, values)

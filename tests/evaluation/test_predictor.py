@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 import deeplab_tf
-from deeplab_tf.models.inference import fused_logits
+from deeplab_tf.models.inference import Inference
 from tests.models.broken import WHITE, break_on_white
 from tests.models.narrow import assert_same_logits, noise_images, patches, uncertain_model
 
@@ -105,7 +105,7 @@ def test_labels_are_those_of_the_scores_and_the_crf(narrow, options):
         np.testing.assert_array_equal(before, logits.argmax(axis=-1))
         assert np.mean(after == refined(logits, image)) >= 0.9999
         assert (before != after).sum() > 100
-    whole = fused_logits(narrow, image[None], **options)[0]
+    whole = Inference(narrow, **options).logits_and_finite(image[None])[0][0]
     assert_same_logits(deeplab_tf.Predictor(narrow, **options).predict_logits(image), whole)
 
 
@@ -119,7 +119,7 @@ def test_only_labels_leave_the_device(narrow):
 
 def test_images_are_scored_at_the_scale_that_the_model_carries(narrow, monkeypatch):
     image = patches(101, 90)[0]
-    wanted = fused_logits(narrow, image[None], scales=(0.25, 0.5))[0]
+    wanted = Inference(narrow, (0.25, 0.5)).logits_and_finite(image[None])[0][0]
     monkeypatch.setattr(narrow, "image_scale", 0.5)
     found = deeplab_tf.Predictor(narrow, scales=(0.5, 1.0)).predict_logits(image)
     assert_same_logits(found, wanted)
