@@ -1,7 +1,8 @@
-"""Requests that TF Serving sends to a new SavedModel before its first client does."""
+"""Warm-up requests, which TF Serving sends to a new SavedModel before its first client does."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.export.parity_images import cut_to
 
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
-# Height and width of a usual image, lying and standing.
+# Height and width of a usual image, landscape and portrait.
 _SIZES = ((375, 500), (500, 375))
 
 
-def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
+def write_warmup_requests(folder: str | os.PathLike, model_name: str, max_pixels: int) -> int:
     """Writes one request with encoded images and one for each size with pixels.
 
     Args:

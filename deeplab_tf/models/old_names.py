@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from deeplab_tf import compat
 
@@ -14,6 +17,8 @@ _ATTRIBUTES = {
     "score_maps": "logit_maps",
 }
 _LAYERS = ("trunk", "scorer")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class OldNames:
@@ -52,3 +57,25 @@ def warn_renamed(old: str, new: str, stacklevel: int = 3):
         DeprecationWarning,
         stacklevel=stacklevel,
     )
+
+
+def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
+    """Makes a decorator for functions with a keyword argument that had another name in version 0.1.
+
+    Args:
+        old: name that still works.
+        new: name of the function's argument.
+    """
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def renaming(*arguments: Any, **named: Any) -> Any:
+            if old in named:
+                name = function.__name__
+                warn_renamed(f"{name}({old}=)", f"{name}({new}=)")
+                named[new] = named.pop(old)
+            return function(*arguments, **named)
+
+        return renaming  # type: ignore[return-value]
+
+    return decorate

@@ -1,4 +1,4 @@
-"""Sizes of images that a network is run on at several scales: the grids of all scales fit exactly."""
+"""Sizes at which a network is run at several scales: the grids of all scales fit exactly."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_times_are_those_of_network_and_crf(session):
 def test_a_wrong_parameter_is_an_error(predictor, image):
     labeller = Labeller(predictor)
     with pytest.raises(ValueError, match="iterations must be a whole number"):
-        labeller.refine(labeller.score("x", image), {"iterations": -1})
+        labeller.refine(labeller.label("x", image), {"iterations": -1})
 
 
 def test_broken_logits_are_a_message(tmp_path, image):

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 import deeplab_tf
+from deeplab_tf.evaluation.traced_once import TracedOnce
 from deeplab_tf.models.inference import Inference
 from tests.models.broken import WHITE, break_on_white
 from tests.models.narrow import assert_same_logits, noise_images, patches, uncertain_model
@@ -258,3 +259,40 @@ def test_infinite_logits_are_broken_and_huge_ones_are_not(image):
     bias.assign([0.0, 0.0, np.inf, 0.0])
     with pytest.raises(FloatingPointError):
         predictor(image)
+
+
+# === Names of version 0.1 ===
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("scores_of", "predict_logits"), ("before_and_after", "predict_stages"),
+     ("before_and_after_batch", "predict_stages_batch"), ("scores", "logits"),
+     ("scores_and_finite", "logits_and_finite")],
+)  # fmt: skip
+def test_old_names_warn_and_work(model, old, new):
+    predictor = deeplab_tf.Predictor(model)
+    with pytest.warns(DeprecationWarning, match=rf"Predictor\.{old} is called Predictor\.{new}"):
+        assert getattr(predictor, old) == getattr(predictor, new)
+
+
+def test_unknown_names_are_errors(model):
+    with pytest.raises(AttributeError, match="'Predictor' object has no attribute 'score'"):
+        _ = deeplab_tf.Predictor(model).score
+
+
+# === Graphs ===
+
+
+def test_many_predictors_warn_of_no_retracing(model, image, caplog):
+    for _ in range(7):
+        deeplab_tf.Predictor(model)(image)
+    assert "retracing" not in caplog.text
+
+
+def test_a_graph_is_traced_once():
+    traces = []
+    monitored = TracedOnce(lambda x: traces.append(x) or 2 * x, [tf.TensorSpec([None])])
+    for size in (1, 2, 3):
+        np.testing.assert_array_equal(monitored(np.ones(size, np.float32)), [2.0] * size)
+    assert len(traces) == 1
