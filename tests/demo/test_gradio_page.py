@@ -122,8 +122,8 @@ def set_value(page, control, value):
 def expected(predictor, path, **changes):
     """The label PNGs as tools/predict.py writes them, before and after the CRF."""
     other = deeplab_tf.Predictor(predictor.model, {**CRF, **changes})
-    answers = other.predict_stages(deeplab_tf.data.read_upright(path))
-    return [encode_label(labels, palette_bytes(predictor.model.spec)) for labels in answers]
+    stages = other.predict_stages(deeplab_tf.data.read_upright(path))
+    return [encode_label(labels, palette_bytes(predictor.model.spec)) for labels in stages]
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -237,12 +237,12 @@ def test_too_many_pixels_and_too_many_bytes_are_messages(visit, tmp_path):
 
 
 def request(address, body=None, kind="application/json"):
-    """Returns status and contents of what an address answers."""
+    """Returns status and contents of what an address responds."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     headers = {"Content-Type": kind}
     try:
-        with opener.open(urllib.request.Request(address, body, headers), timeout=60) as answer:
-            return answer.status, answer.read()
+        with opener.open(urllib.request.Request(address, body, headers), timeout=60) as response:
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
 

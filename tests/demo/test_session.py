@@ -62,7 +62,7 @@ def labels_of(png):
         return np.asarray(png_image)
 
 
-def test_labels_are_the_predictors_predict_stages(session, predictor, image):
+def test_labels_are_the_predictors_before_and_after_the_crf(session, predictor, image):
     _, html = session.example(0, *VALUES)
     pngs, names = shown_pngs(html)
     wanted = predictor.predict_stages(image)
@@ -147,7 +147,7 @@ def test_broken_logits_are_a_message(tmp_path, image):
     broken.variables_by_name()["fc8/bias"].assign([np.inf] * 3)
     own = Session(Labeller(deeplab_tf.Predictor(broken, crf=CRF)), {"one": image})
     Image.fromarray(image).save(tmp_path / "image.png")
-    answers = {"image": own.upload(str(tmp_path / "image.png"), *VALUES)}
-    answers["one"] = own.example(0, *VALUES)
-    for name, (labelled, html) in answers.items():
+    results = {"image": own.upload(str(tmp_path / "image.png"), *VALUES)}
+    results["one"] = own.example(0, *VALUES)
+    for name, (labelled, html) in results.items():
         assert labelled is None and f"{name}: logits of the network are not finite" in html

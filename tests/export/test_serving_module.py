@@ -29,10 +29,10 @@ def images():
 
 def test_broken_logits_are_the_error_of_their_image_alone(module):
     good, bad = (tf.io.encode_png(image).numpy() for image in images())
-    answer = module.label_bytes(tf.constant([good, bad, b"x", good]))
-    errors = [error.decode() for error in answer["error"].numpy()]
+    found = module.label_bytes(tf.constant([good, bad, b"x", good]))
+    errors = [error.decode() for error in found["error"].numpy()]
     assert errors == ["", NOT_FINITE, "not a JPEG or PNG", ""]
-    pngs = answer["label_png_bytes"].numpy()
+    pngs = found["label_png_bytes"].numpy()
     assert [bool(png) for png in pngs] == [True, False, False, True] and pngs[0] == pngs[3]
 
 
