@@ -5,6 +5,7 @@ Test ids are pytest's, without the part in brackets for all cases of a test.
 
 _LIGHT_FORMATS = (
     "tests/export/test_litert.py::test_labels_are_the_models",
+    "tests/export/test_litert.py::test_logits_are_there_under_their_old_name",
     "tests/export/test_litert.py::test_smaller_numbers_make_smaller_files",
     "tests/export/test_litert.py::test_atrous_convolutions_stay_one_operator",
     "tests/export/test_litert.py::test_int8_has_a_factor_for_every_channel",

@@ -36,7 +36,7 @@ def build_page(labeller: Labeller, examples: dict[str, np.ndarray], folder: Path
     files = _write_examples(examples, folder)
     gradio.set_static_paths(folder)  # shown from there, not copied to the uploads
 
-    def example(event: gradio.SelectData, *values):
+    def example(event: gradio.SelectData, *values):  # type: ignore[name-defined]
         return session.example(event.index, *values)
 
     def receive(path: str, *values):

@@ -54,6 +54,9 @@ class Labeller:
     Args:
         predictor: computes the logits. Visitors start from the parameters of its CRF.
 
+    Raises:
+        ValueError: the predictor has no CRF.
+
     Attributes:
         spec: DatasetSpec of the model.
         parameters: CRF parameters to start from, by name.
@@ -67,6 +70,8 @@ class Labeller:
     """
 
     def __init__(self, predictor: Predictor):
+        if predictor.crf is None:
+            raise ValueError("The page needs a predictor with a CRF.")
         self._predictor = predictor
         self.spec = predictor.model.spec
         self.parameters = predictor.crf.parameters.to_dict()

@@ -80,8 +80,8 @@ def hint(message: str) -> str:
 
 def _figure(name: str, title: str, images: list[Element], *caption: Element | str) -> Element:
     stack = element("div", *images, class_="stack")
-    caption = element("figcaption", *caption)
-    return element("figure", element("h3", title), stack, caption, id=f"figure-{name}")
+    below = element("figcaption", *caption)
+    return element("figure", element("h3", title), stack, below, id=f"figure-{name}")
 
 
 def _legend(spec: DatasetSpec, *stages: np.ndarray) -> Element:

@@ -90,9 +90,9 @@ def _launch(page: Any, host: str, port: int, options: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def _exit_on_signals() -> Iterator[None]:
     """Has signals that end the process run its `finally` clauses; exit status 0."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     if threading.current_thread() is not threading.main_thread():
-        numbers = ()  # Python allows no handlers elsewhere
+        numbers = []  # Python allows no handlers elsewhere
 
     def leave(*_: Any) -> None:
         for number in numbers:
@@ -109,8 +109,7 @@ def _exit_on_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    options = {"prefix": "deeplab_demo_", "ignore_cleanup_errors": True}
-    with tempfile.TemporaryDirectory(**options) as folder:
+    with tempfile.TemporaryDirectory(prefix="deeplab_demo_", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 

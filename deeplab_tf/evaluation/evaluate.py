@@ -115,7 +115,7 @@ def evaluate(
             images += 1
         for received in waiting:
             received.result()
-    results = {"images": images}
+    results: dict[str, Any] = {"images": images}
     if split.labelled:
         results.update(stage_metrics[0].results())
         if predictor.crf is not None:
@@ -126,7 +126,7 @@ def evaluate(
 
 
 def _predict(
-    predictor: Predictor, example: dict, labelled: bool, mapping: np.ndarray
+    predictor: Predictor, example: dict[str, Any], labelled: bool, mapping: np.ndarray
 ) -> EvaluatedImage:
     image = example["image"].numpy()
     label = example["label"].numpy().astype(np.uint8) if labelled else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -67,7 +67,7 @@ def predict_files(
 
 def _predictions(
     predictor: Predictor, images: list[np.ndarray]
-) -> list[np.ndarray | FloatingPointError]:
+) -> Sequence[np.ndarray | FloatingPointError]:
     """Labels images together or, where logits are not finite, one by one to see whose."""
     try:
         return predictor.batch(images)
@@ -79,14 +79,15 @@ def _predictions(
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:
     """Yields lists of images that together have about as many pixels as are computed at once."""
-    batch, pixels = [], 0
+    batch: list[tuple[Job, np.ndarray | DataError]] = []
+    pixels = 0
     for job in jobs:
         try:
             image = read_upright(job.source)
             pixels += image.shape[0] * image.shape[1]
+            batch.append((job, image))
         except DataError as error:
-            image = error
-        batch.append((job, image))
+            batch.append((job, error))
         if pixels >= WHOLE_PIXELS:
             yield batch
             batch, pixels = [], 0

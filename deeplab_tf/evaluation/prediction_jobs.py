@@ -109,8 +109,7 @@ def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
     """
     path = user_path(source)
     if path.is_dir():
-        found = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        return path, sorted(found)
+        return path, sorted(p for p in path.rglob("*") if _is_image(p))
     if path.exists():
         return path.parent, [path]
     # Sub-folders are kept below the folder in front of the first wildcard.
@@ -123,4 +122,8 @@ def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
         raise ValueError(f"{source}: .. behind a wildcard leaves the folder of the images.")
     found = glob.glob(str(Path(*pattern)), root_dir=root, recursive=True)
     matches = sorted(root / path for path in found)
-    return root, [p for p in matches if p.is_file() and p.suffix.lower() in SUFFIXES]
+    return root, [p for p in matches if _is_image(p)]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -43,6 +43,7 @@ def write_prediction(
         if error.errno in _DISK_ERRORS:
             raise
         return f"{error.filename}: {error.strerror}"
+    return None
 
 
 def encode_overlay(

@@ -123,9 +123,19 @@ class Predictor(OldPredictorNames):
     ) -> tf.Tensor:
         """Refines what `logits` gives with the CRF, inside a graph.
 
+        Args:
+            logits: float32 [B, H, W, C].
+            images: uint8 RGB [B, H, W, 3].
+            sizes: as for `logits`.
+
         Returns:
             float32 probabilities [B, H, W, C].
+
+        Raises:
+            ValueError: the predictor has no CRF.
         """
+        if self.crf is None:
+            raise ValueError("The predictor has no CRF; create it with crf={} or parameters.")
         return refine_logits(self.crf, logits, images, sizes)
 
     def _labels(

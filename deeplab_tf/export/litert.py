@@ -78,8 +78,8 @@ def export_litert(
     check_exportable(predictor, "LiteRT", "litert", ["ai_edge_litert"])
     _check(output, precision, calibrate_on)
     check_outputs({output: _is_own}, overwrite)
-    calibration = []
-    if precision == "int8":
+    calibration: list[np.ndarray] = []
+    if calibrate_on:  # int8, as `_check` says
         calibration = example_images(calibrate_on, "train", CALIBRATION_IMAGES, size)
         log(f"int8 is calibrated on {len(calibration)} images of {calibrate_on}, split train")
     images = verification_images(verify_on, calibrate_on, size)

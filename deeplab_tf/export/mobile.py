@@ -60,13 +60,15 @@ def labelling_function(
 
     Returns:
         A function of `images`, uint8 RGB [B, H, W, 3], that returns a dict of `labels`,
-        uint8 [B, H, W], and `logits`, float32 [B, H, W, C].
+        uint8 [B, H, W], and `logits`, float32 [B, H, W, C], which are `scores` too.
     """
 
     def label(images: tf.Tensor) -> dict[str, tf.Tensor]:
         with _one_operation_each(predictor.model):
             logits = predictor.logits(images)
-        return {"labels": tf.cast(tf.argmax(logits, axis=-1), tf.uint8), "logits": logits}
+        labels = tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
+        # `scores` is the name of version 0.1, which programs ask for; it goes in version 0.3.
+        return {"labels": labels, "logits": logits, "scores": tf.identity(logits)}
 
     return tf.function(label, [tf.TensorSpec([*shape, 3], tf.uint8, "images")])
 

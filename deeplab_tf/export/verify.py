@@ -46,7 +46,7 @@ def compare(
         by_tensor = loaded.signatures["predict_tensor"](images=tf.constant(image))
         wanted = predictor(image[0])
         for labels in (tf.io.decode_png(png)[..., 0], by_tensor["labels"][0]):
-            equal += np.count_nonzero(labels == wanted)
+            equal += int(np.count_nonzero(labels == wanted))
             pixels += wanted.size
         gap = np.abs(by_tensor["probabilities"] - _probabilities(predictor, image))
         difference = float(np.maximum(difference, gap.max()))  # not a number stays so

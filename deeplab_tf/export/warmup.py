@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +42,7 @@ def write_warmup_requests(folder: str | os.PathLike, model_name: str, max_pixels
         ) from error
     images = [cut_to(_image(*size), max_pixels) for size in _SIZES]
     contents = [tf.io.encode_jpeg(image).numpy() for image in images]
-    inputs = [("serving_default", "image_bytes", contents)]
+    inputs: list[tuple[str, str, Any]] = [("serving_default", "image_bytes", contents)]
     inputs += [("predict_tensor", "images", image[None]) for image in images]
     path = Path(folder) / FILE_NAME
     path.parent.mkdir()

@@ -179,17 +179,21 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     # === From images to logits ===
 
-    def call(self, images, training=False, seeds=None):
+    def call(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Returns logits at the size of the images."""
         fused = self.logit_maps(images, training=training, seeds=seeds)[0]
         logits = self.zoom(fused, *tf.unstack(tf.shape(images)[1:3]))
         return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
 
-    def zoom(self, logits, height, width):
+    def zoom(self, logits: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
         """Brings fused logits [B, h, w, C] of `logit_maps` to the size of the images."""
         return zoom_and_crop(logits, self.size_multiple, height, width)
 
-    def logit_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
+    def logit_maps(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> list[tf.Tensor]:
         """Computes logits on the feature grid, fused and scale by scale.
 
         Args:

@@ -8,7 +8,7 @@ at one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -105,7 +105,8 @@ class Inference:
         height, width = tf.unstack(tf.shape(images)[1:3])
         padded_images = pad(images, self.multiple, self.model.mean_rgb, sizes)
         averages = self.fusion == "mean" and len(self.passes) > 1
-        fused, finite = None, []
+        fused: Any = None
+        finite = []
         for scale, mirrored in self.passes:
             with tf.control_dependencies([] if fused is None else [fused]):
                 grid = self._grid(padded_images, scale, mirrored)

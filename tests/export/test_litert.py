@@ -60,6 +60,14 @@ def test_labels_are_the_models(three_classes, files, precision, least, tolerance
     assert np.abs(logits - wanted).max() < tolerance * wanted.std()
 
 
+def test_logits_are_there_under_their_old_name(files):
+    from ai_edge_litert.interpreter import Interpreter
+
+    run = Interpreter(str(files["float32"])).get_signature_runner("serving_default")
+    results = run(images=scene()[None])
+    np.testing.assert_array_equal(results["scores"], results["logits"])
+
+
 def test_smaller_numbers_make_smaller_files(files):
     sizes = {precision: path.stat().st_size for precision, path in files.items()}
     assert sizes["float16"] < 0.6 * sizes["float32"]
