@@ -68,7 +68,7 @@ def test_evaluation(model, image):
     assert labels.dtype == np.uint8 and labels.shape == SIZE
     np.testing.assert_array_equal(labels, after)
     np.testing.assert_array_equal(labels, names["many"][0])
-    np.testing.assert_array_equal(names["scores"].argmax(axis=-1), names["before"])
+    np.testing.assert_array_equal(names["logits"].argmax(axis=-1), names["before"])
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
-"""Opens whatever the library has written that can label images."""
+"""Loads any artefact of the library that can label images."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import ml_collections
@@ -18,8 +19,8 @@ from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model
 from deeplab_tf.training.checkpoints import restore_variables
 
 
-def load(path, safe_mode: bool = True) -> DeepLab | SavedPredictor:
-    """Opens a `.keras` file, a SavedModel or the work directory of a training run.
+def load(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab | SavedPredictor:
+    """Loads a `.keras` file, a SavedModel or the work directory of a training run.
 
     Args:
         path: the file or folder. Of a work directory `model.keras` is opened or, while training

@@ -9,13 +9,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from deeplab_tf import compat
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.receptive_field import window_radius
+from deeplab_tf.layers.split_conv import split_conv2d
 
 METHODS = ("native", "interlace")
-# Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
-_WIDE = 256
 # 1 GiB in float32; the largest published one, VGG's 7x7 fc6, has 103 million weights.
 _MOST_WEIGHTS = 2**28
 
@@ -164,29 +162,9 @@ def _pad(inputs: tf.Tensor, rows: Any, columns: Any) -> tf.Tensor:
 def _dense_conv(inputs: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.Tensor:
     before, after = centred_padding(kernel.shape[0], 1)
     if strides == 1:
-        return _conv(inputs, kernel, 1, (before, after))
+        return split_conv2d(inputs, kernel, 1, (before, after))
     padded = _pad(inputs, (before, after), (before, after))
     return tf.nn.conv2d(padded, kernel, strides, "VALID")
-
-
-def _conv(inputs, kernel, rate: int, padding: tuple[int, int]):
-    is_wide = kernel.shape[0] > 1 and min(kernel.shape[2:]) >= _WIDE
-    if inputs.shape[0] == 1 and is_wide and compat.one_image_is_slow():
-        return _conv_of_halves(inputs, kernel, rate, padding)
-    if padding[0] == padding[1]:
-        return tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
-    return tf.nn.conv2d(_pad(inputs, padding, padding), kernel, 1, "VALID", dilations=rate)
-
-
-def _conv_of_halves(inputs, kernel, rate: int, padding: tuple[int, int]):
-    """Convolves the upper and the lower half of one image [1, H, W, C] as a batch of two."""
-    height, width = tf.unstack(tf.shape(inputs)[1:3])
-    half = (height + 1) // 2
-    padded = _pad(inputs, (padding[0], padding[1] + 2 * half - height), padding)
-    halves = tf.concat([padded[:, : half + sum(padding)], padded[:, half:]], axis=0)
-    outputs = tf.nn.conv2d(halves, kernel, 1, "VALID", dilations=rate)
-    outputs = tf.reshape(outputs, [1, 2 * half, width, kernel.shape[-1]])[:, :height]
-    return tf.ensure_shape(outputs, [*inputs.shape[:3], kernel.shape[-1]])
 
 
 def native_atrous_conv(inputs: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
@@ -212,7 +190,7 @@ def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
 
     @tf.custom_gradient
     def convolve(inputs, kernel):
-        outputs = _conv(inputs, kernel, rate, padding)
+        outputs = split_conv2d(inputs, kernel, rate, padding)
 
         def gradient(upstream):
             turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])

@@ -24,9 +24,10 @@ from deeplab_tf.models.arguments import (
     dataset_spec,
     number_of_classes,
 )
+from deeplab_tf.models.inference import pad, rescale, zoom_and_crop
 from deeplab_tf.models.old_names import OldNames
 from deeplab_tf.models.rate_multipliers import rate_multipliers
-from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
+from deeplab_tf.models.scaling import grid_multiple
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -199,20 +200,22 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     # === From images to logits ===
 
-    def call(self, images, training=False, seeds=None):
+    def call(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Returns logits at the size of the images."""
         fused = self.logit_maps(images, training=training, seeds=seeds)[0]
         logits = self.zoom(fused, *tf.unstack(tf.shape(images)[1:3]))
         return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
 
-    def zoom(self, logits, height, width):
+    def zoom(self, logits: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
         """Brings fused logits [B, h, w, C] of `logit_maps` to the size of the images."""
-        grid = tf.shape(logits)[1:3]
-        logits = resize(logits, tf.unstack((grid - 1) * self.logit_stride + 1))
-        return logits[:, :height, :width]
+        return zoom_and_crop(logits, self.size_multiple, height, width)
 
-    def logit_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
-        """Scores images on the feature grid, fused and scale by scale.
+    def logit_maps(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> list[tf.Tensor]:
+        """Computes logits on the feature grid, fused and scale by scale.
 
         Args:
             images: RGB 0..255 [B, H, W, 3].
@@ -227,10 +230,10 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
         Source: Chen et al. 2016, section 3.2; released ResNet-101 train.prototxt.
         """
-        inputs = self._pad(self.backbone.preprocess(images))
+        inputs = self.backbone.preprocess(pad(images, self.size_multiple, self.mean_rgb))
         if self.scales == (1.0,):
-            return [self._score(inputs, training, seeds)]
-        logits = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
+            return [self._logits_of_scale(inputs, training, seeds)]
+        logits = [self._logits_of_scale(rescale(inputs, s), training, seeds) for s in self.scales]
         grid = tf.unstack(tf.shape(logits[0])[1:3])
         zoomed = [logits[0]] + [resize(s, grid) for s in logits[1:]]
         fused = tf.reduce_max(tf.stack(zoomed), axis=0)
@@ -240,14 +243,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         ]
         return [fused, *trained]
 
-    def _pad(self, inputs):
-        multiple = self.size_multiple
-        rows, columns = (round_up(n, multiple) - n for n in tf.unstack(tf.shape(inputs)[1:3]))
-        padded = tf.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
-        sides = [None if n is None else round_up(n, multiple) for n in inputs.shape[1:3]]
-        return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
-
-    def _score(self, inputs, training, seeds):
+    def _logits_of_scale(self, inputs, training, seeds):
         features = self.backbone(inputs, training=training)
         logits = self._head(features, training=training, seeds=seeds)
         if self.multi_scale is not None:

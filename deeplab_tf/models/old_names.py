@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from deeplab_tf import compat
 
@@ -17,6 +18,8 @@ _ATTRIBUTES = {
     "score_maps": "logit_maps",
 }
 _LAYERS = ("trunk", "scorer")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class OldNames:
@@ -56,3 +59,25 @@ def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
         DeprecationWarning,
         stacklevel=stacklevel,
     )
+
+
+def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
+    """Makes a decorator for functions with a keyword argument that had another name in version 0.1.
+
+    Args:
+        old: name that still works.
+        new: name of the function's argument.
+    """
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def renaming(*arguments: Any, **named: Any) -> Any:
+            if old in named:
+                name = function.__name__
+                warn_renamed(f"{name}({old}=)", f"{name}({new}=)")
+                named[new] = named.pop(old)
+            return function(*arguments, **named)
+
+        return renaming  # type: ignore[return-value]
+
+    return decorate

@@ -20,7 +20,8 @@ PREDICTION = cli.define_prediction_flags()
 
 
 def main() -> int | None:
-    from deeplab_tf.evaluation.predict_files import jobs_to_do, plan_jobs, predict_files
+    from deeplab_tf.evaluation.predict_files import predict_files
+    from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_jobs
     from deeplab_tf.models.loading import load_model
 
     planned = plan_jobs(INPUT.value, OUTPUT.value)

@@ -38,7 +38,7 @@ RETRIES = flags.DEFINE_integer(
 
 def main() -> int | None:
     from deeplab_tf.data.spec import DatasetSpec
-    from deeplab_tf.evaluation.predict_files import jobs_to_do, plan_jobs
+    from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_jobs
     from deeplab_tf.serving import GrpcClient, RestClient
     from deeplab_tf.serving.label_files import label_files
 

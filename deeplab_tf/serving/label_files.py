@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.predict_files import Job, write_prediction
+from deeplab_tf.evaluation.prediction_jobs import Job
+from deeplab_tf.evaluation.prediction_writer import write_prediction
 from deeplab_tf.serving.responses import DeadlineError, Prediction, ServingError, UnavailableError
 
 DEADLINES_WAITED = 3  # for a server that answers nothing, however many images there are

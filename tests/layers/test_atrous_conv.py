@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.signal import convolve2d, correlate2d
 
 from deeplab_tf import compat
-from deeplab_tf.layers import atrous_conv
+from deeplab_tf.layers import split_conv
 from deeplab_tf.layers.atrous_conv import METHODS, AtrousConv2D
 
 IN, OUT = 3, 4
@@ -162,7 +162,7 @@ def test_one_image_in_halves_equals_the_whole(height, width, size, rate, monkeyp
     upstream = random(1, height, width, OUT)
     layer = layer_with(kernel, rate, "native")
     wanted = [brute_force(x, kernel, rate), *brute_force_gradients(x, kernel, rate, upstream)]
-    monkeypatch.setattr(atrous_conv, "_WIDE", 1)
+    monkeypatch.setattr(split_conv, "_WIDE", 1)
     monkeypatch.setattr(compat, "one_image_is_slow", lambda: True)
     found = outputs_and_gradients(layer, x, upstream)
     for one, other in zip(found, wanted, strict=True):

@@ -164,7 +164,8 @@ def image_folder(sources, tmp_path_factory):
 def test_the_tool_writes_what_predict_writes(
     server, folder, predictor, image_folder, tmp_path, protocol, options
 ):
-    from deeplab_tf.evaluation.predict_files import plan_jobs, predict_files
+    from deeplab_tf.evaluation.predict_files import predict_files
+    from deeplab_tf.evaluation.prediction_jobs import plan_jobs
 
     spec = deeplab_tf.data.DatasetSpec.load(folder / "assets")
     predict_files(predictor, spec, plan_jobs(str(image_folder), tmp_path / "wanted"), overlay=True)
@@ -215,7 +216,7 @@ def test_the_tool_takes_an_encrypted_connection_and_a_version(
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_a_bad_file_does_not_cost_the_others(server, folder, sources, tmp_path, batch_size):
-    from deeplab_tf.evaluation.predict_files import plan_jobs
+    from deeplab_tf.evaluation.prediction_jobs import plan_jobs
 
     source = tmp_path / "images"
     source.mkdir()

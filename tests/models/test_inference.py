@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import checked_scales, fused_logits, logits_and_finite
-from tests.evaluation.broken import break_on_white
+from deeplab_tf.models.inference import Inference
+from deeplab_tf.models.scaling import checked_scales
 from tests.layers.interp import interp
+from tests.models.broken import break_on_white
 from tests.models.narrow import (
     assert_same_logits,
     narrow_model,
@@ -42,6 +43,10 @@ def passes(model):
             logits = np.flip(logits, axis=2)
         passes[scale, mirrored] = interp(logits, *PADDED)[:, :HEIGHT, :WIDTH]
     return passes
+
+
+def fused_logits(model, images, *options, sizes=None, **named):
+    return Inference(model, *options, **named).logits_and_finite(images, sizes)[0]
 
 
 def softmax(logits):
@@ -123,6 +128,24 @@ def test_the_network_knows_of_one_image_that_it_is_one(model, monkeypatch):
     assert seen == [1] * 4
 
 
+def test_grid_logits_zoomed_are_the_logits(model, passes):
+    images = noise_images(HEIGHT, WIDTH)
+    for scale, wanted in ((0.75, passes[0.75, False]), (1.0, model(images))):
+        inference = Inference(model, [scale])
+        grid = inference.grid_logits(images)
+        assert grid.shape[1] * grid.shape[2] < HEIGHT * WIDTH / 40
+        assert_same_logits(inference.zoom(grid, HEIGHT, WIDTH), wanted)
+
+
+def test_the_zoom_does_not_ask_for_the_output_stride(model):
+    """A decoder's logits lie denser than the features: every point is a logit of its own."""
+    rng = np.random.default_rng(0)
+    for stride in (4, 8):
+        grid = rng.normal(size=[1, 64 // stride + 1, 96 // stride + 1, 3]).astype(np.float32)
+        zoomed = model.zoom(grid, 65, 97)
+        np.testing.assert_array_equal(zoomed[:, ::stride, ::stride], grid)
+
+
 @pytest.mark.parametrize(
     "scales", [(), (0.0, 1.0), (-1.0,), (float("nan"),), (0.33, 0.7), (1, 1000)]
 )
@@ -137,7 +160,7 @@ def test_finite_is_told_image_by_image_whatever_is_fused():
     images[1, 0, 0] = 255
     broken = break_on_white(narrow_model())
     for options in ({}, {"scales": (1.0, 0.5)}, {"fusion": "max", "flip": True}):
-        logits, finite = logits_and_finite(broken, images, **options)
+        logits, finite = Inference(broken, **options).logits_and_finite(images)
         assert finite.numpy().tolist() == [True, False, True]
         np.testing.assert_array_equal(logits[0], fused_logits(broken, images, **options)[0])
 
