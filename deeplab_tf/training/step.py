@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from deeplab_tf.training.loss import (
+from deeplab_tf.training.losses.normalization import (
     count_valid,
     cross_entropy_sum,
     micro_batch_weights,

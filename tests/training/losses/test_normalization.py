@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.training.loss import (
+from deeplab_tf.training.losses.normalization import (
     count_valid,
     cross_entropy_sum,
     micro_batch_weights,
