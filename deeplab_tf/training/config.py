@@ -76,6 +76,9 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "rate_multipliers": RATE_MULTIPLIERS[PRESETS[preset]["backbone"]],
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
+        # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
+        # "cross_entropy(class_weights=median_frequency)", "cross_entropy + 0.5*dice".
+        "loss": "cross_entropy",
         # "valid": one mean over the pixels of the global batch; "caffe": mean of means.
         "normalize": "valid",
         "seed": 0,

@@ -13,6 +13,7 @@ from deeplab_tf.data.paths import expand_path
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
 from deeplab_tf.models.heads import HEADS
+from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.normalization import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
@@ -49,6 +50,10 @@ def _argument(name: str) -> Range:
 
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
+
+
+def _is_loss(value) -> bool:
+    return isinstance(value, str) and bool(parse_loss(value))
 
 
 _SWITCH = Range("True or False", lambda value: isinstance(value, bool))
@@ -110,6 +115,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "rate_multipliers": _MULTIPLIERS,
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
+        "loss": Range("a sum of losses", _is_loss),
         "normalize": one_of(NORMALIZATIONS),
         "seed": whole(0, LARGEST_SEED),
         "log_every": _EVERY,

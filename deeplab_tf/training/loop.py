@@ -19,6 +19,7 @@ from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.divergence import FiniteCheck
+from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.training.step import build_step
@@ -83,6 +84,7 @@ class Trainer:
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         settings = config.train
+        self._loss = parse_loss(settings.loss).for_split(split, log)
         with naming_lost_workers(self.strategy), self.strategy.scope():
             self.model = build_model(config, split.spec)
             self._augmentation = build_augmentation(config, self.model)
@@ -143,11 +145,13 @@ class Trainer:
             self._trained,
             self.strategy,
             settings.weight_decay,
+            self._loss,
             self.split.spec.ignore_label,
             settings.normalize,
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if self._first_step < settings.steps:
+            self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
         saved = self._first_step
         progress = _Progress(self._first_step, settings.steps, self._images_per_step)

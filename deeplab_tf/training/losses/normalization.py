@@ -1,4 +1,4 @@
-"""Softmax cross-entropy over the pixels that count."""
+"""Which pixels count in the loss, and how much each of them."""
 
 from __future__ import annotations
 
@@ -7,42 +7,48 @@ import tensorflow as tf
 NORMALIZATIONS = ("valid", "caffe")
 
 
-def subsample_labels(labels, stride: int):
-    """Takes every `stride`-th label, the first included: [..., H, W] to the score grid.
+def mark_void(labels: tf.Tensor, ignore_label: int) -> tf.Tensor:
+    """Replaces the data set's id of void by -1, the one that all losses know.
+
+    Args:
+        labels: int32 of any shape.
+        ignore_label: id of pixels that count nothing.
+
+    Returns:
+        int32 of the same shape.
+    """
+    return tf.where(labels == ignore_label, -1, labels)
+
+
+def subsample_labels(labels: tf.Tensor, stride: int) -> tf.Tensor:
+    """Takes every `stride`-th label, the first included.
 
     Sampling never mixes ids; on sizes `k * stride + 1` it is what Caffe's label_shrink computes.
+
+    Args:
+        labels: int32 [..., H, W].
+        stride: input pixels between two logits.
+
+    Returns:
+        int32 [..., h, w], on the grid of the logits.
     """
     return labels[..., ::stride, ::stride]
 
 
-def count_valid(labels, ignore_label: int):
-    """Counts the pixels that count, over the last three axes (images, height, width)."""
-    return tf.reduce_sum(tf.cast(labels != ignore_label, tf.float32), axis=[-3, -2, -1])
-
-
-def cross_entropy_sum(labels, logits, ignore_label: int):
-    """Sums the cross-entropy over the pixels that count.
+def count_valid(labels: tf.Tensor) -> tf.Tensor:
+    """Counts the pixels that are not void.
 
     Args:
-        labels: int32 [B, h, w].
-        logits: logits [B, h, w, C].
-        ignore_label: id of pixels that count nothing.
+        labels: int32 [..., B, H, W], -1 for void.
 
     Returns:
-        float32 scalar; divide it by the number of valid pixels of all replicas and
-        micro-batches, not by this batch's.
-
-    Source: Caffe's SoftmaxWithLoss; Chen et al. 2015, section 3.
+        float32 [...]
     """
-    valid = labels != ignore_label
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=tf.where(valid, labels, 0), logits=tf.cast(logits, tf.float32)
-    )
-    return tf.reduce_sum(tf.where(valid, losses, 0.0))
+    return tf.reduce_sum(tf.cast(labels >= 0, tf.float32), axis=[-3, -2, -1])
 
 
-def micro_batch_weights(counts, normalize: str):
-    """Returns the factor on every micro-batch's loss sums.
+def micro_batch_weights(counts: tf.Tensor, normalize: str) -> tf.Tensor:
+    """Returns the factor on every micro-batch's sum of pixel losses.
 
     Must be called inside a replica; it sums over all replicas.
 
