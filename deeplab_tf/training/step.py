@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from deeplab_tf.training.losses import TotalLoss
+from deeplab_tf.training.losses import TotalLoss, parts
 from deeplab_tf.training.losses.normalization import (
     count_valid,
     mark_void,
@@ -59,33 +59,36 @@ def build_step(
         counts = tf.stack([count_valid(target) for target in targets], axis=-1)
         weights = micro_batch_weights(counts, normalize)
         micro_batches = labels.shape[0]
-        parts = replicas * micro_batches
-        two_passes = loss.needs_whole_batch and normalize == "valid" and parts > 1
-        alone = loss.needs_whole_batch and not two_passes
+        part_count = replicas * micro_batches
+        two_passes = bool(loss.whole_batch_terms) and normalize == "valid" and part_count > 1
 
         def forward(i):
-            return model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
+            maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
+            return [target[i] for target in targets], maps
 
         total, slopes = tf.constant(0.0), []
         if two_passes:
-            measured = _measure_all(forward, loss, targets)
-            whole, slopes = loss.linearize(targets, measured)
+            measured = _measure_all(forward, loss, micro_batches, len(strides))
+            whole, slopes = parts.linearize_all(loss, targets, measured)
             total += whole / replicas  # every replica knows the whole, and they are added up
+
         gradients = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
         for i in tf.range(micro_batches):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                maps = forward(i)
-                own = [target[i] for target in targets]
-                part = loss.pixel_part(own, maps, weights[i])
-                if alone:
-                    part += loss.part_alone(own, maps, parts)
+                own_labels, maps = forward(i)
+                part = parts.pixel_part(loss, own_labels, maps, weights[i])
                 objective = part
                 if two_passes:
-                    objective += loss.linear_part(own, maps, [slope[i] for slope in slopes])
+                    own_slopes = [slope[i] for slope in slopes]
+                    objective += parts.linear_part(loss, own_labels, maps, own_slopes)
+                elif loss.whole_batch_terms:
+                    part += parts.part_alone(loss, own_labels, maps, part_count)
+                    objective = part
             total += part
             additions = tape.gradient(objective, variables)
             gradients = [old + new for old, new in zip(gradients, additions, strict=True)]
+
         apply_updates(optimizer, gradients, trained, weight_decay)
         return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
 
@@ -101,12 +104,12 @@ def build_step(
 
 
 def _measure_all(
-    forward: Callable[[tf.Tensor], list[tf.Tensor]], loss: TotalLoss, targets: list[tf.Tensor]
+    forward: Callable, loss: TotalLoss, micro_batches: int, maps: int
 ) -> list[tf.Tensor]:
-    """Runs all micro-batches forward; returns what `loss.measure` does, stacked over them."""
-    count = targets[0].shape[0]
-    arrays = [tf.TensorArray(tf.float32, count) for _ in range(loss.measurements(len(targets)))]
-    for i in tf.range(count):
-        measured = loss.measure([target[i] for target in targets], forward(i))
+    """Runs all micro-batches forward; returns what `parts.measure` does, stacked over them."""
+    count = len(loss.whole_batch_terms) * maps
+    arrays = [tf.TensorArray(tf.float32, micro_batches) for _ in range(count)]
+    for i in tf.range(micro_batches):
+        measured = parts.measure(loss, *forward(i))
         arrays = [array.write(i, new) for array, new in zip(arrays, measured, strict=True)]
     return [array.stack() for array in arrays]

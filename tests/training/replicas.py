@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.strategies import build_strategy
@@ -33,7 +34,7 @@ def four_images():
     return batch
 
 
-def take_step(strategy, batches, normalize):
+def take_step(strategy, batches, normalize, loss="cross_entropy"):
     """Trains once; `batches` holds one element a replica, as the pipeline delivers them."""
     with strategy.scope():
         keras.utils.set_random_seed(7)
@@ -46,7 +47,7 @@ def take_step(strategy, batches, normalize):
         trained = trained_variables(model, (("fc8/kernel", 10.0), (".*/bias", 2.0)))
         optimizer = build_optimizer("SGD", "momentum=0.9", 1e-2)
         compat.create_slots(optimizer, [entry.variable for entry in trained])
-    step = build_step(model, optimizer, trained, strategy, 5e-4, VOID, normalize)
+    step = build_step(model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize)
     stacked = {name: np.stack([b[name] for b in batches]) for name in batches[0]}
     elements = strategy.distribute_datasets_from_function(
         lambda context: tf.data.Dataset.from_tensor_slices(stacked)

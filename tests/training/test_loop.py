@@ -58,7 +58,7 @@ def runs(tmp_path_factory):
     resumed_start = weights(again.model)
     return {
         "start": start, "full": full, "middle": resumed_start, "resumed": weights(again.run()),
-        "said": logged, "whole": metrics(whole), "broken": metrics(broken),
+        "log": logged, "whole": metrics(whole), "broken": metrics(broken),
     }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_resumed_run_has_every_line_once(runs):
 
     assert [line["step"] for line in runs["whole"]] == list(range(1, 11))
     assert without_speed(runs["broken"]) == without_speed(runs["whole"])
-    assert runs["said"][0] == "going on from the checkpoint of step 5"
+    assert runs["log"][0] == "going on from the checkpoint of step 5"
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
     lines = metrics(tmp_path / "run")
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
     assert all(np.isfinite(line["loss"]) for line in lines)
-    values = run._optimizer.get_config()
+    values = run._state.optimizer.get_config()
     assert (values["momentum"], values["nesterov"]) == (0.8, True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -12,7 +12,6 @@ from deeplab_tf.data.label_statistics import count_labels
 from deeplab_tf.data.split import Split
 from deeplab_tf.training.losses.base import Loss, PixelLoss, WholeBatchLoss
 from deeplab_tf.training.losses.class_weights import class_weight_numbers
-from deeplab_tf.training.losses.gather import linearize
 from deeplab_tf.training.losses.normalization import mark_void
 
 
@@ -86,116 +85,14 @@ class TotalLoss:
             log(f"class weights {name}: {', '.join(f'{n} {w:.4g}' for n, w in pairs)}")
         return TotalLoss(tuple(_with_weights(term, numbers, split) for term in self.terms))
 
-    # === Parts of a batch, for the training step ===
+    @property
+    def pixel_terms(self) -> list[Term]:
+        """The terms that are sums over pixels."""
+        return [term for term in self.terms if isinstance(term.loss, PixelLoss)]
 
     @property
-    def needs_whole_batch(self) -> bool:
-        """Whether a term is a `WholeBatchLoss`."""
-        return any(isinstance(term.loss, WholeBatchLoss) for term in self.terms)
-
-    def pixel_part(
-        self, labels: Sequence[tf.Tensor], maps: Sequence[tf.Tensor], weights: tf.Tensor
-    ) -> tf.Tensor:
-        """Computes what the terms that are sums over pixels add for a micro-batch.
-
-        Args:
-            labels: int32 [B, h, w] for every map, -1 for void.
-            maps: logits [B, h, w, C].
-            weights: float32 [maps], from `micro_batch_weights`.
-
-        Returns:
-            float32 scalar.
-        """
-        terms = [term for term in self.terms if isinstance(term.loss, PixelLoss)]
-        if not terms:
-            return tf.constant(0.0)
-        sums = [
-            sum(t.factor * tf.reduce_sum(t.loss.pixel_losses(y, logits)) for t in terms)
-            for y, logits in zip(labels, maps, strict=True)
-        ]
-        return tf.reduce_sum(weights * tf.stack(sums))
-
-    def part_alone(
-        self, labels: Sequence[tf.Tensor], maps: Sequence[tf.Tensor], parts: int
-    ) -> tf.Tensor:
-        """Computes what the other terms add for a micro-batch that is a batch of its own.
-
-        Args:
-            labels: int32 [B, h, w] for every map, -1 for void.
-            maps: logits [B, h, w, C].
-            parts: number of micro-batches on all replicas, over which the mean is taken.
-
-        Returns:
-            float32 scalar.
-        """
-        losses = [
-            term.factor * term.loss(y, logits)
-            for term in self._whole
-            for y, logits in zip(labels, maps, strict=True)
-        ]
-        return sum(losses) / parts
-
-    def measure(self, labels: Sequence[tf.Tensor], maps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Measures a micro-batch for every term that needs the whole batch, and every map.
-
-        Args:
-            labels: int32 [B, h, w] for every map, -1 for void.
-            maps: logits [B, h, w, C].
-
-        Returns:
-            What `linearize` takes, stacked over the micro-batches, and `linear_part`.
-        """
-        return [
-            term.loss.measure(y, logits)
-            for term in self._whole
-            for y, logits in zip(labels, maps, strict=True)
-        ]
-
-    def measurements(self, maps: int) -> int:
-        """Returns the length of the list that `measure` returns for so many maps."""
-        return len(self._whole) * maps
-
-    def linearize(
-        self, labels: Sequence[tf.Tensor], measured: Sequence[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Computes the terms that need the whole batch, and their slopes; see `gather.linearize`.
-
-        Must be called inside a replica.
-
-        Args:
-            labels: int32 [M, B, h, w] for every map, of the replica's M micro-batches.
-            measured: from `measure`, float32 [M, ...] each.
-
-        Returns:
-            The sum of the terms, the same on every replica, and what it changes with `measured`.
-        """
-        pairs = [(term, y) for term in self._whole for y in labels]
-        value, slopes = tf.constant(0.0), []
-        for (term, y), own in zip(pairs, measured, strict=True):
-            loss, slope = linearize(term.loss, y, own)
-            value += term.factor * loss
-            slopes.append(term.factor * slope)
-        return value, slopes
-
-    def linear_part(
-        self, labels: Sequence[tf.Tensor], maps: Sequence[tf.Tensor], slopes: Sequence[tf.Tensor]
-    ) -> tf.Tensor:
-        """Computes what has the gradient of a micro-batch's part in those terms.
-
-        Args:
-            labels: int32 [B, h, w] for every map, -1 for void.
-            maps: logits [B, h, w, C].
-            slopes: from `linearize`, of this micro-batch.
-
-        Returns:
-            float32 scalar; not the loss.
-        """
-        measured = self.measure(labels, maps)
-        pairs = zip(measured, slopes, strict=True)
-        return tf.add_n([tf.reduce_sum(own * slope) for own, slope in pairs])
-
-    @property
-    def _whole(self) -> list[Term]:
+    def whole_batch_terms(self) -> list[Term]:
+        """The terms that need the whole batch."""
         return [term for term in self.terms if isinstance(term.loss, WholeBatchLoss)]
 
 
