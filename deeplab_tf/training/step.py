@@ -64,7 +64,7 @@ def build_step(
 
         def forward(i):
             maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
-            return [target[i] for target in targets], maps
+            return [target[i] for target in targets], [tf.cast(m, tf.float32) for m in maps]
 
         total, slopes = tf.constant(0.0), []
         if two_passes:

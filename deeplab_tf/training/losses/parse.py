@@ -32,7 +32,7 @@ def parse_sum(text: str, losses: Mapping[str, type[Loss]]) -> TotalLoss:
         tree = ast.parse(text.strip(), mode="eval").body
         return TotalLoss(tuple(_read_term(node, losses) for node in _summands(tree)))
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"losses look {_FORM} ({error})") from error
+        raise ValueError(f"not a sum of losses {_FORM} ({error})") from error
 
 
 def _summands(node: ast.expr) -> Iterator[ast.expr]:
@@ -52,9 +52,9 @@ def _read_term(node: ast.expr, losses: Mapping[str, type[Loss]]) -> Term:
     if isinstance(node, ast.Call):
         name, keywords = node.func, node.keywords
         if node.args or any(keyword.arg is None for keyword in keywords):
-            raise ValueError(f"{ast.unparse(node)!r}: arguments have names, {_FORM}")
+            raise ValueError(f"{ast.unparse(node)!r}: arguments need their names, {_FORM}")
     if not isinstance(name, ast.Name):
-        raise ValueError(f"{ast.unparse(node)!r} is not a loss; losses look {_FORM}")
+        raise ValueError(f"{ast.unparse(node)!r} is not a loss {_FORM}")
     if name.id not in losses:
         raise ValueError(f"there is no loss {name.id!r}; there are {', '.join(sorted(losses))}")
     arguments = {keyword.arg: _read_value(keyword) for keyword in keywords}
@@ -64,7 +64,9 @@ def _read_term(node: ast.expr, losses: Mapping[str, type[Loss]]) -> Term:
 def _read_factor(node: ast.expr) -> float:
     value = node.value if isinstance(node, ast.Constant) else None
     if type(value) not in (int, float) or not 0 < value <= LARGEST_FLOAT:
-        raise ValueError(f"a factor is a number above 0, {_FORM}. Received: {ast.unparse(node)}")
+        raise ValueError(
+            f"a factor must be a number above 0, {_FORM}. Received: {ast.unparse(node)}"
+        )
     return float(value)
 
 

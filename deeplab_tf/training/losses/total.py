@@ -57,6 +57,7 @@ class TotalLoss:
             float32 scalar.
         """
         labels = mark_void(tf.convert_to_tensor(labels), ignore_label)
+        logits = tf.cast(logits, tf.float32)  # once, so that gradients are added up in float32
         return sum(term.factor * term.loss(labels, logits) for term in self.terms)
 
     def describe(self) -> str:
