@@ -41,6 +41,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "data.scales": ((), (0.0,), (1.0, math.inf), (True,), 1.0, None),
     "data.scale_range": ((0.5,), (1.5, 0.5), (0.0, 1.0), (0.5, math.inf), (0.5, 1, 2), None),
     "train.optimizer_args": ("0.9", "momentum=", "momentum=x", 0.9, None),
+    "train.loss": ("", "dise", "focal(gamma=-1)", "dice dice", 3, None),
     "train.rate_multipliers": (
         (("(", 1.0),), ((".*", -1.0),), ((".*", math.nan),), (".*", 1.0), ((".*",),), ((1, 1.0),),
         "fc8", None,
@@ -60,7 +61,7 @@ GOOD = {
     "train.batch_size": (np.int64(4),), "data.scale_range": ((), [], (0.5, 1.5), [1, 1]),
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
     "train.rate_multipliers": ((), [["fc8/.*", 0]]), "train.optimizer_args": ("", "beta_2=0.9"),
-    "train.optimizer": ("Adam",), "crf.compatibility": ("potts", [1.0, 2.0]),
+    "train.loss": ("dice", "2*ohem(share=1) + focal"), "train.optimizer": ("Adam",), "crf.compatibility": ("potts", [1.0, 2.0]),
 }  # fmt: skip
 # Seeds may be larger; the CRF knows neither int32 nor float32.
 FINE = [("train.seed", 2**31)]

@@ -120,10 +120,12 @@ def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
     assert found == {3, 6, 8}
 
 
-def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses):
-    logged, config = [], small_config(steps=1)
+def test_loss_and_augmentation_are_logged_before_the_first_step_and_stored(tmp_path, losses):
+    logged, config = [], small_config(steps=1, loss="1*dice+focal(gamma=1)")
     config.data.scales, config.data.image_scale = (0.5, 1.0), 0.75
     trainer(tmp_path, config, logged).run()
+    assert "loss: dice + focal(gamma=1)" in logged
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["loss"] == config.train.loss
     place = logged.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
     assert [line.startswith("step ") for line in logged[place + 1 :]] == [True]
     stored = json.loads((tmp_path / "config.json").read_text())["data"]
@@ -260,6 +262,15 @@ def test_a_split_without_labels_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'train' of 'synthetic' has no labels"):
         Trainer(small_config(), split, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_old_name_of_the_log_works_with_a_warning(tmp_path, losses):
+    logged = []
+    with pytest.warns(DeprecationWarning, match=r"Trainer\(say=\) is called Trainer\(log=\)") as w:
+        run = Trainer(small_config(steps=1), SPLIT, tmp_path, say=logged.append)
+    assert w[0].filename == __file__
+    run.run()
+    assert any(line.startswith("step 1/1") for line in logged)
 
 
 def test_nothing_periodic_happens_where_it_is_off(tmp_path, losses):

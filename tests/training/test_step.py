@@ -212,11 +212,13 @@ def replicas():
 
 
 @pytest.mark.slow
-def test_one_two_and_four_replicas_take_the_same_step(replicas):
-    one = replicas[1]["valid"]
+@pytest.mark.parametrize(("losses", "counts"), [("valid", (2, 4)), ("losses", (2,))])
+def test_one_two_and_four_replicas_take_the_same_step(replicas, losses, counts):
+    # "losses" has all kinds: on one replica in one micro-batch, on two in two each.
+    one = replicas[1][losses]
     assert one["loss"] > 0 and one["valid_pixels"] == replicas[1]["valid_pixels"]
-    for count in (2, 4):
-        many = replicas[count]["valid"]
+    for count in counts:
+        many = replicas[count][losses]
         assert many["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert many["valid_pixels"] == one["valid_pixels"]
         for name, change in one["changes"].items():
