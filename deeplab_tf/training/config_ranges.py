@@ -1,9 +1,11 @@
-"""What every key of a configuration may be, in one table, checked before any work."""
+"""Checks every key of a configuration against a table of ranges, before any work."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+
+import ml_collections
 
 from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
@@ -44,7 +46,7 @@ def _pair(value) -> bool:
 
 
 def _argument(name: str) -> Range:
-    """What `DeepLab` takes, which knows and says it."""
+    """Returns the range of an argument of `DeepLab`, whose own check has the message."""
     return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
 
 
@@ -66,7 +68,7 @@ _MULTIPLIERS = many(
     "pairs of a regular expression and a finite number of at least 0, such as (('.*/bias', 2.0),)",
 )
 
-# Section -> key -> what it may be: every key of `base_config`.
+# Section -> key -> range, for every key of `base_config`.
 RANGES: dict[str, dict[str, Range]] = {
     "model": {
         "backbone": one_of(BACKBONES),
@@ -124,7 +126,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
     },
-    # `CrfParameters` knows, and says what would be right.
+    # `CrfParameters` has the ranges and the messages.
     "crf": {
         field.name: Range(
             "what `CrfParameters` takes",
@@ -135,14 +137,14 @@ RANGES: dict[str, dict[str, Range]] = {
 }
 
 
-def check_config(config) -> None:
-    """Refuses a configuration with a value that no run can have.
+def check_config(config: ml_collections.ConfigDict) -> None:
+    """Checks that every value of a configuration is in its range.
 
     Args:
         config: from `base_config`.
 
     Raises:
-        ValueError: the message names every such key as its flag, what it may be and what was
+        ValueError: the message has every value that is not: the flag, the range and what was
             received.
 
     Example:

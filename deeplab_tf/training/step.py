@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 
+from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.losses import TotalLoss, parts
 from deeplab_tf.training.losses.normalization import (
     count_valid,
@@ -17,8 +19,8 @@ from deeplab_tf.training.optimizers import TrainedVariable, apply_updates
 
 
 def build_step(
-    model,
-    optimizer,
+    model: DeepLab,
+    optimizer: keras.optimizers.Optimizer,
     trained: Sequence[TrainedVariable],
     strategy: tf.distribute.Strategy,
     weight_decay: float,
@@ -31,10 +33,11 @@ def build_step(
     Loss and gradient are those of the global batch, however it is divided into replicas and
     micro-batches. A term of the loss that is no sum over pixels takes two forward passes where
     there are several parts: the first measures them all, the second has gradients. Both see the
-    same dropout, whose seeds belong to the examples.
+    same dropout, whose seeds belong to the examples, and moving averages, where a
+    layer keeps them, are updated in both.
 
     Args:
-        model: a DeepLab.
+        model: the network.
         optimizer: from `build_optimizer`.
         trained: from `trained_variables`.
         strategy: where the model and the optimizer were created.

@@ -1,4 +1,4 @@
-"""A network so small that NumPy can tell its loss and gradient, and Caffe's solver in NumPy."""
+"""A network so small that NumPy computes its loss and gradient, and Caffe's solver in NumPy."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ VOID = 255
 
 
 class LinearModel(keras.layers.Layer):
-    """Stands for a DeepLab: every map logits single pixels, a matrix times the colour.
+    """Stands for a DeepLab whose maps are linear in the colour of single pixels.
 
     Args:
         strides: pixels between two logits, one a map; all maps share the weights.

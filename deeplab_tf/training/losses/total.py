@@ -77,8 +77,8 @@ class TotalLoss:
             ValueError: a list of weights is for another number of classes.
             DataError: a file is broken; the message names it.
         """
-        given = {getattr(term.loss, "class_weights", None) for term in self.terms}
-        names = sorted(weights for weights in given if isinstance(weights, str))
+        given = [getattr(term.loss, "class_weights", None) for term in self.terms]
+        names = sorted({weights for weights in given if isinstance(weights, str)})
         statistics = count_labels(split) if names else None
         numbers = {name: class_weight_numbers(name, statistics) for name in names}
         for name, weights in numbers.items():
