@@ -24,7 +24,7 @@ def breaking_step(run, monkeypatch, last, value):
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [(float("nan"), "fc8/kernel"), (float("-inf"), "fc8/kernel"), (3e38, "a logit")],
+    [(float("nan"), "fc8/kernel"), (3e38, "a logit")],
 )
 def test_broken_last_step_is_not_saved_and_a_restart_goes_on(tmp_path, monkeypatch, value, name):
     config = small_config(steps=4, checkpoint_every=2)

@@ -19,6 +19,14 @@ SMALL = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def eager():
+    """Takes a single step without tracing it, which would cost far more."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def train(workdir, loss):
     call(
         "train.py", f"--config={ROOT / 'zoo/quickstart.py'}", "--data_dir=synthetic",
@@ -27,6 +35,7 @@ def train(workdir, loss):
 
 
 def check(workdir, loss, capsys):
+    """Trains, and looks at what is printed and written."""
     train(workdir, loss)
     lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("step 1/1  loss ") for line in lines[-2:]] == [True, False]
@@ -51,11 +60,7 @@ def test_a_loss_on_the_command_line(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", FORMS)
 def test_every_form_trains(tmp_path, capsys, loss):
-    tf.config.run_functions_eagerly(True)  # a single step: tracing would cost far more
-    try:
-        check(tmp_path, loss, capsys)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    check(tmp_path, loss, capsys)
 
 
 @pytest.mark.parametrize(
