@@ -1,7 +1,4 @@
-"""The configuration of a run: every key with its default, and what the presets fill in.
-
-What each key may be is in `config_ranges.py`.
-"""
+"""The configuration of a run: every key with its default. `config_ranges.py` has their ranges."""
 
 from __future__ import annotations
 
@@ -53,7 +50,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "steps": 20000,
         # Images of one forward and backward pass, over all replicas.
         "batch_size": 10,
-        # Passes whose gradients are added up before one update.
+        # Forward and backward passes (micro-batches) whose gradients are added before one update.
         "iter_size": 1,
         # A class of keras.optimizers, or of tensorflow-addons by its registered name, such as
         # "Addons>SGDW", and its arguments besides the learning rate: "momentum=0.9, nesterov=True".
@@ -69,10 +66,14 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "rate_multipliers": rate_multipliers(config.model.backbone, config.model.head),
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
-        # "valid": one mean over the pixels of the global batch; "caffe": mean of means.
+        # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
+        # "cross_entropy(class_weights=median_frequency)", "cross_entropy + 0.5*dice".
+        "loss": "cross_entropy",
+        # "valid": one mean over the pixels of the global batch; "caffe": the mean over
+        # micro-batches of the mean over the pixels of each.
         "normalize": "valid",
         "seed": 0,
-        # Steps from one to the next; 0 is never, but the last step is logged and saved.
+        # Numbers of steps; 0 is never, but the last step is always logged and saved.
         "log_every": 10,
         "checkpoint_every": 1000,
         "keep_checkpoints": 2,

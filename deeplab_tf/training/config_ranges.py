@@ -1,9 +1,11 @@
-"""What every key of a configuration may be, in one table, checked before any work."""
+"""Checks every key of a configuration against a table of ranges, before any work."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+
+import ml_collections
 
 from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
@@ -13,7 +15,8 @@ from deeplab_tf.data.paths import expand_path
 from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
-from deeplab_tf.training.loss import NORMALIZATIONS
+from deeplab_tf.training.losses import parse_loss
+from deeplab_tf.training.losses.normalization import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
 from deeplab_tf.training.schedules import POLICIES
@@ -43,12 +46,16 @@ def _pair(value) -> bool:
 
 
 def _argument(name: str) -> Range:
-    """What `DeepLab` takes, which knows and says it."""
+    """Returns the range of an argument of `DeepLab`, whose own check has the message."""
     return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
 
 
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
+
+
+def _is_loss(value) -> bool:
+    return isinstance(value, str) and bool(parse_loss(value))
 
 
 _SWITCH = Range("True or False", lambda value: isinstance(value, bool))
@@ -61,7 +68,7 @@ _MULTIPLIERS = many(
     "pairs of a regular expression and a finite number of at least 0, such as (('.*/bias', 2.0),)",
 )
 
-# Section -> key -> what it may be: every key of `base_config`.
+# Section -> key -> range, for every key of `base_config`.
 RANGES: dict[str, dict[str, Range]] = {
     "model": {
         "backbone": one_of(BACKBONES),
@@ -110,6 +117,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "rate_multipliers": _MULTIPLIERS,
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
+        "loss": Range("a sum of losses", _is_loss),
         "normalize": one_of(NORMALIZATIONS),
         "seed": whole(0, LARGEST_SEED),
         "log_every": _EVERY,
@@ -118,7 +126,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
     },
-    # `CrfParameters` knows, and says what would be right.
+    # `CrfParameters` has the ranges and the messages.
     "crf": {
         field.name: Range(
             "what `CrfParameters` takes",
@@ -129,14 +137,14 @@ RANGES: dict[str, dict[str, Range]] = {
 }
 
 
-def check_config(config) -> None:
-    """Refuses a configuration with a value that no run can have.
+def check_config(config: ml_collections.ConfigDict) -> None:
+    """Checks that every value of a configuration is in its range.
 
     Args:
         config: from `base_config`.
 
     Raises:
-        ValueError: the message names every such key as its flag, what it may be and what was
+        ValueError: the message has every value that is not: the flag, the range and what was
             received.
 
     Example:

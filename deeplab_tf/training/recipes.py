@@ -1,4 +1,4 @@
-"""How each family of released networks was trained, as a row."""
+"""Training values of the released networks, one row for each family."""
 
 from __future__ import annotations
 

@@ -129,7 +129,9 @@ def test_a_worker_that_is_gone_is_named(monkeypatch, error):
         lose_one()
 
 
-@pytest.mark.parametrize("preset", ["vgg16_large_fov", "resnet101_aspp_l"])
+@pytest.mark.parametrize(
+    "preset", ["vgg16_large_fov", pytest.param("resnet101_aspp_l", marks=pytest.mark.slow)]
+)
 def test_the_chief_can_read_every_variable_alone(preset):
     # One that is synchronised on reading would make it wait for workers that do not read.
     config = base_config(preset)
