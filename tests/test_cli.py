@@ -65,7 +65,7 @@ def test_good_flags_are_parsed():
 @pytest.mark.parametrize(
     ("key", "nearest"),
     [("train.stps", "train.steps"), ("trian.steps", "train.steps"),
-     ("data.cropsize", "data.crop_size"), ("train.steps.foo", "train.steps")],
+     ("data.augmentatio", "data.augmentation"), ("train.steps.foo", "train.steps")],
 )  # fmt: skip
 def test_unknown_key_names_the_nearest(capsys, key, nearest):
     message = refusal(capsys, f"--config={GOOD}", f"--config.{key}=5")
@@ -74,7 +74,7 @@ def test_unknown_key_names_the_nearest(capsys, key, nearest):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("train.steps", "abc"), ("train.steps", "1.5"), ("data.mirror", "maybe"), ("train", "3")],
+    [("train.steps", "abc"), ("train.steps", "1.5"), ("data.cache", "maybe"), ("train", "3")],
 )
 def test_wrong_type_names_key_and_value(capsys, key, value):
     message = refusal(capsys, f"--config={GOOD}", f"--config.{key}={value}")
