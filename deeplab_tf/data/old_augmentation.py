@@ -107,24 +107,29 @@ def _text_of(
 
 def _changed(text: str, key: str, value: Any) -> str:
     """Returns the text in which a key of version 0.1 has another value, checked."""
-    operations = {operation.name: str(operation) for operation in parse_operations(text)}
-    names = list(operations)
+    operations = parse_operations(text)
+    has_range = any(o.name == "scale" and o.values[0].is_range for o in operations)
+    name, new = {"crop_size": "crop", "mirror": "mirror"}.get(key, "scale"), ""
     if key == "crop_size":
-        operations["crop"] = f"crop({value})"
+        new = f"crop({value})"
     elif key == "mirror":
-        operations["mirror"] = "mirror" * value
-        names.insert(names.index("crop") + 1, "mirror")
-    elif key == "scales" and ".." not in operations.get("scale", ""):
-        is_one = tuple(value) == (1.0,)
-        operations["scale"] = "" if is_one else f"scale({Values(tuple(map(float, value)))})"
-        names.insert(0, "scale")
-    elif key == "scale_range" and (value or ".." in operations.get("scale", "")):
-        ends = Values(tuple(map(float, value)), is_range=True)
-        operations["scale"] = f"scale({ends})" if value else ""
-        names.insert(0, "scale")
-    return str(
-        AugmentationPipeline("|".join(filter(None, map(operations.get, dict.fromkeys(names)))))
-    )
+        new = "mirror" * value
+    elif key == "scale_range" and value:
+        new = f"scale({Values(tuple(map(float, value)), is_range=True)})"
+    elif key == "scales" and tuple(value) != (1.0,):
+        new = f"scale({Values(tuple(map(float, value)))})"
+    # In version 0.1 a range had precedence over scales, and an empty one meant none.
+    if (key == "scales" and has_range) or (key == "scale_range" and not value and not has_range):
+        return text
+    texts = [str(operation) for operation in operations]
+    places = [i for i, operation in enumerate(operations) if operation.name == name]
+    crop = next((i for i, operation in enumerate(operations) if operation.name == "crop"), -1)
+    if not places:
+        places = [crop + 1 if name == "mirror" else 0]
+        texts.insert(places[0], new)
+    for place in places:
+        texts[place] = new if place == places[0] else ""
+    return str(AugmentationPipeline("|".join(filter(None, texts))))
 
 
 def _old_values(text: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
 GOOD = {
     "train.log_every": (0,), "train.eval_every": (0,), "train.checkpoint_every": (0, 2**31 - 1),
     "train.learning_rate": (0, 1e38, np.float32(0.5)), "train.seed": (0, 2**32 - 1),
-    "train.batch_size": (np.int64(4),), "data.augmentation": ("crop(1)", "rotate(5) | crop(9)|mirror"),
+    "train.batch_size": (np.int64(4),), "data.augmentation": ("crop(1)", "rotate(5) | crop(9)"),
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
     "train.rate_multipliers": ((), [["fc8/.*", 0]]), "train.optimizer_args": ("", "beta_2=0.9"),
     "train.optimizer": ("Adam",), "crf.compatibility": ("potts", [1.0, 2.0]),
