@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 import deeplab_tf
+from deeplab_tf.data.augmentations import OPERATIONS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
@@ -30,8 +31,8 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "crf.md", "evaluation.md", "index.md", "mobile.md", "security.md",
-        "serving.md", "training.md",
+        "README.md", "augmentation.md", "crf.md", "evaluation.md", "index.md", "mobile.md",
+        "security.md", "serving.md", "training.md",
     }  # fmt: skip
 
 
@@ -49,6 +50,21 @@ def test_security(model, tmp_path, monkeypatch):
     model.save("own.keras")
     opened = run_python("docs/security.md", {"deeplab_tf": deeplab_tf})["model"]
     assert opened.get_config() == model.get_config()
+
+
+def test_augmentation(monkeypatch):
+    names = run_python("docs/augmentation.md", {})
+    monkeypatch.setitem(OPERATIONS, "noise", names["Noise"])
+    noisy = deeplab_tf.data.AugmentationPipeline("crop(50)|noise(5)")
+    crop, _ = deeplab_tf.data.augment(
+        tf.fill([50, 50, 3], 100),
+        tf.zeros([50, 50], tf.int32),
+        tf.constant([0, 1]),
+        noisy,
+        (0, 0, 0),
+    )
+    assert np.mean(crop) == pytest.approx(100, abs=0.5)
+    assert np.std(crop) == pytest.approx(5, rel=0.1)
 
 
 def test_crf(model, image):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.overlay import overlay_labels
 from deeplab_tf.data.own_files import CONTACT_SHEET, png_mark
 from deeplab_tf.data.pipeline import example_at, training_dataset
@@ -23,7 +23,7 @@ _SMALL, _WIDTH, _GAP, _FONT, _LINE, _SWATCH = 240, 1500, 8, 14, 20, 28
 
 def encode_contact_sheet(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     seed: int = 0,
     count: int = 12,
@@ -49,7 +49,7 @@ def encode_contact_sheet(
     Example:
         >>> from deeplab_tf.data import SyntheticSplit
         >>> sheet = encode_contact_sheet(
-        ...     SyntheticSplit("train", 2), Augmentation(97), (0.0, 0.0, 0.0), count=4)
+        ...     SyntheticSplit("train", 2), AugmentationPipeline(97), (0.0, 0.0, 0.0), count=4)
         >>> Image.open(io.BytesIO(sheet)).mode
         'RGB'
     """
@@ -71,7 +71,7 @@ def encode_contact_sheet(
 
 def _captioned_crops(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     seed: int,
     count: int,

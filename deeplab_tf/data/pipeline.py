@@ -9,7 +9,7 @@ import functools
 
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation, augment, augment_windowed
+from deeplab_tf.data.augment import AugmentationPipeline, augment, augment_windowed
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.split import EncodedSplit, Split
@@ -17,7 +17,7 @@ from deeplab_tf.data.split import EncodedSplit, Split
 
 def training_dataset(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     micro_batch: int,
     iter_size: int = 1,

@@ -31,7 +31,8 @@ CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.
 
 def main():
     from deeplab_tf.backbones import backbone_class
-    from deeplab_tf.data import Augmentation, open_split
+    from deeplab_tf.data import open_split
+    from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
     from deeplab_tf.data.contact_sheet import encode_contact_sheet
     from deeplab_tf.data.doctor import diagnose, format_diagnosis
     from deeplab_tf.data.files import write_atomically
@@ -39,17 +40,18 @@ def main():
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
     from deeplab_tf.models.presets import network_defaults
     from deeplab_tf.training.config_ranges import check_config
-    from deeplab_tf.training.loop import read_augmentation
 
     config, output = CONFIG.value, Path(OUTPUT.value)
     sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
     is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")
     owners = {sheet_file: is_png_of(CONTACT_SHEET), diagnosis_file: is_diagnosis}
     check_outputs(owners, OVERWRITE.value)
-    augmentation, seed = Augmentation(CROP_SIZE.value or 321), 0
+    augmentation, seed = AugmentationPipeline(f"crop({CROP_SIZE.value or 321})|mirror"), 0
     if config:
         if CROP_SIZE.value:
-            raise ValueError("Give either --config or --crop_size; or --config.data.crop_size=N.")
+            raise ValueError(
+                "Give either --config, with --config.data.augmentation, or --crop_size."
+            )
         check_config(config)
         augmentation, seed = read_augmentation(config.data), config.train.seed
     split = open_split(DATA_DIR.value, SPLIT.value)

@@ -32,6 +32,7 @@ def main():
     import keras
 
     from deeplab_tf.data import open_split, require_labels
+    from deeplab_tf.data.augment import read_augmentation
     from deeplab_tf.data.doctor import SAMPLE, quick_look
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
@@ -56,7 +57,7 @@ def main():
         require_labels(split)
         split.check(None if config.data.check else SAMPLE)
     if writes:
-        quick_look(splits[0], config.data.train_split, config.data.crop_size)
+        quick_look(splits[0], config.data.train_split, read_augmentation(config.data).crop_size)
         quick_look(splits[1], config.data.eval_split)
     else:
         print("the chief, which is the first worker, prints and writes")

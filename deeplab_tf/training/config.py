@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_collections
 
 from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.old_augmentation import DataSection
 from deeplab_tf.models.presets import PRESETS, network_defaults
 from deeplab_tf.models.rate_multipliers import rate_multipliers
 
@@ -27,25 +28,22 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
         "weights": "random",
     }
-    config.data = {
-        "train_split": "train",
-        "eval_split": "val",
-        # What happens to a training image, in this order; see `Augmentation`.
-        # Factor on the sides of every image. The model carries it, so that evaluation,
-        # prediction and exports do the same; they do nothing of what follows.
-        "image_scale": 1.0,
-        # Factors of the random scale, or (lowest, highest) of a range instead.
-        "scales": (1.0,),
-        "scale_range": (),
-        # Side of the random crop; smaller images are padded at the bottom and right.
-        "crop_size": 321,
-        # Flips half of the crops.
-        "mirror": True,
-        # Keeps decoded training images in memory: height x width x 4 bytes each.
-        "cache": False,
-        # Reads every training and evaluation file once before the first step; if not, 100 of each.
-        "check": True,
-    }
+    config.data = DataSection(
+        {
+            "train_split": "train",
+            "eval_split": "val",
+            # Factor on the sides of every image, before all else. The model carries it, so that
+            # evaluation, prediction and exports do the same.
+            "image_scale": 1.0,
+            # What happens to a training image: operations of `data/augmentations/`, such as
+            # "scale(0.5|0.75|1)|crop(321)|mirror|color_jitter(0.2)".
+            "augmentation": "crop(321)|mirror",
+            # Keeps decoded training images in memory: height x width x 4 bytes each.
+            "cache": False,
+            # Reads every training and evaluation file once before the first step, or 100 of each.
+            "check": True,
+        }
+    )
     config.train = {
         "steps": 20000,
         # Images of one forward and backward pass, over all replicas.

@@ -11,6 +11,7 @@ from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
@@ -26,13 +27,6 @@ LARGEST_SEED = 2**32 - 1  # NumPy's
 
 def _falling_scales(value) -> bool:
     return _FACTORS.holds(value) and bool(checked_input_scales(value))
-
-
-def _scale_range(value) -> bool:
-    return is_sequence(value) and (
-        not len(value)
-        or (len(value) == 2 and all(map(_FACTOR.holds, value)) and value[0] <= value[1])
-    )
 
 
 def _pair(value) -> bool:
@@ -88,12 +82,9 @@ RANGES: dict[str, dict[str, Range]] = {
         "train_split": _NAME,
         "eval_split": _NAME,
         "image_scale": _argument("image_scale"),
-        "scales": _FACTORS,
-        "scale_range": Range(
-            "empty, or (lowest, highest) with 0 < lowest <= highest", _scale_range
+        "augmentation": Range(
+            "a text of operations", lambda value: bool(AugmentationPipeline(value))
         ),
-        "crop_size": whole(1),
-        "mirror": _SWITCH,
         "cache": _SWITCH,
         "check": _SWITCH,
     },

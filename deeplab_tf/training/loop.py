@@ -8,7 +8,7 @@ from collections.abc import Callable
 import ml_collections
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.build import build_model
@@ -55,7 +55,8 @@ class Trainer:
         >>> import deeplab_tf, tempfile
         >>> from deeplab_tf.training.config import base_config
         >>> config = base_config("vgg16_large_fov")
-        >>> config.model.width, config.data.crop_size, config.train.steps = 0.05, 33, 2
+        >>> config.data.augmentation, config.model.width = "crop(33)|mirror", 0.05
+        >>> config.train.steps = 2
         >>> trainer = Trainer(config, deeplab_tf.data.open_split("synthetic", "train"),
         ...                   tempfile.mkdtemp(), log=lambda line: None)
         >>> trainer.run().num_classes
@@ -182,26 +183,21 @@ class Trainer:
         )
 
 
-def build_augmentation(config, model: DeepLab) -> Augmentation:
+def build_augmentation(config: ml_collections.ConfigDict, model: DeepLab) -> AugmentationPipeline:
     """Builds the augmentation of a configuration.
 
     Raises:
         ValueError: the crop does not fit the model's score grid; the message names sizes that do.
     """
-    data, multiple = config.data, model.size_multiple
-    if data.crop_size % multiple != 1 % multiple:
-        below = max(data.crop_size - 1, multiple) // multiple * multiple + 1
+    augmentation, multiple = read_augmentation(config.data), model.size_multiple
+    side = augmentation.crop_size
+    if side % multiple != 1 % multiple:
+        below = max(side - 1, multiple) // multiple * multiple + 1
         raise ValueError(
-            f"data.crop_size must be a multiple of {multiple} plus 1, such as {below} or "
-            f"{below + multiple}. Received: {data.crop_size}"
+            f"The crop of data.augmentation must be a multiple of {multiple} plus 1, such as "
+            f"crop({below}) or crop({below + multiple}). Received: {config.data.augmentation!r}"
         )
-    return read_augmentation(data)
-
-
-def read_augmentation(data) -> Augmentation:
-    """Reads the augmentation of a configuration's section `data`, for any model."""
-    scale_range = tuple(data.scale_range) or None
-    return Augmentation(data.crop_size, data.scales, scale_range, data.mirror, data.image_scale)
+    return augmentation
 
 
 def _is_due(step: int, every: int) -> bool:

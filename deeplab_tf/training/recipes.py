@@ -21,7 +21,7 @@ RECIPES = {
     },
     # DeepLabv2_ResNet101, released files: gradients of ten single images are averaged.
     "v2_resnet101": {
-        "data": {"scales": (0.5, 0.75, 1.0, 1.25, 1.5)},
+        "data": {"augmentation": "scale(0.5|0.75|1|1.25|1.5)|crop(321)|mirror"},
         "train": {"policy": "poly", "learning_rate": 2.5e-4, "power": 0.9,
                   "steps": 20000, "batch_size": 1, "iter_size": 10, "normalize": "caffe"},
     },

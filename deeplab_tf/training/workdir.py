@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from deeplab_tf.data.files import make_folder, naming_written, whole_file, write_atomically
 from deeplab_tf.data.json_file import read_json
+from deeplab_tf.data.old_augmentation import current_data
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
@@ -80,6 +81,7 @@ class Workdir:
             return
         old = _read_object(config_file, _FIXED_SECTIONS)
         old["dataset"] = _read_object(self.path / "dataset.json")
+        old["data"], new["data"] = current_data(old["data"]), current_data(new["data"])
         changed = [
             f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
             for section in (*_FIXED_SECTIONS, "dataset")

@@ -68,7 +68,7 @@ def test_unknown_key_names_the_nearest(capsys, key, nearest):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("train.steps", "abc"), ("train.steps", "1.5"), ("data.mirror", "maybe"), ("train", "3")],
+    [("train.steps", "abc"), ("train.steps", "1.5"), ("data.cache", "maybe"), ("train", "3")],
 )
 def test_wrong_type_names_key_and_value(capsys, key, value):
     message = refusal(capsys, f"--config={GOOD}", f"--config.{key}={value}")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.spec import DataError
@@ -13,7 +13,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.voc_layout import VocSplit
 from tests.data.fakes import make_voc_folder
 
-AUGMENTATION = Augmentation(17, scales=(0.5, 1.0, 1.5))
+AUGMENTATION = AugmentationPipeline("scale(0.5|1|1.5)|crop(17)|mirror")
 MEAN = (1.0, 2.0, 3.0)
 
 

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_tf.data import Augmentation, DataError, SyntheticSplit, VocSplit, training_dataset
+from deeplab_tf.data import (
+    AugmentationPipeline,
+    DataError,
+    SyntheticSplit,
+    VocSplit,
+    training_dataset,
+)
 from deeplab_tf.data.contact_sheet import encode_contact_sheet
 from tests.data.fakes import make_voc_folder
 
@@ -31,7 +37,7 @@ def places_of(patch, sheet):
 
 def test_every_training_crop_is_on_the_sheet_with_its_labels_beside():
     split = SyntheticSplit("train", 9)
-    augmentation = Augmentation(241, scales=(1.5, 2.5))
+    augmentation = AugmentationPipeline("scale(1.5|2.5)|crop(241)|mirror")
     sheet = sheet_of(split, augmentation, seed=3, count=4)
     colors = np.array(split.spec.palette)
     batches = training_dataset(split, augmentation, GREY, micro_batch=1, seed=3, steps=4)
@@ -55,7 +61,7 @@ def test_every_training_crop_is_on_the_sheet_with_its_labels_beside():
 
 
 def test_small_crops_are_enlarged():
-    small = sheet_of(SyntheticSplit("train", 2), Augmentation(33), count=1)
+    small = sheet_of(SyntheticSplit("train", 2), AugmentationPipeline("crop(33)|mirror"), count=1)
     assert small.shape[0] > 7 * 33 and small.shape[1] > 2 * 7 * 33
 
 
@@ -65,7 +71,7 @@ def test_long_names_and_many_classes_fit(tmp_path):
     for sub, ending in (("JPEGImages", "jpg"), ("SegmentationClass", "png")):
         (folder / sub / f"pic_0.{ending}").rename(folder / sub / f"{long}.{ending}")
     (folder / "ImageSets/Segmentation/train.txt").write_text(long)
-    sheet = sheet_of(VocSplit(folder, "train"), Augmentation(33), count=1)
+    sheet = sheet_of(VocSplit(folder, "train"), AugmentationPipeline("crop(33)|mirror"), count=1)
     assert sheet.shape[1] < 500
     # Nothing is cut off at the right: the margin is white.
     assert (sheet[:, -8:] == 255).all()
@@ -76,7 +82,7 @@ def test_a_split_without_labels_is_shown_too(tmp_path):
     shutil.rmtree(folder / "SegmentationClass")
     split = VocSplit(folder, "val")
     assert not split.labelled
-    augmentation = Augmentation(241, scales=(9.0,))
+    augmentation = AugmentationPipeline("scale(9)|crop(241)|mirror")
     sheet = sheet_of(split, augmentation, count=1)
     (batch,) = training_dataset(split, augmentation, GREY, micro_batch=1, steps=1)
     assert (batch["labels"] == 255).numpy().all()
@@ -87,4 +93,6 @@ def test_broken_file_is_named(tmp_path):
     folder = make_voc_folder(tmp_path)
     (folder / "JPEGImages/pic_3.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"pic_3\.jpg"):
-        encode_contact_sheet(VocSplit(folder, "train"), Augmentation(17), GREY)
+        encode_contact_sheet(
+            VocSplit(folder, "train"), AugmentationPipeline("crop(17)|mirror"), GREY
+        )

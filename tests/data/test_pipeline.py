@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.pipeline import evaluation_dataset, example_at, training_dataset
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.split import EncodedSplit
@@ -10,7 +10,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.voc_layout import VocSplit
 from tests.data.fakes import make_voc_folder
 
-AUGMENTATION = Augmentation(5, scales=(0.5, 1.0), mirror=True)
+AUGMENTATION = AugmentationPipeline("scale(0.5|1)|crop(5)|mirror")
 MEAN = (1.0, 2.0, 3.0)
 
 
@@ -51,7 +51,7 @@ def assert_same(left, right):
             np.testing.assert_array_equal(one[key], other[key])
 
 
-UNMIRRORED = Augmentation(5, mirror=False)
+UNMIRRORED = AugmentationPipeline("crop(5)")
 
 
 def test_shapes_and_types():
@@ -177,12 +177,19 @@ class Whole:
         return len(self.names)
 
 
-@pytest.mark.parametrize("scales", [(0.5, 1.0), (1.25, 2.0)])
-def test_decoding_windows_equals_decoding_whole_images(tmp_path, scales):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "scale(0.5|1)|crop(21)|mirror",
+        "scale(1.25|2)|crop(21)|mirror",
+        "scale(0.5..2)|crop(21)|mirror|rotate(30)|color_jitter(0.3)|blur(1)",
+    ],
+)
+def test_decoding_windows_equals_decoding_whole_images(tmp_path, text):
     # Pillow's standard: JPEG with 4:2:0, where the edges of windows are a trap.
     split = VocSplit(make_voc_folder(tmp_path / "data", sizes=((50, 61), (33, 47))), "train")
     assert isinstance(split, EncodedSplit) and not isinstance(Whole(split), EncodedSplit)
-    augmentation = Augmentation(21, scales=scales)
+    augmentation = AugmentationPipeline(text)
     windows = batches(split, 2, augmentation, steps=15)
     assert_same(windows, batches(Whole(split), 2, augmentation, steps=15))
     assert len({e["images"].tobytes() for e in windows}) == 15

@@ -63,7 +63,7 @@ def workdir(tmp_path_factory):
     """A run whose last checkpoint is newer than what it started from."""
     folder = tmp_path_factory.mktemp("run")
     config = base_config("vgg16_large_fov")
-    config.model.width, config.data.crop_size = 0.05, 17
+    config.model.width, config.data.augmentation = 0.05, "crop(17)|mirror"
     config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.01)
     trainer = Trainer(config, SyntheticSplit("train", 4), folder, log=lambda line: None)
     trainer.run()

@@ -17,13 +17,13 @@ BAD = {
     "choice": ("vgg17", "", None, 3, True, ["valid"]),
 }
 KINDS = {
-    "whole": """model.fc6_kernel model.fc6_rate model.fc6_filters data.crop_size train.steps
+    "whole": """model.fc6_kernel model.fc6_rate model.fc6_filters train.steps
         train.batch_size train.iter_size train.step_size train.seed train.log_every train.eval_every
         train.checkpoint_every train.keep_checkpoints train.eval_limit crf.iterations""",
     "real": """model.width model.dropout data.image_scale train.learning_rate train.gamma
         train.power train.weight_decay crf.bilateral_weight crf.bilateral_sigma_xy
         crf.bilateral_sigma_rgb crf.gaussian_weight crf.gaussian_sigma_xy crf.clip""",
-    "switch": """model.msc_features data.mirror data.cache data.check crf.from_probabilities
+    "switch": """model.msc_features data.cache data.check crf.from_probabilities
         crf.trainable""",
     "text": "model.weights data.train_split data.eval_split",
     "choice": """model.backbone model.head model.output_stride model.method train.optimizer
@@ -38,8 +38,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "model.width": (0, 0.0),
     "model.dropout": (1, 1.0),
     "data.image_scale": (0,),
-    "data.scales": ((), (0.0,), (1.0, math.inf), (True,), 1.0, None),
-    "data.scale_range": ((0.5,), (1.5, 0.5), (0.0, 1.0), (0.5, math.inf), (0.5, 1, 2), None),
+    "data.augmentation": ("", "mirror", "crop(0)", "crop(9)|scale(2)", "turn(3)", 321, None),
     "train.optimizer_args": ("0.9", "momentum=", "momentum=x", 0.9, None),
     "train.loss": ("", "dise", "dice dice", 3, None),
     "train.rate_multipliers": (
@@ -52,13 +51,13 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "crf.bilateral_sigma_xy": (0,),
     **dict.fromkeys(
         ["train.steps", "train.batch_size", "train.iter_size", "train.step_size",
-         "train.keep_checkpoints", "data.crop_size", "model.fc6_kernel"], (0,)
+         "train.keep_checkpoints", "model.fc6_kernel"], (0,)
     ),
 }  # fmt: skip
 GOOD = {
     "train.log_every": (0,), "train.eval_every": (0,), "train.checkpoint_every": (0, 2**31 - 1),
     "train.learning_rate": (0, 1e38, np.float32(0.5)), "train.seed": (0, 2**32 - 1),
-    "train.batch_size": (np.int64(4),), "data.scale_range": ((), [], (0.5, 1.5), [1, 1]),
+    "train.batch_size": (np.int64(4),), "data.augmentation": ("crop(1)", "rotate(5) | crop(9)"),
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
     "train.rate_multipliers": ((), [["fc8/.*", 0]]), "train.optimizer_args": ("", "beta_2=0.9"),
     "train.loss": ("dice", "2*ohem(share=1) + focal"), "train.optimizer": ("Adam",),

@@ -143,14 +143,14 @@ def test_lines_and_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, los
 
 def test_loss_and_augmentation_are_logged_before_the_first_step_and_stored(tmp_path, losses):
     logged, config = [], small_config(steps=1, loss="1*dice+focal(gamma=1)")
-    config.data.scales, config.data.image_scale = (0.5, 1.0), 0.75
+    config.data.augmentation, config.data.image_scale = "scale(0.5|1)|crop(17)|mirror", 0.75
     trainer(tmp_path, config, logged).run()
     assert "loss: dice + focal(gamma=1)" in logged
     assert json.loads((tmp_path / "config.json").read_text())["train"]["loss"] == config.train.loss
-    place = logged.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
+    place = logged.index("augmentation: scale(0.5|1)|crop(17)|mirror of images at scale 0.75")
     assert [line.startswith("step ") for line in logged[place + 1 :]] == [True]
     stored = json.loads((tmp_path / "config.json").read_text())["data"]
-    assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
+    assert stored["augmentation"] == "scale(0.5|1)|crop(17)|mirror"
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.image_scale == stored["image_scale"] == 0.75
 
@@ -166,12 +166,12 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
         rate_multipliers=(("conv1_1/.*", 0.0),),
     )  # fmt: skip
     config.model.weights = str(tmp_path / "vgg.h5")
-    config.data.update(scale_range=(0.5, 1.5), mirror=False, cache=True, crop_size=33)
+    config.data.update(augmentation="scale(0.5..1.5)|crop(33)", cache=True)
     logged = []
     run = trainer(tmp_path / "run", config, logged)
     model = run.run()
     assert "weights from " in logged[0] and ": 2 tensors loaded" in logged[0]
-    assert "augmentation: scale(0.5..1.5) pad crop(33)" in logged
+    assert "augmentation: scale(0.5..1.5)|crop(33)" in logged
     np.testing.assert_array_equal(weights(model)["conv1_1/kernel"], first["W"])
     lines = metrics(tmp_path / "run")
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
@@ -248,14 +248,16 @@ def test_broken_weights_are_not_saved(tmp_path, losses):
 
 @pytest.mark.parametrize(
     ("scales", "crop", "sizes"),
-    [((1.0,), 320, "multiple of 8 plus 1, such as 313 or 321"),
-     ((1.0, 0.75, 0.5), 313, "multiple of 32 plus 1, such as 289 or 321")],
+    [((1.0,), 320, r"multiple of 8 plus 1, such as crop\(313\) or crop\(321\)"),
+     ((1.0, 0.75, 0.5), 313, r"multiple of 32 plus 1, such as crop\(289\) or crop\(321\)")],
 )  # fmt: skip
 def test_crop_that_does_not_fit_names_sizes_that_do(tmp_path, scales, crop, sizes):
     config = small_config()
     config.model.scales = scales
-    config.data.crop_size = crop
-    with pytest.raises(ValueError, match=rf"data\.crop_size.*{sizes}\. Received: {crop}"):
+    config.data.augmentation = f"crop({crop})"
+    with pytest.raises(
+        ValueError, match=rf"data\.augmentation.*{sizes}\. Received: 'crop\({crop}\)"
+    ):
         trainer(tmp_path, config)
 
 

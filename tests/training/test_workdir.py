@@ -64,8 +64,8 @@ def test_other_data_set_is_refused_with_its_fields(tmp_path):
 def test_other_crop_or_split_is_refused(tmp_path):
     Workdir(tmp_path, config(), SPEC).describe()
     other = config()
-    other["data"]["crop_size"] = 65
-    assert "data.crop_size: 321 -> 65" in refusal(tmp_path, other)
+    other["data"]["augmentation"] = "crop(65)|mirror"
+    assert "data.augmentation: 'crop(321)|mirror' -> 'crop(65)|mirror'" in refusal(tmp_path, other)
 
 
 def test_what_changes_no_number_may_change(tmp_path):

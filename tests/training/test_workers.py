@@ -150,7 +150,8 @@ def test_the_chief_can_read_every_variable_alone(preset):
 # === Two processes ===
 
 SMALL = [
-    "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.policy=fixed",
+    "--config.model.width=0.05", "--config.data.augmentation=crop(33)",
+    "--config.train.policy=fixed",
     "--config.train.checkpoint_every=2", "--config.train.eval_every=2",
     "--config.train.eval_limit=2", "--config.train.log_every=1",
 ]  # fmt: skip

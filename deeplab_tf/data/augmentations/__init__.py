@@ -1,0 +1,23 @@
+"""The operations that an augmentation can be made of: one file each, and a row here."""
+
+from deeplab_tf.data.augmentations.blur import Blur
+from deeplab_tf.data.augmentations.color_jitter import ColorJitter
+from deeplab_tf.data.augmentations.crop import Crop
+from deeplab_tf.data.augmentations.mirror import Mirror
+from deeplab_tf.data.augmentations.operation import Operation
+from deeplab_tf.data.augmentations.rotate import Rotate
+from deeplab_tf.data.augmentations.scale import Scale
+
+OPERATIONS: dict[str, type[Operation]] = {
+    kind.name: kind
+    for kind in (
+        Scale,
+        Crop,
+        Mirror,
+        Rotate,
+        ColorJitter,
+        Blur,
+    )
+}
+
+__all__ = ["OPERATIONS"]
