@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
 from deeplab_tf import compat
+from deeplab_tf.compat import warn_renamed
 
 _ATTRIBUTES = {
     "trunk": "backbone",
@@ -37,18 +36,3 @@ class OldNames:
         new = _ATTRIBUTES[name]
         warn_renamed(f"DeepLab.{name}", f"DeepLab.{new}", stacklevel=3)
         return getattr(self, new)
-
-
-def warn_renamed(old: str, new: str, stacklevel: int = 3):
-    """Warns that a name of version 0.1 is used.
-
-    Args:
-        old: name that still works.
-        new: name to use.
-        stacklevel: frames up to the caller, see `warnings.warn`.
-    """
-    warnings.warn(
-        f"{old} is called {new} since version 0.2; the old name goes in version 0.3.",
-        DeprecationWarning,
-        stacklevel=stacklevel,
-    )
