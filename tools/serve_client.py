@@ -55,7 +55,7 @@ def main() -> int:
     planned = plan_jobs(INPUT.value, OUTPUT.value)
     jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
     if RESUME.value:
-        print(f"{len(planned) - len(jobs)} of {len(planned)} images were already labelled")
+        print(f"{len(planned) - len(jobs)} of {len(planned)} images were labelled before")
     spec = DatasetSpec.load(DATASET.value)
     client = {"grpc": GrpcClient, "rest": RestClient}[PROTOCOL.value](
         SERVER.value,
