@@ -77,6 +77,9 @@ FAILURES = {
     "out of order": (Refusal("INTERNAL", 500, "<h1>\n\tno\x1b[2J</h1>"), r"<h1> no \[2J</h1>"),
     "no message": (Raw(b"\xff\xff{"), "localhost"),
     "another message": (Raw(b""), "localhost"),
+    "too late": (1.5, "no response within the deadline of 0.5 s"),
+}
+BAD_LABELS = {
     "no image": (b"no", "cannot be read .*neither a JPEG nor a PNG"),
     "another image's": (labels_of(9, 6), "labels of 9x6 pixels for an image of 6x9"),
     "colours": (image(WIDTH, HEIGHT), "cannot be read .*holds colours"),
@@ -88,7 +91,6 @@ FAILURES = {
     ),
     "16 bits": (SIXTEEN_BITS, "labels of more than 8 bits"),
     "gigabytes": (claims_gigabytes(), "labels of 20000x20000 pixels for an image of 6x9"),
-    "too late": (1.5, "no response within the deadline of 0.5 s"),
 }
 OVER_REST = {
     "nested": (Raw(b"[" * 100_000), "this is not TF Serving's response"),
@@ -103,7 +105,7 @@ OVER_REST = {
 CASES = [
     pytest.param(kind, *case, id=f"{kind}-{name}")
     for kind in KINDS
-    for name, case in {**FAILURES, **({} if kind == "grpc" else OVER_REST)}.items()
+    for name, case in {**FAILURES, **(BAD_LABELS if kind == "grpc" else OVER_REST)}.items()
 ]
 
 
