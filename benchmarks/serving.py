@@ -1,4 +1,4 @@
-"""Measures an exported model behind a server: latency of every route, and predictions under load."""
+"""Measures an exported model behind a server: latency of each route, predictions under load."""
 
 from __future__ import annotations
 
