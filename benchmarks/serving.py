@@ -93,7 +93,7 @@ def latency(
     def by_signature():
         return _labels(signature(image_bytes=tf.constant([content]))["label_png_bytes"][0])
 
-    routes: dict[str, Callable[[], np.ndarray]] = {
+    routes: dict[str, Callable[[], np.ndarray | None]] = {
         PREDICTOR: in_process,
         "SavedModel": by_signature,
         "gRPC": lambda: grpc_client.label([content])[0].labels,

@@ -67,7 +67,7 @@ def run_load(
         if index >= len(good):
             refused += bool(error)
         elif not error:
-            wrong = np.count_nonzero(labels != wanted[index])
+            wrong = int(np.count_nonzero(labels != wanted[index]))
             right += not wrong
             different += wrong
     count = sum(index < len(good) for index in order)
@@ -75,9 +75,9 @@ def run_load(
         "clients": CLIENTS,
         "good": count,
         "right": right,
-        "different_labels": int(different),
+        "different_labels": different,
         "broken": requests - count,
-        "refused": int(refused),
+        "refused": refused,
         "reasons": sorted({prediction.error for prediction in predictions if prediction.error}),
         "seconds": seconds,
         "megabytes": watch.megabytes,

@@ -74,6 +74,7 @@ def running_server(
     require_server()
     command = [python, str(script), f"--model_dir={model_dir}", f"--name={name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
             yield Server(**_ports(process.stdout.readline(), command), process=process.pid)
         finally:

@@ -48,31 +48,31 @@ def post_json(url: str, body: bytes, seconds: float, context: ssl.SSLContext) ->
     import anyio.from_thread
     import httpx
 
-    response, received = None, bytearray()
-
-    async def post():
-        nonlocal response
+    async def post() -> HttpResponse:
+        response: httpx.Response | None = None
+        received = bytearray()
         # A timeout of httpx is for each read alone: a server that sends byte by byte outlasts it.
         client = httpx.AsyncClient(verify=context, timeout=None, follow_redirects=False)
         request = client.stream("POST", url, content=body, headers=_HEADERS)
-        with anyio.fail_after(seconds):
-            async with client, request as response:
-                limit = MAX_BODY if response.status_code == OK else MAX_ERROR_BODY
-                async for piece in response.aiter_raw():
-                    received.extend(piece)
-                    if len(received) > limit:
-                        break
+        try:
+            with anyio.fail_after(seconds):
+                async with client, request as response:
+                    limit = MAX_BODY if response.status_code == OK else MAX_ERROR_BODY
+                    async for piece in response.aiter_raw():
+                        received.extend(piece)
+                        if len(received) > limit:
+                            break
+        except (TimeoutError, httpx.HTTPError):
+            if response is None or response.status_code == OK:
+                raise
+        if response.status_code == OK and len(received) > MAX_BODY:
+            raise ValueError(f"a response of more than {MAX_BODY} bytes")
+        location = response.headers.get("Location")
+        return HttpResponse(response.status_code, response.reason_phrase, location, bytes(received))
 
     try:
         # An event loop in a thread of its own, since the caller may run in one (Jupyter).
         with anyio.from_thread.start_blocking_portal() as portal:
-            portal.call(post)
-    except (TimeoutError, httpx.HTTPError, UnicodeError) as error:
-        if response is None or response.status_code == OK:
-            if isinstance(error, TimeoutError):
-                raise
-            raise ConnectionError(str(error) or type(error).__name__) from error
-    if response.status_code == OK and len(received) > MAX_BODY:
-        raise ValueError(f"a response of more than {MAX_BODY} bytes")
-    location = response.headers.get("Location")
-    return HttpResponse(response.status_code, response.reason_phrase, location, bytes(received))
+            return portal.call(post)
+    except httpx.HTTPError as error:
+        raise ConnectionError(str(error) or type(error).__name__) from error

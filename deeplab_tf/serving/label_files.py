@@ -157,7 +157,7 @@ def _read(job: Job) -> bytes | str:
 
 def _check_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
     """Replaces labels that are no classes by an error: the palette is not the model's."""
-    highest = 0 if prediction.error else prediction.labels.max(initial=0)
+    highest = 0 if prediction.labels is None else prediction.labels.max(initial=0)
     if highest < spec.num_classes:
         return prediction
     return Prediction(
@@ -169,7 +169,7 @@ def _check_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
 
 def _write(job: Job, prediction: Prediction, palette: bytes, overlay: bool) -> str | None:
     """Writes a prediction and returns an error message, None where there is no error."""
-    if prediction.error:
+    if prediction.labels is None:
         return f"{job.source}: {prediction.error}"
     try:
         image = read_upright(job.source) if overlay else None

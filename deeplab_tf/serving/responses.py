@@ -113,7 +113,7 @@ def check_shapes(
     Args:
         images: [B, H, W, 3], as they were sent.
         labels: shape of the labels.
-        probabilities: shape of the probabilities, None where they were not asked for.
+        probabilities: shape of the probabilities, None where they were not requested.
 
     Raises:
         ValueError: a shape does not fit the images.

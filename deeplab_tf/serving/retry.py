@@ -61,6 +61,7 @@ def with_retries(attempt: Callable[[float], Result], retries: int, deadline: flo
 
 
 def _give_up(state: tenacity.RetryCallState) -> NoReturn:
+    assert state.outcome is not None
     error, count = state.outcome.exception(), state.attempt_number
     times = "once" if count == 1 else f"{count} times"
     raise UnavailableError(f"{error} (tried {times})") from error

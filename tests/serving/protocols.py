@@ -23,7 +23,7 @@ _HTTP_STATUS = {
 }  # fmt: skip
 
 
-def answer_grpc(servables, content, context):
+def handle_grpc(servables, content, context):
     """Returns the encoded response to an encoded request, or aborts the call."""
     request = predict_pb2.PredictRequest.FromString(content)
     spec = request.model_spec
@@ -38,7 +38,7 @@ def answer_grpc(servables, content, context):
     return predict_pb2.PredictResponse(model_spec=spec, outputs=protos).SerializeToString()
 
 
-def answer_rest(servables, path, body):
+def handle_rest(servables, path, body):
     """Returns the HTTP response to a POST."""
     try:
         return http_response(200, _rest_body(servables, path, body))

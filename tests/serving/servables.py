@@ -31,7 +31,7 @@ class Servable(NamedTuple):
 class Servables:
     """The versions of one model. As in TF Serving they run in TensorFlow 1 sessions.
 
-    So an output that is not asked for is not computed.
+    So an output that is not requested is not computed.
     """
 
     def __init__(self, model_dir, name, all_versions=False):

@@ -24,14 +24,14 @@ def main():
     options = parser.parse_args()
     parent = os.getppid()
 
-    from tests.serving.protocols import answer_grpc, answer_rest
+    from tests.serving.protocols import handle_grpc, handle_rest
     from tests.serving.servables import Servables
     from tests.serving.transport import grpc_server, http_server
 
     servables = Servables(options.model_dir, options.name, options.all_versions)
     with (
-        grpc_server(functools.partial(answer_grpc, servables)) as grpc_port,
-        http_server(functools.partial(answer_rest, servables)) as rest_port,
+        grpc_server(functools.partial(handle_grpc, servables)) as grpc_port,
+        http_server(functools.partial(handle_rest, servables)) as rest_port,
     ):
         print(json.dumps({"grpc": grpc_port, "rest": rest_port}), flush=True)
         while os.getppid() == parent:

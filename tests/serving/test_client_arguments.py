@@ -14,9 +14,10 @@ def test_server_of_another_form(client, server):
         client(server)
 
 
-def test_rest_server_of_another_form():
-    with pytest.raises(ValueError, match=r"server must be HOST:PORT.*Received: server='a:b'"):
-        RestClient("a:b")
+@pytest.mark.parametrize("server", ["a:b", "localhost:65536"])
+def test_rest_port_out_of_range(server):
+    with pytest.raises(ValueError, match=rf"server must be HOST:PORT.*Received: server='{server}'"):
+        RestClient(server)
 
 
 @BOTH

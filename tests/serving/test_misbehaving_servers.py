@@ -255,9 +255,9 @@ def test_grpc_responses_of_another_model(serve):
     with pytest.raises(ServingError, match="cannot be read"):
         GrpcClient(serve(grpc_server, good_message)).label([b"x", b"y"])
     client = GrpcClient(serve(grpc_server, sends()))
-    for ask in (lambda: client.label([b"x"]), lambda: client.label_tensor(PIXELS)):
+    for request in (lambda: client.label([b"x"]), lambda: client.label_tensor(PIXELS)):
         with pytest.raises(ServingError, match=r"localhost:.*cannot be read"):
-            ask()
+            request()
 
 
 @pytest.mark.parametrize("claimed", [[1, 4], [1, 10**6, 10**6], [1, 4, 5, 10**9]])

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving_process import SERVER
 from tests.serving import server
-from tests.serving.protocols import answer_grpc, answer_rest
+from tests.serving.protocols import handle_grpc, handle_rest
 from tests.serving.servables import Servables
 from tests.serving.transport import grpc_server, http_server
 
@@ -57,7 +57,7 @@ def servables(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stub(servables):
     with (
-        grpc_server(functools.partial(answer_grpc, servables)) as port,
+        grpc_server(functools.partial(handle_grpc, servables)) as port,
         grpc.insecure_channel(f"localhost:{port}") as channel,
     ):
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -66,7 +66,7 @@ def stub(servables):
 @pytest.fixture(scope="module")
 def post(servables):
     """Returns a function from a path and a body to the response's status and JSON."""
-    respond = functools.partial(answer_rest, servables)
+    respond = functools.partial(handle_rest, servables)
     with http_server(respond) as port, httpx.Client(timeout=60) as client:
 
         def post(path, body):
