@@ -51,7 +51,7 @@ def main() -> int:
 
     form = {} if FORM.value is None else {"form": FORM.value}
     if form and PROTOCOL.value != "rest":
-        raise ValueError("--form needs --protocol=rest.")
+        raise ValueError("--form belongs to --protocol=rest.")
     planned = plan_jobs(INPUT.value, OUTPUT.value)
     jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
     if RESUME.value:

@@ -83,7 +83,7 @@ def _rest(response_of, _, body):
 
 
 def _responses(response_of, images):
-    """Waits as long as the test says; returns every image's response, and the first that is no label."""
+    """Returns every image's response and the first that is no label, after its seconds if any."""
     found = [response_of(image) for image in images]
     failure = next((response for response in found if not isinstance(response, bytes)), None)
     if isinstance(failure, float):
