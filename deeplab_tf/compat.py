@@ -95,7 +95,7 @@ def _addons_optimizer_class(name: str) -> type:
     return found
 
 
-def warn_renamed(old: str, new: str, stacklevel: int = 3):
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warns that a name of version 0.1 is used.
 
     Args:

@@ -1,9 +1,11 @@
 import pytest
 
-from tests.build_files import ROOT, imported_files
+from tests.imports import ROOT, imported_files
 
 # docs/architecture.md: a folder imports only from itself and from those before it.
 FLOW = (
+    "version.py",
+    "start_up.py",
     "compat.py",
     "data",
     "crf",
@@ -16,7 +18,8 @@ FLOW = (
     "export",
     "serving",
     "demo",
-    "benchmarks",
+    "cli",
+    "programs",
 )
 PACKAGE = ROOT / "deeplab_tf"
 
@@ -33,3 +36,9 @@ def test_imports_follow_the_flow(place):
 def test_every_folder_has_its_place():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(FLOW)
+
+
+def test_the_package_imports_neither_tests_nor_benchmarks():
+    for file in sorted(PACKAGE.glob("**/*.py")):
+        outside = {other for other in imported_files(file) if PACKAGE not in other.parents}
+        assert not outside, f"{file} imports {outside}"

@@ -30,7 +30,7 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "crf.md", "edge.md", "evaluation.md", "security.md", "serving.md",
+        "README.md", "crf.md", "mobile.md", "evaluation.md", "security.md", "serving.md",
     }  # fmt: skip
 
 
@@ -68,16 +68,16 @@ def test_evaluation(model, image):
     assert labels.dtype == np.uint8 and labels.shape == SIZE
     np.testing.assert_array_equal(labels, after)
     np.testing.assert_array_equal(labels, names["many"][0])
-    np.testing.assert_array_equal(names["scores"].argmax(axis=-1), names["before"])
+    np.testing.assert_array_equal(names["logits"].argmax(axis=-1), names["before"])
 
 
 @pytest.mark.slow
-def test_edge(model, image, tmp_path, monkeypatch):
+def test_mobile(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     predictor = deeplab_tf.Predictor(model)
     export_litert(predictor, "model.tflite", SIZE, log=lambda line: None)
     export_onnx(predictor, "model.onnx", log=lambda line: None)
-    labels = run_python("docs/edge.md", {"image": image})["labels"]
+    labels = run_python("docs/mobile.md", {"image": image})["labels"]
     np.testing.assert_array_equal(labels, predictor(image))
 
 

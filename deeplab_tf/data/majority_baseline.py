@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deeplab_tf.data.formatting import or_none, percent
+
 
 def constant_prediction_miou(class_pixels: np.ndarray) -> np.ndarray:
     """The mIoU of every answer that gives all pixels one class.
@@ -42,13 +44,3 @@ def majority_baseline(class_pixels: np.ndarray, class_names: Sequence[str]) -> d
 def format_baseline(prediction: dict, which: str = "majority-class") -> str:
     """Formats a majority-class baseline's score for people."""
     return f"{which} baseline ({prediction['class']}): {percent(prediction['miou'])} mIoU"
-
-
-def or_none(score: float) -> float | None:
-    """JSON has no NaN."""
-    return None if np.isnan(score) else float(score)
-
-
-def percent(share: float | None) -> str:
-    """Formats a score or share, 0..1, for people."""
-    return "-" if share is None else f"{100 * share:.2f}"

@@ -17,7 +17,8 @@ from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.evaluation.scales import NOT_FINITE, grid_logits, zoom_grid_logits
+from deeplab_tf.evaluation.traced_once import TracedOnce
+from deeplab_tf.models.inference import NOT_FINITE, Inference
 
 
 class CachedLogits(Sequence):
@@ -62,12 +63,12 @@ class CachedLogits(Sequence):
         self.split, self.indices, self._folder = split, list(indices), user_path(folder)
         grid = tf.TensorSpec([None, None, model.num_classes], tf.float32)
         side = tf.TensorSpec([], tf.int32)
-        scale = model.image_scale
-        self._zoom = tf.function(
-            lambda x, h, w: zoom_grid_logits(model, x[None], scale, h, w)[0], [grid, side, side]
+        inference = Inference(model, [model.image_scale])
+        self._zoom = TracedOnce(
+            lambda x, h, w: inference.zoom(x[None], h, w)[0], [grid, side, side]
         )
         image = tf.TensorSpec([None, None, 3], tf.uint8)
-        score = tf.function(lambda x: grid_logits(model, x[None], scale)[0], [image])
+        score = TracedOnce(lambda x: inference.grid_logits(x[None])[0], [image])
 
         def keep(index: int):
             example = self._load(index)

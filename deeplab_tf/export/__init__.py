@@ -1,4 +1,4 @@
-"""From a trained model to what serves it."""
+"""Exports models: for TensorFlow Serving, LiteRT and ONNX."""
 
 from deeplab_tf.export.litert import export_litert
 from deeplab_tf.export.load import load

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.predict_files import Job, write_prediction
+from deeplab_tf.evaluation.prediction_jobs import Job
+from deeplab_tf.evaluation.prediction_writer import write_prediction
 from deeplab_tf.serving.grpc_client import GrpcClient
 from deeplab_tf.serving.responses import DeadlineError, Prediction, ServingError, UnavailableError
 from deeplab_tf.serving.rest_client import RestClient

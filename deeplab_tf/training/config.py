@@ -8,7 +8,8 @@ from __future__ import annotations
 import ml_collections
 
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.models.presets import PRESETS, RATE_MULTIPLIERS
+from deeplab_tf.models.presets import PRESETS, network_defaults
+from deeplab_tf.models.rate_multipliers import rate_multipliers
 
 
 def base_config(preset: str) -> ml_collections.ConfigDict:
@@ -24,15 +25,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         raise ValueError(f"preset must be one of {sorted(PRESETS)}. Received: {preset!r}")
     config = ml_collections.ConfigDict()
     config.model = {
-        "output_stride": 8,
-        "scales": (1.0,),
-        "width": 1.0,
-        "fc6_kernel": 3,
-        "fc6_rate": 12,
-        "fc6_filters": 1024,
-        "msc_features": False,
-        "dropout": 0.5,
-        "method": "native",
+        **network_defaults(),
         **PRESETS[preset],
         # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
         "weights": "random",
@@ -73,7 +66,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "step_size": 2000,
         "power": 0.9,
         # (pattern of the variable's name, factor); the first that matches decides, else 1.
-        "rate_multipliers": RATE_MULTIPLIERS[PRESETS[preset]["backbone"]],
+        "rate_multipliers": rate_multipliers(config.model.backbone, config.model.head),
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
         # "valid": one mean over the pixels of the global batch; "caffe": mean of means.

@@ -10,9 +10,9 @@ from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.paths import expand_path
+from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
-from deeplab_tf.models.heads import HEADS
 from deeplab_tf.training.loss import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole

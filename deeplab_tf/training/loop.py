@@ -11,10 +11,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.augment import Augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+from deeplab_tf.models.build import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.config_ranges import check_config
@@ -200,19 +200,6 @@ class Trainer:
             workers=context.num_input_pipelines,
             cache=self.config.data.cache,
         )
-
-
-def build_model(config, spec) -> DeepLab:
-    """Builds the network of a configuration for a data set.
-
-    Raises:
-        ValueError: an argument is wrong, or CRF parameters are for another number of classes.
-    """
-    arguments = config.model.to_dict()
-    del arguments["weights"]
-    CrfParameters.from_dict(config.crf.to_dict()).penalties(spec.num_classes)  # or it raises
-    carried = {"image_scale": config.data.image_scale, "crf": config.crf.to_dict()}
-    return DeepLab(dataset=spec, **carried, **arguments)
 
 
 def build_augmentation(config, model: DeepLab) -> Augmentation:

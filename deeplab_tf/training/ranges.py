@@ -47,11 +47,10 @@ def real(lowest: float, above: bool = False) -> Range:
 
 def one_of(choices: Collection) -> Range:
     """One of some names or whole numbers."""
-    choices = tuple(choices)
 
     def holds(value) -> bool:
-        # True equals 1, and 8.0 equals 8.
-        return not isinstance(value, (bool, float)) and value in choices
+        # True equals 1, and 8.0 equals 8. A table may have got rows since.
+        return not isinstance(value, (bool, float)) and value in tuple(choices)
 
     return Range(f"one of {', '.join(map(repr, choices))}", holds)
 

@@ -25,7 +25,7 @@ from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.crf_search import search_folder
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
-from deeplab_tf.evaluation.predict_files import find_images, plan_jobs
+from deeplab_tf.evaluation.prediction_jobs import find_images, plan_jobs
 from deeplab_tf.evaluation.report.compare import load_comparisons
 from deeplab_tf.evaluation.submission import SubmissionWriter
 from deeplab_tf.evaluation.tune_crf import tuning_owners

@@ -55,7 +55,7 @@ def test_hand_table():
     assert boundary.mean_iou("zero") == pytest.approx(sum(ious) / 3)
 
 
-def test_a_right_answer_scores_one_whatever_it_says_on_void():
+def test_a_right_prediction_has_one_whatever_it_is_on_void():
     for label, prediction in labels_and_predictions():
         boundary = BoundaryIoU(NUM_CLASSES)
         boundary.update(label, np.where(label == VOID, prediction, label))

@@ -46,7 +46,7 @@ def folder(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def refining():
-    """Everything that changes an answer at once."""
+    """Everything that changes labels at once."""
     crf = {"iterations": 3, "bilateral_sigma_rgb": 30.0}
     return deeplab_tf.Predictor(narrow_model(width=0.05), crf, scales=(0.5, 1.0), flip=True)
 
@@ -82,16 +82,16 @@ def test_bytes_signature_labels_each_image_at_its_own_size(model, folder):
 
 
 def test_a_bad_image_gets_its_own_error(model, folder):
-    png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
+    good_png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
     too_large = f"too large: 30000x30000, the limit is {MAX_PIXELS} pixels"
     batch = [
-        (png, ""),
+        (good_png, ""),
         (b"", EMPTY),
         (encoded_images.cmyk_jpeg(), ""),
         (encoded_images.animated_gif(), NOT_AN_IMAGE),
         (encoded(random_image(9, 9), "bmp"), NOT_AN_IMAGE),
         (encoded_images.sixteen_bit_png(), ""),
-        (png[:-900], BROKEN),
+        (good_png[:-900], BROKEN),
         (jpeg[:-900], BROKEN),
         (encoded_images.png_that_claims(30000, 30000), too_large),
         (encoded_images.jpeg_that_claims(30000, 30000), too_large),
@@ -102,11 +102,11 @@ def test_a_bad_image_gets_its_own_error(model, folder):
     found = loaded.signatures["serving_default"](image_bytes=contents)
     assert [error.decode() for error in found["error"].numpy()] == [error for _, error in batch]
     predictor = deeplab_tf.Predictor(model)
-    for (content, error), answer in zip(batch, found["label_png_bytes"].numpy(), strict=True):
+    for (content, error), png in zip(batch, found["label_png_bytes"].numpy(), strict=True):
         if error:
-            assert answer == b""
+            assert png == b""
             continue
-        labels = np.asarray(Image.open(io.BytesIO(answer)))
+        labels = np.asarray(Image.open(io.BytesIO(png)))
         np.testing.assert_array_equal(labels, predictor(image_pixels(content, "image")))
 
 
@@ -119,7 +119,7 @@ def test_the_limit_is_one_of_encoded_images_only(folder):
     assert found["labels"].shape == (1, 201, 100)
 
 
-def test_an_empty_batch_is_answered(folder):
+def test_an_empty_batch_gives_empty_outputs(folder):
     loaded = tf.saved_model.load(str(folder))
     found = loaded.signatures["serving_default"](image_bytes=tf.zeros([0], tf.string))
     assert found["error"].shape == found["label_png_bytes"].shape == (0,)

@@ -10,7 +10,9 @@ from PIL import Image
 import deeplab_tf
 from benchmarks.serving_load import broken_images
 from deeplab_tf.data.image import image_pixels
+from deeplab_tf.evaluation.prediction_jobs import plan_jobs
 from deeplab_tf.serving import GrpcClient, RestClient, ServingError, UnavailableError
+from deeplab_tf.serving.label_files import label_files
 from tests.documentation import run_python
 from tests.models.narrow import patches
 from tests.serving.fakes import KINDS, make_client
@@ -125,6 +127,16 @@ def test_rest_inside_a_running_event_loop(server, predictor, sources):
 def test_server_that_is_away(client):
     with pytest.raises(UnavailableError, match=r"localhost:9.* \(tried 2 times\)"):
         client("localhost:9", retries=1, deadline=20).label([b"x"])
+
+
+def test_bad_file_does_not_affect_others_of_its_request(server, saved, sources, tmp_path):
+    for name, content in (("a", encoded(sources[0])), ("b", b"no"), ("c", encoded(sources[1]))):
+        (tmp_path / f"{name}.png").write_bytes(content)
+    jobs = plan_jobs(str(tmp_path), tmp_path / "out")
+    spec = deeplab_tf.data.DatasetSpec.load(saved / "assets")
+    problems = label_files(client_of(server, "grpc"), spec, jobs, batch_size=3)
+    assert problems == [f"{tmp_path / 'b.png'}: not a JPEG or PNG"]
+    assert [job.target.exists() for job in jobs] == [True, False, True]
 
 
 def test_old_name():

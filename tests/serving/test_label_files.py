@@ -15,7 +15,7 @@ from PIL import Image
 
 from deeplab_tf.data.png import encode_label, read_label
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.predict_files import plan_jobs
+from deeplab_tf.evaluation.prediction_jobs import plan_jobs
 from deeplab_tf.serving import DeadlineError, Prediction, ServingError, UnavailableError
 from deeplab_tf.serving.label_files import MAX_UNANSWERED, label_files
 from tests.data.fakes import png_bytes

@@ -6,7 +6,8 @@ from PIL import Image
 
 from deeplab_tf.data.png import encode_label, read_label
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.predict_files import plan_jobs, predict_files
+from deeplab_tf.evaluation.predict_files import predict_files
+from deeplab_tf.evaluation.prediction_jobs import plan_jobs
 from tests.models.narrow import patches
 from tests.serving.certificate import write_certificate
 from tests.serving.fakes import Refusal, imagewise

@@ -23,7 +23,8 @@ from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
-from deeplab_tf.evaluation.predict_files import Job, jobs_to_do, write_prediction
+from deeplab_tf.evaluation.prediction_jobs import Job, jobs_to_do
+from deeplab_tf.evaluation.prediction_writer import write_prediction
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.evaluation.submission import SubmissionWriter
 from deeplab_tf.evaluation.tune_crf import tuning_owners

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.training.fakes import (
     VOID,
     LinearModel,

@@ -16,7 +16,7 @@ from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.training.fakes import value_of
 
 SPLIT = SyntheticSplit("train", 4)

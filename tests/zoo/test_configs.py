@@ -8,7 +8,7 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.models.presets import MSC_SCALES
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.recipes import RECIPES, recipe_config
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.zoo.loading import NAMES, load_config
 
 
