@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 
 import keras
 import tensorflow as tf
@@ -92,3 +93,18 @@ def _addons_optimizer_class(name: str) -> type:
     if found is None:
         raise ValueError(f"tensorflow-addons registers no optimizer {name!r}.")
     return found
+
+
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warns that a name of version 0.1 is used.
+
+    Args:
+        old: name that still works.
+        new: name to use.
+        stacklevel: frames up to the caller, see `warnings.warn`.
+    """
+    warnings.warn(
+        f"{old} is called {new} since version 0.2; the old name goes in version 0.3.",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from deeplab_tf import compat
+from deeplab_tf.compat import warn_renamed
 
 _ATTRIBUTES = {
     "trunk": "backbone",
@@ -44,21 +44,6 @@ class OldNames:
         if not sys._getframe(1).f_globals["__name__"].startswith("keras."):  # it writes a file
             warn_renamed(f"DeepLab.{name}", f"DeepLab.{new}", stacklevel=3)
         return getattr(self, new)
-
-
-def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
-    """Warns that a name of version 0.1 is used.
-
-    Args:
-        old: name that still works.
-        new: name to use.
-        stacklevel: frames up to the caller, see `warnings.warn`.
-    """
-    warnings.warn(
-        f"{old} is called {new} since version 0.2; the old name goes in version 0.3.",
-        DeprecationWarning,
-        stacklevel=stacklevel,
-    )
 
 
 def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:

@@ -1,4 +1,4 @@
-r"""Has TF Serving label images: writes what tools/predict.py writes.
+r"""Labels images through TF Serving: writes the files that tools/predict.py writes.
 
 python tools/serve_client.py --server=localhost:8500 --dataset=EXPORT/1/assets \
   --input=IMAGES --output=LABELS
@@ -13,26 +13,33 @@ from deeplab_tf import cli
 SERVER = flags.DEFINE_string(
     "server", None, "HOST:PORT; TF Serving listens at 8500 for grpc, 8501 for rest.", required=True
 )
-PROTOCOL = flags.DEFINE_enum("protocol", "grpc", ["grpc", "rest"], "How to talk to the server.")
+PROTOCOL = flags.DEFINE_enum("protocol", "grpc", ["grpc", "rest"], "Protocol of the requests.")
 FORM = flags.DEFINE_enum(
-    "form", None, ["inputs", "instances"], "Columns or rows in requests of rest; unset, columns."
+    "form", None, ["inputs", "instances"], "Columns or rows in REST requests; unset, columns."
 )
 TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
 MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
-MODEL_VERSION = flags.DEFINE_integer("model_version", None, "Unset, the newest.", 0, 2**63 - 1)
+MODEL_VERSION = flags.DEFINE_integer(
+    "model_version", None, "Its version; unset, the newest.", 0, 2**63 - 1
+)
 DATASET = cli.define_path_flag(
     "dataset", "Folder with dataset.json, such as the export's assets.", required=True
 )
 INPUT = cli.define_path_flag("input", "An image, a folder or a pattern.", required=True)
 OUTPUT = cli.define_path_flag("output", "Folder for the label PNGs.", required=True)
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the image with its labels over it.")
-RESUME = flags.DEFINE_bool("resume", False, "Leave out images whose outputs are there already.")
+RESUME = flags.DEFINE_bool("resume", False, "Skip images whose outputs exist.")
 OVERWRITE = cli.define_overwrite_flag()
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Images of a request.", lower_bound=1)
-CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Requests at a time.", 1, 256)
-DEADLINE = flags.DEFINE_float("deadline", 60, "Seconds for a request.", 0.001, 86400)
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 1, "Images in a request.", lower_bound=1)
+CONCURRENCY = flags.DEFINE_integer("concurrency", 4, "Number of requests at a time.", 1, 256)
+DEADLINE = flags.DEFINE_float(
+    "deadline", 60, "Seconds for a request, all attempts included.", 0.001, 86400
+)
 RETRIES = flags.DEFINE_integer(
-    "retries", 4, "Send a request again so often while the server is away.", lower_bound=0
+    "retries",
+    4,
+    "How often a request is sent again while the server is away or busy.",
+    lower_bound=0,
 )
 
 
