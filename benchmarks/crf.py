@@ -13,11 +13,11 @@ from benchmarks import crf_memory
 from benchmarks.crf_cases import Case
 from benchmarks.timing import seconds_of
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.batch import batch_function
-from deeplab_tf.crf.inference import Weights
 from deeplab_tf.crf.kernels import build_kernels, pixel_features
-from deeplab_tf.crf.permutohedral import build_lattice
-from deeplab_tf.crf.pydensecrf_backend import softmax
+from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.learnable import Weights
+from deeplab_tf.crf.reference import softmax
+from deeplab_tf.crf.refine import batch_function
 
 MODES = ("exact", "fast")
 # A label that has such a probability somewhere before the CRF is called live.

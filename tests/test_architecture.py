@@ -12,6 +12,7 @@ FLOW = (
     "models",
     "weights",
     "evaluation",
+    "tuning",
     "training",
     "export",
     "serving",

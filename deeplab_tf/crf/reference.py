@@ -1,68 +1,101 @@
-"""Scenes like images, and mean field over all pairs of pixels in float64."""
+"""Mean field in the fully connected CRF over all pairs of pixels, in NumPy and float64.
+
+The clearest statement of what the CRF computes, and what the tests compare with. It holds a matrix
+of all pairs of N pixels: 8 N^2 bytes and N^2 C multiplications a step, 2 GB at the limit of
+`MOST_PIXELS`.
+"""
+
+from __future__ import annotations
 
 import numpy as np
 
+from deeplab_tf.crf.parameters import CrfParameters
 
-def scene(height, width, seed, num_classes=5):
-    """Returns a uint8 image of shaded, textured, noisy objects and coarse float32 logits."""
-    rng = np.random.default_rng(seed)
-    y, x = np.indices((height, width)).astype(float)
-    labels = np.zeros((height, width), int)
-    for k in range(1, num_classes - 1):
-        center_y, center_x = rng.uniform(0, height), rng.uniform(0, width)
-        radius_y, radius_x = rng.uniform(0.15, 0.4, 2) * min(height, width)
-        inside = ((y - center_y) / radius_y) ** 2 + ((x - center_x) / radius_x) ** 2 < 1
-        labels[inside] = k
-    image = rng.uniform(40, 215, (num_classes, 3))[labels]
-    image += 25 * (np.sin(x / rng.uniform(4, 15)) * np.sin(y / rng.uniform(4, 15)))[..., None]
-    image += 40 * (y / height - 0.5)[..., None] + rng.normal(0, 4, image.shape)
-    coarse = labels[::4, ::4].repeat(4, axis=0).repeat(4, axis=1)[:height, :width]
-    logits = 4.0 * np.eye(num_classes)[coarse] + rng.normal(0, 1, (height, width, num_classes))
-    return np.clip(image, 0, 255).astype(np.uint8), logits.astype(np.float32)
+MOST_PIXELS = 128 * 128
 
 
-def softmax(logits):
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+def reference_mean_field(
+    logits: np.ndarray, image: np.ndarray, parameters: CrfParameters
+) -> np.ndarray:
+    """Runs Algorithm 1 of Krähenbühl and Koltun 2011 to the letter, but for one point.
 
+    That point is j = i: a pixel's message to itself is kept, as in the authors' code and in
+    DeepLab's.
 
-def total_variation(p, q):
-    """Mean over pixels; a single pixel may differ wholly, mean field has two stable ends there."""
-    return 0.5 * np.abs(np.asarray(p, float) - np.asarray(q, float)).sum(axis=-1).mean()
+    Args:
+        logits: float [H, W, C], minus the unary energy psi.
+        image: [H, W, 3], RGB 0..255.
+        parameters: of the CRF; implementation, mode and spatial_kernel make no difference here.
 
+    Returns:
+        float64 [H, W, C], probabilities of the labels.
 
-def agreement(p, q):
-    return (p.argmax(axis=-1) == q.argmax(axis=-1)).mean()
+    Raises:
+        ValueError: the image has more than `MOST_PIXELS` pixels, or the compatibility is for
+            another number of classes.
 
-
-def brute_force(logits, image, parameters, penalties=None):
-    """True Gaussians, every pair, a pixel's message to itself kept; `penalties` [C, C]."""
+    Example:
+        >>> image, logits = np.zeros([4, 6, 3], np.uint8), np.zeros([4, 6, 3])
+        >>> logits[..., 1] = 1
+        >>> reference_mean_field(logits, image, CrfParameters()).argmax(axis=-1).tolist()[0]
+        [1, 1, 1, 1, 1, 1]
+    """
     num_classes = logits.shape[-1]
-    if penalties is None:
-        penalties = 1 - np.eye(num_classes)
-    kernel = sum(gaussian_kernel(image, parameters))
-    unary = logits.reshape(-1, num_classes).astype(float)
-    marginals = softmax(unary)
+    psi = -logits.reshape(-1, num_classes).astype(np.float64)
+    kernels = weighted_kernels(image, parameters)
+    mu = compatibility(parameters, num_classes)
+    # Initialise: Q_i(l) = exp(-psi_i(l)) / Z_i.
+    q = softmax(-psi)
     for _ in range(parameters.iterations):
-        marginals = softmax(unary - kernel @ marginals @ penalties.T)
-    return marginals.reshape(logits.shape)
+        # Message passing: for each kernel m, sum over j of w_m k_m(f_i, f_j) Q_j(l).
+        filtered = sum(kernel @ q for kernel in kernels)
+        # Compatibility transform: sum over l' of mu(l, l') times them.
+        transformed = filtered @ mu.T
+        # Local update, and normalise.
+        q = softmax(-psi - transformed)
+    return q.reshape(logits.shape)
 
 
-def gaussian_kernel(image, parameters):
-    """Returns the weighted appearance and smoothness kernels [N, N]."""
-    y, x = np.indices(image.shape[:2]).reshape(2, -1).astype(float)
-    xy, rgb = np.stack([x, y], axis=1), image.reshape(-1, 3).astype(float)
-    appearance = np.concatenate(
-        [xy / parameters.bilateral_sigma_xy, rgb / parameters.bilateral_sigma_rgb], axis=1
-    )
-    smoothness = xy / parameters.gaussian_sigma_xy
+def weighted_kernels(image: np.ndarray, parameters: CrfParameters) -> tuple[np.ndarray, np.ndarray]:
+    """Returns w_m k_m(f_i, f_j) of the appearance and the smoothness kernel, normalised.
+
+    Args:
+        image: [H, W, 3], RGB 0..255.
+        parameters: of the CRF.
+
+    Returns:
+        Two matrices float64 [N, N], row i for what pixel i receives.
+
+    Raises:
+        ValueError: the image has more than `MOST_PIXELS` pixels.
+    """
+    height, width = image.shape[:2]
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"The reference holds matrices of all pairs of at most {MOST_PIXELS} pixels; use "
+            f"deeplab_tf.crf.mean_field for larger images. Received: {height}x{width}."
+        )
+    y, x = np.indices((height, width)).reshape(2, -1).astype(np.float64)
+    position, color = np.stack([x, y], axis=1), image.reshape(-1, 3).astype(np.float64)
+    appearance = [position / parameters.bilateral_sigma_xy, color / parameters.bilateral_sigma_rgb]
+    smoothness = position / parameters.gaussian_sigma_xy
     return (
-        parameters.bilateral_weight * _kernel(appearance, parameters.normalization),
-        parameters.gaussian_weight * _kernel(smoothness, parameters.normalization),
+        parameters.bilateral_weight
+        * gaussian_kernel(np.concatenate(appearance, axis=1), parameters.normalization),
+        parameters.gaussian_weight * gaussian_kernel(smoothness, parameters.normalization),
     )
 
 
-def _kernel(features, normalization):
+def gaussian_kernel(features: np.ndarray, normalization: str) -> np.ndarray:
+    """Returns k(f_i, f_j) = exp(-|f_i - f_j|^2 / 2), normalised.
+
+    Args:
+        features: float64 [N, d], in standard deviations.
+        normalization: as in `CrfParameters`.
+
+    Returns:
+        Float64 [N, N].
+    """
     squares = (features**2).sum(axis=1)
     distances = squares[:, None] + squares[None] - 2 * features @ features.T
     kernel = np.exp(-0.5 * np.maximum(distances, 0))
@@ -74,3 +107,48 @@ def _kernel(features, normalization):
     if normalization == "symmetric":
         return kernel / np.sqrt(sums[:, None] * sums[None])
     return kernel
+
+
+def compatibility(parameters: CrfParameters, num_classes: int) -> np.ndarray:
+    """Returns mu(l, l'), what label l costs beside label l', float64 [C, C].
+
+    Args:
+        parameters: of the CRF.
+        num_classes: C.
+
+    Raises:
+        ValueError: the parameters' compatibility is for another number of classes.
+    """
+    unlike = 1 - np.eye(num_classes)
+    penalties = parameters.penalties(num_classes)
+    if penalties is None:
+        return unlike
+    return unlike * penalties if penalties.ndim == 1 else penalties.astype(np.float64)
+
+
+def free_energy(
+    marginals: np.ndarray, logits: np.ndarray, image: np.ndarray, parameters: CrfParameters
+) -> float:
+    """Returns what mean field makes small: unary and pair energy of the marginals less entropy.
+
+    Every pair counts once, a pixel's pair with itself half.
+
+    Args:
+        marginals: float [H, W, C], above 0.
+        logits: float [H, W, C], minus the unary energy.
+        image: [H, W, 3], RGB 0..255.
+        parameters: of the CRF.
+
+    Source: Krähenbühl and Koltun 2011, equation 4.
+    """
+    num_classes = logits.shape[-1]
+    q = marginals.reshape(-1, num_classes).astype(np.float64)
+    kernel, mu = sum(weighted_kernels(image, parameters)), compatibility(parameters, num_classes)
+    pairs = 0.5 * (q * (kernel @ q @ mu.T)).sum()
+    return float((q * (np.log(q) - logits.reshape(q.shape))).sum() + pairs)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Returns the softmax over the last axis, in the logits' precision."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)

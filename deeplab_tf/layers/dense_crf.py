@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf import pydensecrf_backend
-from deeplab_tf.crf.batch import batch_function
-from deeplab_tf.crf.inference import Weights
 from deeplab_tf.crf.inputs import defined_values
+from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.crf.refine import batch_function
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

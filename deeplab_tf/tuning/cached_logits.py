@@ -1,34 +1,36 @@
-"""A network's logits of images, computed once and kept on disk."""
+"""Computes a network's logits of images once and keeps them on disk."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.candidates import Example
 from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.scales import NOT_FINITE, grid_logits, zoom_grid_logits
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.tuning.candidates import Example
 
 
 class CachedLogits(Sequence):
     """Images of a split with the network's logits, as a sequence of `Example`.
 
-    Kept are the logits on the feature grid, in float32: at an output stride of 8 a sixty-fourth
-    of those at full size. They are zoomed when an item is read, as a `Predictor` does, so that
-    labels are those of one. Files that are there already are not computed again.
+    The files hold the logits on the feature grid, in float32: at an output stride of 8 a
+    sixty-fourth of those at full size. They are zoomed when an item is read, as a `Predictor` does,
+    and give its labels. Logits of files that exist already are not computed again.
 
-    Classes are matched by their names. Scores stay in the model's order, which its CRF may have
-    parameters in, and the data set's labels become the model's ids.
+    Classes are matched by their names. Logits keep the model's order of classes, in which its CRF
+    may have parameters; the labels of the data set become the model's ids.
 
     Args:
         model: a DeepLab.
@@ -36,19 +38,25 @@ class CachedLogits(Sequence):
         indices: which images.
         folder: for the files, of this model and data set only.
         progress: makes a progress bar, such as `cli.progress_bar`.
-        workers: images scored at a time.
+        workers: images that the network runs on at a time.
 
     Attributes:
         spec: the data set, its classes in the model's order.
 
     Raises:
         ValueError: model and data set have other classes.
-        DataError: a file is broken, also a kept one that is read; or the split has no labels.
+        DataError: a file is broken, also one of logits when it is read; or the split has no labels.
         FloatingPointError: the network's logits for an image are not finite.
     """
 
     def __init__(
-        self, model, split: Split, indices: Sequence[int], folder: Path, progress, workers: int = 1
+        self,
+        model: DeepLab,
+        split: Split,
+        indices: Sequence[int],
+        folder: str | os.PathLike,
+        progress: Callable,
+        workers: int = 1,
     ):
         mapping = class_mapping(model.spec, split.spec)
         self.spec = dataclasses.replace(
@@ -67,11 +75,11 @@ class CachedLogits(Sequence):
             lambda x, h, w: zoom_grid_logits(model, x[None], scale, h, w)[0], [grid, side, side]
         )
         image = tf.TensorSpec([None, None, 3], tf.uint8)
-        score = tf.function(lambda x: grid_logits(model, x[None], scale)[0], [image])
+        compute = tf.function(lambda x: grid_logits(model, x[None], scale)[0], [image])
 
-        def keep(index: int):
+        def write(index: int):
             example = self._load(index)
-            logits = score(example["image"]).numpy()
+            logits = compute(example["image"]).numpy()
             if not np.isfinite(logits).all():
                 raise FloatingPointError(f"{example['name'].numpy().decode()}: {NOT_FINITE}")
             with io.BytesIO() as contents:
@@ -80,7 +88,7 @@ class CachedLogits(Sequence):
 
         missing = [index for index in self.indices if not self._file(index).exists()]
         with naming_broken_files(split), ThreadPoolExecutor(workers) as threads:
-            for _ in progress(threads.map(keep, missing), total=len(missing)):
+            for _ in progress(threads.map(write, missing), total=len(missing)):
                 pass
 
     def __len__(self) -> int:

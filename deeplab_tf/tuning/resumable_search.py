@@ -1,30 +1,36 @@
-"""The search for the CRF's parameters on cached logits; goes on after a kill."""
+"""Searches the CRF's parameters on cached logits, going on where a killed search stopped."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.crf.candidates import CandidateScorer
-from deeplab_tf.crf.search import GRIDS, Candidate, coarse_to_fine
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.split import Split
 from deeplab_tf.data.tfrecord_shards import file_hash
-from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.candidates import CandidateEvaluator
+from deeplab_tf.tuning.search import GRIDS, Candidate, coarse_to_fine
 
 
 def search_folder(
-    beside: Path, model_file: str, data_dir: str, split: Split, tuning: list[int], start
+    beside: str | os.PathLike,
+    model_file: str | os.PathLike,
+    data_dir: str | os.PathLike,
+    split: Split,
+    tuning: list[int],
+    start: CrfParameters,
 ) -> Path:
-    """Returns where a search keeps scores and results.
+    """Returns the folder where a search keeps logits and results.
 
     The folder's name is a digest of all that the results depend on: the model's bytes, the data
     set, the images and the parameters to start from. So the same search finds its results
@@ -36,7 +42,7 @@ def search_folder(
         data_dir: as for `open_split`.
         split: images to tune on.
         tuning: their indices.
-        start: CrfParameters.
+        start: parameters to start from.
     """
     settings = {
         "model": file_hash(user_path(model_file)),
@@ -52,7 +58,7 @@ def search_folder(
 def search(
     examples: CachedLogits,
     start: CrfParameters,
-    folder: Path,
+    folder: str | os.PathLike,
     progress: Callable,
     workers: int,
     grid: str = "v2",
@@ -63,41 +69,41 @@ def search(
     Args:
         examples: images to tune on.
         start: tried first; what is not searched stays as it is here.
-        folder: keeps the results; written anew when candidates of the same sigmas are done.
+        folder: for the results, written anew when candidates of the same sigmas are done.
         progress: makes a progress bar, such as `cli.progress_bar`.
-        workers: as for `CandidateScorer`.
+        workers: as for `CandidateEvaluator`.
         grid: name of a row of `GRIDS`.
         budget: number of candidates.
 
     Returns:
-        All candidates and their mIoU in fast mode.
+        The mIoU in fast mode by candidate.
 
     Raises:
-        DataError: the kept results are broken.
+        DataError: the file of an earlier search's results is broken.
     """
-    file = folder / "candidates.json"
+    file = user_path(folder) / "candidates.json"
     known = _read_results(file) if file.exists() else {}
     runs = max(0, budget - len(known)) * len(examples)
     spec = examples.spec
-    new_measure = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
+    new_metric = functools.partial(ConfusionMatrix, spec.num_classes, spec.ignore_label)
     with progress(None, total=runs, unit="CRF run") as bar:
-        metrics = CandidateScorer(
-            examples, spec.num_classes, start, new_measure, workers, bar.update
+        evaluate = CandidateEvaluator(
+            examples, spec.num_classes, start, new_metric, workers, bar.update
         )
 
-        def score(candidates: Iterable[Candidate]) -> list[float]:
-            for group, results in metrics([c for c in candidates if c not in known]):
-                known.update(zip(group, results, strict=True))
-                rows = [[*candidate, result] for candidate, result in known.items()]
+        def mious_of(candidates: Iterable[Candidate]) -> list[float]:
+            for group, mious in evaluate([c for c in candidates if c not in known]):
+                known.update(zip(group, mious, strict=True))
+                rows = [[*candidate, miou] for candidate, miou in known.items()]
                 write_atomically(file, json.dumps(rows).encode())
             return [known[candidate] for candidate in candidates]
 
         first = Candidate(*(getattr(start, name) for name in Candidate._fields))
-        return coarse_to_fine(score, first, GRIDS[grid], budget)
+        return coarse_to_fine(mious_of, first, GRIDS[grid], budget)
 
 
 def _read_results(file: Path) -> dict[Candidate, float]:
     try:
-        return {Candidate(*values): score for *values, score in read_json(file)}
+        return {Candidate(*values): miou for *values, miou in read_json(file)}
     except (ValueError, TypeError) as error:
         raise DataError(f"{file}: broken ({error}). Remove it to search anew.") from error

@@ -1,4 +1,4 @@
-"""The papers' coarse-to-fine search for the parameters of the appearance kernel."""
+"""Searches the appearance kernel's parameters from coarse to fine, as the papers do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Range(NamedTuple):
     step: float
 
     def values(self, count: int) -> list[float]:
-        """Returns so many of the values, both ends among them if it is more than one."""
+        """Returns `count` of the values, spread evenly, both ends among them if more than one."""
         every = np.arange(self.first, self.last + self.step / 2, self.step)
         return every[np.linspace(0, len(every) - 1, count).round().astype(int)].tolist()
 
@@ -52,10 +52,10 @@ _FINEST = 1 / 8
 
 
 def coarse_candidates(grid: Sequence[Range], limit: int) -> list[Candidate]:
-    """Returns the whole grid, or at most so many candidates spread over it.
+    """Returns the whole grid, or at most `limit` candidates spread over it.
 
-    Every range keeps as large a share of its values as possible, then as many candidates as
-    possible are made, rather of many w1, which share work, see `CandidateScorer`.
+    Every range keeps as large a share of its values as possible; then as many candidates as
+    possible are made, with many w1 before others, as these share work, see `CandidateEvaluator`.
 
     Example:
         >>> coarse = coarse_candidates(GRIDS["v2"], 32)
@@ -83,25 +83,25 @@ def neighbours(center: Candidate, steps: Sequence[float]) -> list[Candidate]:
 
 
 def coarse_to_fine(
-    score: Callable[[list[Candidate]], Sequence[float]],
+    evaluate: Callable[[list[Candidate]], Sequence[float]],
     start: Candidate,
     grid: Sequence[Range] = GRIDS["v2"],
     budget: int = 64,
 ) -> dict[Candidate, float]:
-    """Searches the candidate of the highest score.
+    """Searches the candidate of the highest mIoU.
 
     First the start and, with up to half of the budget, the grid. Then, as long as the budget
     lasts, the neighbours of the best candidate at the grid's own steps, which may lead out of the
     grid; where none is better, the steps are halved, three times at most.
 
     Args:
-        score: returns the scores of candidates.
+        evaluate: returns the mIoU, or what else is to be high, of candidates.
         start: is tried first, so that nothing worse is found.
         grid: ranges of w1, sigma alpha and sigma beta.
-        budget: how many candidates are scored at most.
+        budget: how many candidates are evaluated at most.
 
     Returns:
-        All scored candidates and their scores, in the order of the search.
+        The mIoU by candidate, in the order of the search.
 
     Raises:
         ValueError: the budget is below 1.
@@ -110,30 +110,30 @@ def coarse_to_fine(
     best values" without saying how.
 
     Example:
-        >>> def score(candidates):
+        >>> def evaluate(candidates):
         ...     return [-abs(candidate.bilateral_sigma_xy - 73) for candidate in candidates]
-        >>> best_of(coarse_to_fine(score, Candidate(4, 67, 3))).bilateral_sigma_xy
+        >>> best_of(coarse_to_fine(evaluate, Candidate(4, 67, 3))).bilateral_sigma_xy
         73.25
     """
     if budget < 1:
         raise ValueError(f"The search needs at least one candidate. Received: {budget}.")
-    scores: dict[Candidate, float] = {}
+    mious: dict[Candidate, float] = {}
 
     def try_new(candidates: Iterable[Candidate]):
-        new = [c for c in dict.fromkeys(candidates) if c not in scores]
-        new = new[: budget - len(scores)]
-        scores.update(zip(new, score(new), strict=True))
+        new = [c for c in dict.fromkeys(candidates) if c not in mious]
+        new = new[: budget - len(mious)]
+        mious.update(zip(new, evaluate(new), strict=True))
 
     try_new([start, *coarse_candidates(grid, budget // 2)])
     steps, share = [axis.step for axis in grid], 1.0
-    while len(scores) < budget and share >= _FINEST:
-        best = best_of(scores)
+    while len(mious) < budget and share >= _FINEST:
+        best = best_of(mious)
         try_new(neighbours(best, [step * share for step in steps]))
-        if best_of(scores) == best:
+        if best_of(mious) == best:
             share /= 2
-    return scores
+    return mious
 
 
-def best_of(scores: dict[Candidate, float]) -> Candidate:
-    """Returns the candidate of the highest score, of equal ones the first."""
-    return max(scores, key=scores.get)
+def best_of(mious: dict[Candidate, float]) -> Candidate:
+    """Returns the candidate of the highest mIoU, of equal ones the first."""
+    return max(mious, key=mious.get)

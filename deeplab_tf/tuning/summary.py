@@ -1,39 +1,44 @@
-"""What tuning the CRF has brought, for people."""
+"""Summarises the report of tuning the CRF as text."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from deeplab_tf.data.majority_baseline import percent
 
-_SCORES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy", "boundary IoU": "boundary_iou"}
+_METRICS = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy", "boundary IoU": "boundary_iou"}
 _VALUES = ("bilateral_weight", "bilateral_sigma_xy", "bilateral_sigma_rgb")
-# Scores of fewer images are mostly chance.
+# Metrics on fewer images are mostly chance.
 _FEW = 10
 
 
-def format_tuning(report: dict) -> str:
-    """Formats the report of `tune`: values, scores and what they mean.
+def format_tuning(report: dict[str, Any]) -> str:
+    """Formats the report of `tune`: values, metrics and what they mean.
 
     Args:
         report: from `tune`.
+
+    Returns:
+        Several lines.
     """
     lines = [
         f"{name.ljust(8)}" + "".join(f"  {key}={values[key]:g}" for key in _VALUES)
         for name, values in report["parameters"].items()
     ]
-    for part, scores in report["scores"].items():
+    for part, variants in report["metrics"].items():
         split, images = report["images"][part]
         title = f"{part.replace('_', ' ')}, {images} images of {split}"
-        lines += ["", title.ljust(32) + "".join(name.rjust(16) for name in _SCORES)]
-        for name, results in scores.items():
-            cells = [percent(results[key]).rjust(16) for key in _SCORES.values()]
+        lines += ["", title.ljust(32) + "".join(name.rjust(16) for name in _METRICS)]
+        for name, results in variants.items():
+            cells = [percent(results[key]).rjust(16) for key in _METRICS.values()]
             lines.append(f"  {name}".ljust(32) + "".join(cells))
     return "\n".join([*lines, "", *_findings(report)])
 
 
-def _findings(report: dict) -> list[str]:
-    """Says whether the CRF and the tuned values help, and how much is known of that."""
-    part = "held_out" if "held_out" in report["scores"] else "tuning"
-    variants, images = report["scores"][part], report["images"][part][1]
+def _findings(report: dict[str, Any]) -> list[str]:
+    """Returns sentences on whether the CRF and the tuned values help, and how sure that is."""
+    part = "held_out" if "held_out" in report["metrics"] else "tuning"
+    variants, images = report["metrics"][part], report["images"][part][1]
     names = ("without CRF", "default", "tuned")
     without, default, tuned = (variants[name]["miou"] for name in names)
     where = f"on {images} {'held-out images' if part == 'held_out' else 'images tuned on'}"

@@ -6,8 +6,9 @@ from PIL import Image
 
 from benchmarks.crf_cases import IMAGES, load_image, rough_logits
 from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.crf.reference import reference_mean_field
 from tests.camvid import camvid_files
-from tests.crf.oracle import agreement, brute_force, total_variation
+from tests.crf.scenes import agreement, total_variation
 
 CORNERS = ((60, 90), (150, 220), (250, 330), (300, 100))
 CROP = (36, 48)
@@ -43,17 +44,17 @@ def crops():
     ],
     ids=str,
 )
-def test_as_near_to_the_truth_as_pydensecrf(crops, sigmas, normalization):
+def test_as_near_to_the_reference_as_pydensecrf(crops, sigmas, normalization):
     parameters = CrfParameters(**sigmas, normalization=normalization)
     errors = {"graph": [], "pydensecrf": []}
     same = []
     for image, logits in crops:
-        truth = brute_force(logits, image, parameters)
+        wanted = reference_mean_field(logits, image, parameters)
         for implementation, found in errors.items():
             options = {**parameters.to_dict(), "implementation": implementation}
             refined = mean_field(logits=logits, image=image, **options)
-            found.append(total_variation(refined, truth))
-        same.append(agreement(refined, truth))
+            found.append(total_variation(refined, wanted))
+        same.append(agreement(refined, wanted))
     means = {key: np.mean(values) for key, values in errors.items()}
     assert means["graph"] <= means["pydensecrf"] + 1e-4, means
     assert means["graph"] < 0.02 and np.mean(same) > 0.97, (means, same)

@@ -3,12 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from deeplab_tf.crf import CrfParameters, mean_field
 from deeplab_tf.crf.batch import batch_function
 from deeplab_tf.crf.inference import MeanField, Weights
+
+from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.crf.reference import softmax
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import agreement, scene, softmax, total_variation
+from tests.crf.scenes import agreement, scene, total_variation
 
 SIZE = (30, 41)
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from deeplab_tf.crf.batch import batch_function
 
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.batch import batch_function
 from deeplab_tf.crf.inputs import defined_values
+from deeplab_tf.crf.reference import softmax
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import scene, softmax
+from tests.crf.scenes import scene
 
 SIZE = (16, 20)
 INF = np.inf

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.crf.reference import softmax
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import scene, softmax
+from tests.crf.scenes import scene
 from tests.crf.test_parameters import NON_DEFAULT
 
 SIZE = (18, 26)

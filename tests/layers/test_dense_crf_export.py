@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import scene, total_variation
+from tests.crf.scenes import scene, total_variation
 
 CASES = ((1, 20, 31), (3, 17, 12), (2, 1, 9))
 

@@ -7,7 +7,7 @@ from deeplab_tf.cli import progress_bar
 from deeplab_tf.data import open_split
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.evaluation.cached_logits import CachedLogits
+from deeplab_tf.tuning.cached_logits import CachedLogits
 from tests.data.fakes import make_voc_folder
 
 

@@ -3,12 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from deeplab_tf.crf.inference import MeanField, fixed_weights
 
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.crf.candidates import CandidateScorer, Example
-from deeplab_tf.crf.inference import MeanField, fixed_weights
-from deeplab_tf.crf.search import Candidate, Range, best_of, coarse_to_fine
-from tests.crf.oracle import scene, softmax
+from deeplab_tf.crf.reference import softmax
+from deeplab_tf.tuning.candidates import CandidateEvaluator, Example
+from deeplab_tf.tuning.search import Candidate, Range, best_of, coarse_to_fine
+from tests.crf.scenes import scene
 
 SIZES = (30, 41), (33, 28), (30, 41)
 CLASSES = 5
@@ -47,7 +48,7 @@ def refined(logits, image, parameters, candidate):
 
 
 def metrics(data, workers=2, parameters=BASE, **options):
-    return CandidateScorer(data, CLASSES, parameters, Matches, workers, **options)
+    return CandidateEvaluator(data, CLASSES, parameters, Matches, workers, **options)
 
 
 @pytest.mark.parametrize(

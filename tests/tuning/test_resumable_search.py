@@ -6,11 +6,11 @@ import pytest
 import deeplab_tf
 from deeplab_tf.cli import progress_bar
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.crf.search import Candidate
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.evaluation.cached_logits import CachedLogits
-from deeplab_tf.evaluation.crf_search import search, search_folder
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.resumable_search import search, search_folder
+from deeplab_tf.tuning.search import Candidate
 
 START = CrfParameters(iterations=2)
 

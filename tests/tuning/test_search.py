@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from deeplab_tf.crf.search import (
+from deeplab_tf.tuning.search import (
     GRIDS,
     Candidate,
     Range,

@@ -1,6 +1,6 @@
 import pytest
 
-from deeplab_tf.evaluation.tuning_report import format_tuning
+from deeplab_tf.tuning.summary import format_tuning
 
 VALUES = {"bilateral_weight": 4.0, "bilateral_sigma_xy": 72.5, "bilateral_sigma_rgb": 3.0}
 

@@ -1,4 +1,4 @@
-"""Which simplex of the permutohedral lattice a point lies in."""
+"""Finds the simplex of the permutohedral lattice that a point lies in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 # Offsets lie in -3..3 and are sorted as whole numbers of such units, with three bits for the
-# coordinate: int32 has room for a whole turn more.
+# coordinate: int32 has room for d + 1 more.
 _UNITS = 2.0**24
 
 
@@ -16,9 +16,9 @@ class Simplexes(NamedTuple):
     """The simplex of every one of N points.
 
     Attributes:
-        weights: d + 1 float32 [N], barycentric coordinates, by the corners' remainder.
-        keys: d + 1 int64 [N], by remainder a number for every corner, equal for equal corners.
-        strides: d int64 scalars, what a key gains by a whole turn of one coordinate.
+        weights: d + 1 float32 [N], barycentric coordinates, by the vertices' remainder.
+        keys: d + 1 int64 [N], by remainder a number for every vertex, equal for equal vertices.
+        strides: d int64 scalars, what a key gains when one coordinate grows by d + 1.
     """
 
     weights: list[tf.Tensor]
@@ -33,35 +33,36 @@ def find_simplexes(features: list[tf.Tensor]) -> Simplexes:
         features: d float32 [N], coordinates in standard deviations of the kernel.
 
     Raises:
-        tf.errors.InvalidArgumentError: when run, features so far apart that corners cannot be
+        tf.errors.InvalidArgumentError: when run, features so far apart that vertices cannot be
             numbered in 63 bits.
 
     Source: Adams, Baek and Davis 2010, section 3; permutohedral.cpp of Krähenbühl and Koltun.
     """
     size = len(features) + 1
     elevated = _elevate(features)
-    turns = [tf.round(e * np.float32(1 / size)) for e in elevated]
-    offsets = [e - size * t for e, t in zip(elevated, turns, strict=True)]
-    # The rounded point can lie off the plane, by at most half a turn of every coordinate.
-    excess = tf.cast(tf.add_n(turns), tf.int32)
+    # The nearest point of remainder 0 has multiples of d + 1 as coordinates.
+    multiples = [tf.round(e * np.float32(1 / size)) for e in elevated]
+    offsets = [e - size * m for e, m in zip(elevated, multiples, strict=True)]
+    # It can lie off the plane, by at most (d + 1) / 2 in every coordinate.
+    excess = tf.cast(tf.add_n(multiples), tf.int32)
     ranked = _rotate(_sort(offsets), excess)
-    strides, key = _pack(turns[:-1])
+    strides, key = _pack(multiples[:-1])
     # The last coordinate is implied by the others.
     steps = tf.stack([*strides, tf.zeros_like(strides[0])][::-1])
     step = [tf.gather(steps, tf.bitwise.bitwise_and(r, 7)) for r in ranked]
-    # Whole turns of the outermost ranks bring the point back to the plane.
+    # Moving the coordinates of the outermost ranks by d + 1 brings it back to the plane.
     zero = tf.zeros([], tf.int64)
     for rank in range(size):
         key += tf.where(excess <= rank - size, step[rank], zero) if rank >= size // 2 else zero
         key -= tf.where(excess > rank, step[rank], zero) if rank <= size // 2 else zero
     keys = [key]
     for remainder in range(1, size):
-        # The coordinate of the next rank starts a new turn.
+        # In the next vertex the coordinate of the next rank is d + 1 lower.
         keys.append(keys[-1] - step[-remainder])
     return Simplexes(_gaps(ranked)[::-1], keys, strides)
 
 
-def _elevate(features):
+def _elevate(features: list[tf.Tensor]) -> list[tf.Tensor]:
     """Maps points to the plane of d + 1 coordinates whose sum is 0."""
     deviation = float(np.float32(np.sqrt(2 / 3) * (len(features) + 1)))
     elevated, total = [], tf.zeros_like(features[0])
@@ -72,7 +73,7 @@ def _elevate(features):
     return [total, *elevated[::-1]]
 
 
-def _sort(offsets):
+def _sort(offsets: list[tf.Tensor]) -> list[tf.Tensor]:
     """Sorts every point's offsets, largest first; of equal ones the first coordinate first.
 
     Each becomes a whole number whose last three bits count the coordinate from behind.
@@ -87,24 +88,24 @@ def _sort(offsets):
     return ordered
 
 
-def _rotate(ordered, shifts):
+def _rotate(ordered: list[tf.Tensor], shifts: tf.Tensor) -> list[tf.Tensor]:
     """Moves every point's entries by its own shift towards the end.
 
-    What leaves the end comes in at the front, larger by a whole turn.
+    What leaves the end comes in at the front, larger by d + 1.
     """
     size = len(ordered)
-    turn = int(size * 8 * _UNITS)
+    period = int(size * 8 * _UNITS)
     shifts = tf.math.floormod(shifts, size)
     for bit in (1, 2, 4):
         if bit < size:
             moves = tf.not_equal(tf.bitwise.bitwise_and(shifts, bit), 0)
-            moved = [x + turn for x in ordered[-bit:]] + ordered[:-bit]
+            moved = [x + period for x in ordered[-bit:]] + ordered[:-bit]
             ordered = [tf.where(moves, *pair) for pair in zip(moved, ordered, strict=True)]
     return ordered
 
 
-def _gaps(ranked):
-    """Returns the share of a whole turn between every offset and the next one around."""
+def _gaps(ranked: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns the gap between every offset and the next lower one, cyclically, over d + 1."""
     size = len(ranked)
     unit = np.float32(1 / (8 * _UNITS * size))
     following = [*ranked[1:], ranked[0] - int(size * 8 * _UNITS)]
@@ -112,14 +113,17 @@ def _gaps(ranked):
     return [tf.cast(one - other, tf.float32) * unit for one, other in pairs]
 
 
-def _pack(turns):
+def _pack(multiples: list[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Returns strides, and one int64 for the coordinates of every point.
 
-    Every coordinate gets two turns of room on both sides, so that the key of a neighbour outside
-    the box is no other corner's.
+    Every coordinate gets a margin of two on both sides, so that the key of a neighbour outside the
+    box is no other vertex's.
+
+    Args:
+        multiples: d float32 [N], coordinates divided by d + 1.
     """
-    lowest = [tf.reduce_min(t) - 2 for t in turns]
-    highest = [tf.reduce_max(t) + 2 for t in turns]
+    lowest = [tf.reduce_min(m) - 2 for m in multiples]
+    highest = [tf.reduce_max(m) + 2 for m in multiples]
     spans = [high - low + 1 for high, low in zip(highest, lowest, strict=True)]
     bits = tf.add_n([tf.math.log(span) for span in spans]) / np.log(2)
     check = tf.debugging.Assert(
@@ -130,7 +134,7 @@ def _pack(turns):
         strides.append(strides[-1] * tf.cast(span, tf.int64))
     with tf.control_dependencies([check]):
         parts = [
-            tf.cast(t - low, tf.int64) * stride
-            for t, low, stride in zip(turns, lowest, strides, strict=True)
+            tf.cast(m - low, tf.int64) * stride
+            for m, low, stride in zip(multiples, lowest, strides, strict=True)
         ]
         return strides, tf.add_n(parts)

@@ -1,14 +1,15 @@
-"""Products of a sparse and a dense matrix, many times with the same sparse one."""
+"""Multiplies dense matrices with a sparse one that stays the same."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
-# TensorFlow's kernel for the CPU takes eight times as long from this many dense columns on.
+# TensorFlow's CPU kernel takes eight times as long for this many dense columns or more.
 WIDE = 32
-# Columns that are taken at a time then.
+# Columns taken at a time then.
 _GROUP = 24
 
 
@@ -27,12 +28,14 @@ class SparseMatrix(NamedTuple):
     shape: tf.Tensor
 
 
-def sparse_matrix(indices, values, rows, columns) -> SparseMatrix:
+def sparse_matrix(
+    indices: tf.Tensor, values: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor
+) -> SparseMatrix:
     """Returns the matrix with `rows` and `columns` as int32 scalars."""
     return SparseMatrix(indices, values, tf.cast(tf.stack([rows, columns]), tf.int64))
 
 
-def rows_matrix(columns, values, size) -> SparseMatrix:
+def rows_matrix(columns: tf.Tensor, values: tf.Tensor, size: tf.Tensor) -> SparseMatrix:
     """Returns the matrix [n, size] whose rows all have k entries.
 
     Args:
@@ -46,20 +49,28 @@ def rows_matrix(columns, values, size) -> SparseMatrix:
     return sparse_matrix(indices, tf.reshape(values, [-1]), count, size)
 
 
-def pack_pairs(first, last):
+def pack_pairs(first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
     """Packs two int32 arrays of the same or a broadcast shape into one int64 array."""
     return tf.cast(first, tf.int64) + tf.cast(last, tf.int64) * 2**32
 
 
-def unpack_pairs(pairs):
+def unpack_pairs(pairs: tf.Tensor) -> tf.Tensor:
     """Returns int32 [..., 2]; without a copy, since TensorFlow runs on little-endian machines."""
     return tf.bitcast(pairs, tf.int32)
 
 
-def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
-    """Multiplies the matrix, or its transpose, with a dense one [columns, K].
+def multiply(matrix: SparseMatrix, dense: tf.Tensor, transpose: bool = False) -> tf.Tensor:
+    """Multiplies the matrix, or its transpose, with a dense one.
 
     Gradients pass to the dense matrix alone.
+
+    Args:
+        matrix: [R, S].
+        dense: float32 [S, K], or [R, K] for the transpose.
+        transpose: multiply the transposed matrix.
+
+    Returns:
+        Float32 [R, K], or [S, K] for the transpose.
     """
 
     @tf.custom_gradient
@@ -70,7 +81,7 @@ def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
             a_shape=matrix.shape,
             b=dense,
             adjoint_a=transpose,
-            # XLA, which has no kernel for this, shows the name to whoever asked for it.
+            # XLA has no kernel for this; its error message shows the name.
             name="DenseCRF_needs_jit_compile_False",
         )
         return result, lambda d_result: multiply(matrix, d_result, not transpose)
@@ -78,19 +89,22 @@ def multiply(matrix: SparseMatrix, dense, transpose: bool = False):
     return product(dense)
 
 
-def in_groups(function, values):
-    """Calls a function of [N, K] that returns such a matrix, with some columns at a time if WIDE.
+def in_groups(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+    """Applies a function to some columns at a time where there are `WIDE` or more.
 
     Args:
-        function: treats columns alike.
-        values: [N, K].
+        function: from [N, K] to [M, K], treats columns alike.
+        values: float32 [N, K].
+
+    Returns:
+        Float32 [M, K], what the function gives for all columns.
     """
     return tf.cond(
         tf.shape(values)[1] < WIDE, lambda: function(values), lambda: _by_columns(function, values)
     )
 
 
-def _by_columns(function, values):
+def _by_columns(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -> tf.Tensor:
     columns = tf.shape(values)[1]
     groups = (columns + _GROUP - 1) // _GROUP
     done = tf.TensorArray(tf.float32, groups, infer_shape=False)

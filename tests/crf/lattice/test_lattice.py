@@ -3,10 +3,10 @@ import pydensecrf.densecrf as densecrf
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice_kernel import LatticeKernel
-from deeplab_tf.crf.permutohedral import build_lattice
+from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.kernel import LatticeKernel
+from deeplab_tf.crf.lattice.simplex import find_simplexes
 from deeplab_tf.crf.separable_kernel import SeparableKernel
-from deeplab_tf.crf.simplex import find_simplexes
 
 
 def points(count, dimensions, seed=0, spread=2.0):
@@ -80,17 +80,17 @@ def test_moving_all_points_alike_keeps_the_neighbours():
 
 def test_equal_points_share_their_corners():
     features = [np.repeat(f, 4) for f in points(50, 5)]
-    corners = np.stack(build_lattice(features).corners).reshape(2, 50, 4, 3)
-    assert (corners == corners[:, :, :1]).all()
+    vertices = np.stack(build_lattice(features).vertices).reshape(2, 50, 4, 3)
+    assert (vertices == vertices[:, :, :1]).all()
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 5])
 def test_every_corner_is_touched_and_neighbours_are_those_a_step_away(dimensions):
     features = points(200, dimensions, spread=0.7)
     lattice, simplexes = build_lattice(features), find_simplexes(features)
-    parts = [{} for _ in lattice.sizes]  # a corner's place by its number
+    parts = [{} for _ in lattice.sizes]  # a vertex's place by its number
     for r, keys in enumerate(simplexes.keys):
-        numbers = lattice.corners[r % len(parts)][:, r // len(parts)]
+        numbers = lattice.vertices[r % len(parts)][:, r // len(parts)]
         for number, key in zip(numbers.numpy().tolist(), keys.numpy().tolist(), strict=True):
             assert parts[r % len(parts)].setdefault(number, (r, key)) == (r, key)
     assert [sorted(part) for part in parts] == [list(range(size)) for size in lattice.sizes]
@@ -169,12 +169,12 @@ def test_restricted_filter_lets_points_change(kind, normalization):
 def test_restricted_lattice_loses_little(kind):
     kernel, some = small_filter(kind, "after"), np.arange(12, 36)
     found, wanted = restricted_sums(kernel, some)
-    assert corners_of(kernel, some) < corners_of(kernel, np.arange(48))
+    assert vertices_of(kernel, some) < vertices_of(kernel, np.arange(48))
     np.testing.assert_allclose(found, wanted, rtol=0.03)
 
 
-def corners_of(kernel, some):
-    """How many corners some pixels are left with."""
+def vertices_of(kernel, some):
+    """How many vertices some pixels are left with."""
     points, ones = tf.constant(some, tf.int32), tf.ones([48, 1])
     _, restricted = kernel.restrict(points, tf.constant(np.isin(np.arange(48), some)), ones)
     return sum(len(part) for part in restricted._to_corners(tf.gather(ones, points)))

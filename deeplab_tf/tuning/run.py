@@ -1,46 +1,48 @@
-"""Tunes the CRF for a model on a data set and tells what that brings."""
+"""Tunes the CRF for a model on a data set and evaluates the result."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.search import best_of
 from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.own_files import is_json_with, json_object
+from deeplab_tf.data.own_files import json_object
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.pipeline import spread_evenly
 from deeplab_tf.data.split import Split
-from deeplab_tf.evaluation.cached_logits import CachedLogits
-from deeplab_tf.evaluation.crf_search import search
 from deeplab_tf.evaluation.metrics import Metrics
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.resumable_search import search
+from deeplab_tf.tuning.search import best_of
 
 
 def choose_images(
     split: Split, limit: int, other: Split, held_out: int | None = None
 ) -> tuple[list[int], list[int]]:
-    """Chooses what is tuned on and what is held out, both spread evenly.
+    """Chooses images to tune on and images to hold out, both spread evenly over their split.
 
     Args:
-        split: images to tune on.
-        limit: so many at most.
-        other: what images are held out of, none of those that are tuned on; may be the same.
-        held_out: hold out so many, None for what is left, but no more than `limit`. Out of the
-            same split they are put aside first.
+        split: where the images to tune on come from.
+        limit: the most images to tune on.
+        other: where the held-out images come from, none of which is tuned on; may be the same.
+        held_out: how many to hold out; None for all that are left, but no more than `limit`. Out
+            of the same split they are set aside before the others are chosen.
 
     Returns:
         Indices in `split` and in `other`.
 
     Raises:
-        ValueError: to hold so many out leaves nothing to tune on.
+        ValueError: so many held-out images leave none to tune on.
 
     Example:
         >>> from deeplab_tf.data.synthetic import SyntheticSplit
@@ -56,26 +58,26 @@ def choose_images(
         )
     tuning = spread_evenly(len(split), min(limit, available))
     names = {split.names[i] for i in tuning}
-    rest = [i for i, name in enumerate(other.names) if name not in names]
-    return tuning, [rest[i] for i in spread_evenly(len(rest), held_out or limit)]
+    left = [i for i, name in enumerate(other.names) if name not in names]
+    return tuning, [left[i] for i in spread_evenly(len(left), held_out or limit)]
 
 
 def tune(
-    output: Path,
+    output: str | os.PathLike,
     tuning: CachedLogits,
     held_out: CachedLogits,
     start: CrfParameters,
-    folder: Path,
+    folder: str | os.PathLike,
     progress: Callable,
     workers: int,
-    **options,
-) -> dict:
-    """Searches parameters and writes them, scores them and writes the report.
+    **options: Any,
+) -> dict[str, Any]:
+    """Searches parameters and writes them, evaluates them and writes the report.
 
     Args:
         output: JSON file for the parameters; the report's name has `.report.json` for `.json`.
         tuning: images to search on.
-        held_out: other images to score on; may be none.
+        held_out: other images to evaluate on; may be none.
         start: where the search starts, and what the result is compared with.
         folder: where the search keeps its results.
         progress: makes a progress bar, such as `cli.progress_bar`.
@@ -83,9 +85,12 @@ def tune(
         **options: `grid` and `budget` of `search`.
 
     Returns:
-        The report: `parameters` and `scores` of the variants `without CRF`, `default` (the start)
-        and `tuned`, the scores on `tuning` and, if there are any, `held_out` images; `images`,
+        The report: `parameters` and `metrics` of the variants `without CRF`, `default` (the start)
+        and `tuned`, the metrics on `tuning` and, if there are any, `held_out` images; `images`,
         `candidates` and `seconds`.
+
+    Raises:
+        DataError: the file of an earlier search's results, or one of logits, is broken.
     """
     begin, output = time.monotonic(), user_path(output)
     candidates = search(tuning, start, folder, progress, workers, **options)
@@ -96,7 +101,7 @@ def tune(
     report = {
         "images": {part: [p.split.split, len(p)] for part, p in parts.items()},
         "parameters": {"default": start.to_dict(), "tuned": tuned.to_dict()},
-        "scores": {
+        "metrics": {
             part: compare(p, variants, progress, workers) for part, p in parts.items() if len(p)
         },
         "candidates": [{**c._asdict(), "miou": miou} for c, miou in candidates.items()],
@@ -107,13 +112,19 @@ def tune(
     return report
 
 
-def tuning_owners(output) -> dict[Path, Callable[[Path], bool]]:
-    """What `tune` writes for an output, as `check_outputs` takes it."""
+def tuning_owners(output: str | os.PathLike) -> dict[Path, Callable[[Path], bool]]:
+    """Returns what `tune` writes for an output, as `check_outputs` takes it."""
     output = user_path(output)
     return {
         output: _is_tuned,
-        _report_file(output): is_json_with("parameters", "scores", "candidates"),
+        _report_file(output): _is_report,
     }
+
+
+def _is_report(file: Path) -> bool:
+    """Whether a file is a report of `tune`; version 0.1 called the metrics scores."""
+    keys = json_object(file).keys()
+    return keys >= {"parameters", "candidates"} and not keys.isdisjoint({"metrics", "scores"})
 
 
 def _is_tuned(file: Path) -> bool:
@@ -128,7 +139,7 @@ def _report_file(output: Path) -> Path:
     return output.with_suffix(".report.json")
 
 
-def _write_json(file: Path, content: dict):
+def _write_json(file: Path, content: dict[str, Any]):
     write_atomically(file, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -138,7 +149,7 @@ def compare(
     progress: Callable,
     workers: int,
 ) -> dict[str, dict]:
-    """Scores parameters in the mode and implementation that they say.
+    """Evaluates parameters in the mode and implementation that they name.
 
     Args:
         examples: the images.
@@ -149,24 +160,24 @@ def compare(
     Returns:
         The results of a `Metrics` by name, boundary IoU included.
     """
-    stage_metrics = {name: Metrics(examples.spec, boundary=True) for name in variants}
+    metrics = {name: Metrics(examples.spec, boundary=True) for name in variants}
 
-    def prediction(number: int):
-        scores, image, label = examples[number]
-        return label, [_labels(scores, image, one) for one in variants.values()]
+    def predict(number: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        logits, image, label = examples[number]
+        return label, [_labels(logits, image, one) for one in variants.values()]
 
     with ThreadPoolExecutor(workers) as threads:
-        answered = threads.map(prediction, range(len(examples)))
-        for label, predictions in progress(answered, total=len(examples)):
-            for metrics, labels in zip(stage_metrics.values(), predictions, strict=True):
-                metrics.update(label, labels)
-    return {name: metrics.results() for name, metrics in stage_metrics.items()}
+        predicted = threads.map(predict, range(len(examples)))
+        for label, predictions in progress(predicted, total=len(examples)):
+            for one, labels in zip(metrics.values(), predictions, strict=True):
+                one.update(label, labels)
+    return {name: one.results() for name, one in metrics.items()}
 
 
-def _labels(scores, image, parameters: CrfParameters | None) -> np.ndarray:
+def _labels(logits: np.ndarray, image: np.ndarray, parameters: CrfParameters | None) -> np.ndarray:
     if parameters is None:
-        return scores.argmax(axis=-1)
-    inputs = {"logits": scores}
+        return logits.argmax(axis=-1)
+    inputs = {"logits": logits}
     if parameters.from_probabilities:
-        inputs = {"probabilities": tf.nn.softmax(scores).numpy()}
+        inputs = {"probabilities": tf.nn.softmax(logits).numpy()}
     return mean_field(image=image, **inputs, **parameters.to_dict()).argmax(axis=-1)

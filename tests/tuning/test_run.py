@@ -8,9 +8,9 @@ import deeplab_tf
 from deeplab_tf.cli import progress_bar
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.evaluation.cached_logits import CachedLogits
 from deeplab_tf.evaluation.evaluate import evaluate
-from deeplab_tf.evaluation.tune_crf import choose_images, compare, tune
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.run import choose_images, compare, tune
 from tests.evaluation.reordered import reordered
 from tests.models.narrow import uncertain_model
 
