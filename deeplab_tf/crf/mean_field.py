@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from deeplab_tf.crf.kernels import Filter
 
-# Q float32 [N, K], and 1 / Z float32 [N, 1] as `local_update` returns it.
+# Q float32 [N, K], and float32 [N, 1] as the second result of `local_update`.
 State = tuple[tf.Tensor, tf.Tensor]
 
 
@@ -53,34 +53,46 @@ class MeanField(NamedTuple):
     penalties: tf.Tensor | None
 
     def run(self, iterations: int) -> State:
-        """Returns what `step` does after so many of them."""
+        """Runs a number of steps.
+
+        Args:
+            iterations: how many.
+
+        Returns:
+            Q float32 [N, K], and float32 [N, 1] as the second result of `local_update`.
+        """
         # Initialise: Q_i(l) = exp(-psi_i(l)) / Z_i.
         marginals = self.unary.marginals
         return repeat(iterations, self.step, marginals, tf.ones_like(marginals[:, :1]))
 
     def step(self, marginals: tf.Tensor, _: tf.Tensor | None = None) -> State:
-        """Updates all pixels at once: Q float32 [N, K], and 1 / Z float32 [N, 1]."""
-        return local_update(self.unary, self.messages(marginals))
+        """Updates Q, float32 [N, K], of all pixels at once."""
+        # Message passing and compatibility transform.
+        messages = self.messages(marginals)
+        # Local update and normalisation.
+        return local_update(self.unary, messages)
 
     def messages(self, marginals: tf.Tensor) -> tf.Tensor:
         """Returns the messages float32 [N, K] to each pixel about each label."""
-        if not self.kernels:
-            return tf.zeros_like(marginals)
+        # Message passing: sum over j of w_m k_m(f_i, f_j) Q_j(l), for every kernel m.
         filtered = pass_messages(self.kernels, marginals)
+        # Compatibility transform: minus the sum over l' and m of mu(l, l') times the former.
         return transform_compatibility(filtered, self.penalties)
 
 
 def pass_messages(kernels: Sequence[Filter], marginals: tf.Tensor) -> list[tf.Tensor]:
-    """Message passing: sum over j of w_m k_m(f_i, f_j) Q_j(l), for every kernel m.
+    """Filters all label maps with every kernel.
 
     Args:
         kernels: k_m times w_m.
         marginals: float32 [N, K], Q.
 
     Returns:
-        Tensors float32 [N, K] whose sum over all kernels is the result.
+        Tensors float32 [N, K] whose sum is that of all kernels.
     """
-    filtered = []
+    if not kernels:
+        return [tf.zeros_like(marginals)]
+    filtered: list[tf.Tensor] = []
     for kernel in kernels:
         with tf.control_dependencies(filtered):  # each kernel by itself keeps the cores busy
             filtered += kernel(marginals)
@@ -88,7 +100,7 @@ def pass_messages(kernels: Sequence[Filter], marginals: tf.Tensor) -> list[tf.Te
 
 
 def transform_compatibility(filtered: list[tf.Tensor], penalties: tf.Tensor | None) -> tf.Tensor:
-    """Compatibility transform: minus the sum over l' of mu(l, l') times what was passed for l'.
+    """Weighs what pixels have passed about all labels l' by minus mu(l, l').
 
     With Potts, mu(l, l') = [l != l'], the sum over all other labels is that over all labels minus
     the own one; the former is the same for all l and cancels in the normalisation.
@@ -109,7 +121,7 @@ def transform_compatibility(filtered: list[tf.Tensor], penalties: tf.Tensor | No
 
 
 def local_update(unary: Unary, messages: tf.Tensor) -> State:
-    """Local update and normalisation: Q_i(l) = exp(-psi_i(l) + message) / Z_i.
+    """Computes Q_i(l) = exp(-psi_i(l) + message) / Z_i.
 
     Args:
         unary: of N pixels.
@@ -119,7 +131,7 @@ def local_update(unary: Unary, messages: tf.Tensor) -> State:
         Q float32 [N, K], and float32 [N, 1], by what Q has changed from before the first step for a
         label that gets no message.
     """
-    # Local update, up to a factor for each pixel.
+    # Local update, up to a factor for each pixel, by which no exponential exceeds float32.
     if unary.is_bounded:
         exponentials, unit = unary.marginals * tf.exp(messages), 1.0
     else:

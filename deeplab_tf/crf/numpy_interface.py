@@ -42,6 +42,8 @@ def mean_field(
             infinity, a pixel has -infinity for all labels, a probability is not within 0..1, the
             image is not finite or of 16 bits, or a parameter is unknown or wrong.
 
+    Source: Krähenbühl and Koltun 2011, Algorithm 1, with a pixel's message to itself kept.
+
     Example:
         >>> image = np.zeros([4, 6, 3], np.uint8)
         >>> logits = np.random.default_rng(0).normal(size=[4, 6, 3])

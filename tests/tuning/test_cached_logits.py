@@ -18,7 +18,7 @@ def split():
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5)])
 @pytest.mark.parametrize("image_scale", [1.0, 0.75])
-def test_labels_and_scores_are_the_predictors(split, tmp_path, scales, image_scale):
+def test_labels_and_logits_are_the_predictors(split, tmp_path, scales, image_scale):
     model = deeplab_tf.DeepLab(
         dataset=split.spec, width=0.05, scales=scales, image_scale=image_scale
     )
@@ -81,7 +81,7 @@ def test_a_broken_file_is_named(tmp_path):
     assert not list((tmp_path / "logits").glob("*"))
 
 
-def test_scores_that_are_not_finite_are_neither_kept_nor_read(split, tmp_path):
+def test_logits_that_are_not_finite_are_neither_kept_nor_read(split, tmp_path):
     model = deeplab_tf.DeepLab(dataset=split.spec, width=0.05)
     bias = model.variables_by_name()["fc8/bias"]
     bias.assign([np.nan] * 5)

@@ -2,14 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from deeplab_tf.crf.inference import MeanField, fixed_weights
 
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.crf.reference import softmax
 from deeplab_tf.tuning.candidates import CandidateEvaluator, Example
 from deeplab_tf.tuning.search import Candidate, Range, best_of, coarse_to_fine
-from tests.crf.scenes import scene
+from tests.crf.scenes import refine_eagerly, scene
 
 SIZES = (30, 41), (33, 28), (30, 41)
 CLASSES = 5
@@ -40,14 +38,12 @@ def examples(planted):
 
 
 def refined(logits, image, parameters, candidate):
-    """Labels by a mean field of its own, without a graph, which would take long to trace."""
+    """Labels by a mean field of its own."""
     parameters = dataclasses.replace(parameters, mode="fast", **candidate._asdict())
-    weights = fixed_weights(parameters, CLASSES)
-    image = tf.constant(image, tf.float32)
-    return MeanField(tf.constant(logits), image, parameters, weights).refine().numpy().argmax(-1)
+    return refine_eagerly(logits, image, **parameters.to_dict()).argmax(-1)
 
 
-def metrics(data, workers=2, parameters=BASE, **options):
+def evaluator(data, workers=2, parameters=BASE, **options):
     return CandidateEvaluator(data, CLASSES, parameters, Matches, workers, **options)
 
 
@@ -63,7 +59,7 @@ def test_labels_are_those_of_one_run_after_the_other(changed):
     image, logits = scene(30, 41, 0)
     parameters = CrfParameters(**changed)
     group = [Candidate(w1, 12.0, 9.0) for w1 in (1.0, 4.0, 30.0)]
-    maps = metrics([], parameters=parameters).label_maps(logits, image, group)
+    maps = evaluator([], parameters=parameters).label_maps(logits, image, group)
     assert maps.dtype == np.uint8
     for labels, candidate in zip(maps, group, strict=True):
         assert np.mean(labels == refined(logits, image, parameters, candidate)) > 0.999
@@ -76,44 +72,44 @@ def test_probabilities_are_clipped_where_the_parameters_say_so():
     candidate = Candidate(4.0, 12.0, 9.0)
     clipped = np.log(np.maximum(softmax(logits), 0.05)).astype(np.float32)
     wanted = refined(clipped, image, CrfParameters(), candidate)
-    found = metrics([], parameters=parameters).label_maps(logits, image, [candidate])[0]
+    found = evaluator([], parameters=parameters).label_maps(logits, image, [candidate])[0]
     assert np.mean(found == wanted) > 0.999
     assert np.mean(found == refined(logits, image, CrfParameters(), candidate)) < 0.999
 
 
 def test_finds_a_planted_optimum():
     planted = Candidate(3.0, 10.0, 16.0)
-    score = metrics(examples(planted))
+    evaluate = evaluator(examples(planted))
     grid = Range(1, 7, 2), Range(2, 18, 4), Range(4, 40, 12)
     start = Candidate(7.0, 18.0, 40.0)
 
     def in_order(candidates):
         found = {}
-        for group, results in score(candidates):
+        for group, results in evaluate(candidates):
             found.update(zip(group, results, strict=True))
         return [found[candidate] for candidate in candidates]
 
-    scores = coarse_to_fine(in_order, start, grid, budget=40)
-    assert scores[start] < 0.995
-    assert best_of(scores) == planted and scores[planted] > 0.999
-    assert score._label_maps.experimental_get_tracing_count() == 1
+    mious = coarse_to_fine(in_order, start, grid, budget=40)
+    assert mious[start] < 0.995
+    assert best_of(mious) == planted and mious[planted] > 0.999
+    assert evaluate._label_maps.experimental_get_tracing_count() == 1
 
 
-def test_scores_do_not_depend_on_the_workers_and_groups_are_of_one_lattice():
+def test_results_do_not_depend_on_the_workers_and_groups_are_of_one_lattice():
     data = examples(Candidate(3.0, 10.0, 16.0))
     candidates = [Candidate(w1, xy, 9.0) for w1 in (2.0, 4.0) for xy in (5.0, 15.0)]
     runs, results = [], []
     for workers in (1, 3):
-        results.append(list(metrics(data, workers, progress=runs.append)(candidates)))
+        results.append(list(evaluator(data, workers, progress=runs.append)(candidates)))
     assert results[0] == results[1]
     assert [group for group, _ in results[0]] == [
         [(2, 5, 9), (4, 5, 9)],
         [(2, 15, 9), (4, 15, 9)],
     ]
     assert sum(runs) == 2 * len(candidates) * len(data)
-    for group, scores in results[0]:
-        for candidate, score in zip(group, scores, strict=True):
+    for group, mious in results[0]:
+        for candidate, miou in zip(group, mious, strict=True):
             matches = Matches()
             for logits, image, label in data:
                 matches.update(label, refined(logits, image, BASE, candidate))
-            assert score == pytest.approx(matches.mean_iou(), abs=2e-3)
+            assert miou == pytest.approx(matches.mean_iou(), abs=2e-3)

@@ -16,16 +16,16 @@ START = Candidate(4.0, 67.0, 3.0)
 
 
 def hill(top):
-    """Scores by the distance from a candidate; larger w1 want a smaller sigma beta."""
+    """Values by the distance from a candidate; larger w1 want a smaller sigma beta."""
 
-    def score(candidates):
-        scores = []
+    def evaluate(candidates):
+        mious = []
         for candidate in candidates:
             w1, xy, rgb = (value - best for value, best in zip(candidate, top, strict=True))
-            scores.append(-(w1**2) - (xy / 10) ** 2 - rgb**2 - 0.5 * w1 * rgb)
-        return scores
+            mious.append(-(w1**2) - (xy / 10) ** 2 - rgb**2 - 0.5 * w1 * rgb)
+        return mious
 
-    return score
+    return evaluate
 
 
 def test_grids_are_those_of_the_papers():
@@ -54,51 +54,51 @@ def test_neighbours_differ_in_one_value_and_stay_positive():
     "top", [(4.5, 72.5, 4.0), (5.0, 121.0, 5.0), (3.25, 50.0, 8.0), (1.5, 20.0, 2.0)]
 )
 def test_finds_a_planted_optimum_inside_and_outside_the_grid(top):
-    scores = coarse_to_fine(hill(top), START, budget=100)
-    for value, best, step in zip(best_of(scores), top, (1, 10, 1), strict=True):
+    mious = coarse_to_fine(hill(top), START, budget=100)
+    for value, best, step in zip(best_of(mious), top, (1, 10, 1), strict=True):
         assert abs(value - best) <= step / 4
 
 
 def test_fine_candidates_lie_around_the_best_so_far():
     asked = []
 
-    def score(candidates):
+    def evaluate(candidates):
         asked.append(list(candidates))
         return hill((4.3, 74, 4.2))(candidates)
 
-    scores = coarse_to_fine(score, START, budget=64)
+    mious = coarse_to_fine(evaluate, START, budget=64)
     assert asked[0] == [START, *coarse_candidates(GRIDS["v2"], 32)]
-    seen = dict(zip(asked[0], list(scores.values())[: len(asked[0])], strict=True))
+    seen = dict(zip(asked[0], list(mious.values())[: len(asked[0])], strict=True))
     share = 1.0
     for fine in asked[1:]:
         best = best_of(seen)
         around = neighbours(best, [axis.step * share for axis in GRIDS["v2"]])
         assert fine == [c for c in around if c not in seen][: 64 - len(seen)]
-        seen.update((c, scores[c]) for c in fine)
+        seen.update((c, mious[c]) for c in fine)
         if best_of(seen) == best:
             share /= 2
-    assert share < 1 and seen == scores
+    assert share < 1 and seen == mious
 
 
 @pytest.mark.parametrize("budget", [1, 2, 7, 30, 64])
 def test_the_budget_is_kept_and_the_same_search_is_the_same(budget):
     asked = []
 
-    def score(candidates):
+    def evaluate(candidates):
         asked.extend(candidates)
         return hill((4.3, 74, 4.2))(candidates)
 
-    scores = coarse_to_fine(score, START, budget=budget)
-    assert len(asked) == len(set(asked)) == len(scores) == budget
-    assert list(scores) == asked and asked[0] == START
-    assert list(coarse_to_fine(score, START, budget=budget).items()) == list(scores.items())
+    mious = coarse_to_fine(evaluate, START, budget=budget)
+    assert len(asked) == len(set(asked)) == len(mious) == budget
+    assert list(mious) == asked and asked[0] == START
+    assert list(coarse_to_fine(evaluate, START, budget=budget).items()) == list(mious.items())
 
 
 def test_a_plateau_ends_the_search_at_the_finest_steps_with_the_start():
-    scores = coarse_to_fine(lambda candidates: [0.5] * len(candidates), START, budget=1000)
-    assert best_of(scores) == START
-    assert len(scores) == 1 + 128 + 4 * 6
-    assert Candidate(4.125, 67.0, 3.0) in scores
+    mious = coarse_to_fine(lambda candidates: [0.5] * len(candidates), START, budget=1000)
+    assert best_of(mious) == START
+    assert len(mious) == 1 + 128 + 4 * 6
+    assert Candidate(4.125, 67.0, 3.0) in mious
 
 
 def test_a_search_of_nothing_is_refused():

@@ -6,24 +6,24 @@ VALUES = {"bilateral_weight": 4.0, "bilateral_sigma_xy": 72.5, "bilateral_sigma_
 
 
 def report(held_out=None, images=20, tuning=(0.5, 0.52, 0.55)):
-    scores = {"tuning": tuning}
+    mious = {"tuning": tuning}
     if held_out is not None:
-        scores["held_out"] = held_out
+        mious["held_out"] = held_out
     names = ("without CRF", "default", "tuned")
     return {
         "images": {"tuning": ["val", 100], "held_out": ["test", images]},
         "parameters": {"default": VALUES, "tuned": {**VALUES, "bilateral_weight": 5.5}},
-        "scores": {
+        "metrics": {
             part: {
                 name: {"miou": miou, "pixel_accuracy": 0.9, "boundary_iou": None}
-                for name, miou in zip(names, mious, strict=True)
+                for name, miou in zip(names, values, strict=True)
             }
-            for part, mious in scores.items()
+            for part, values in mious.items()
         },
     }
 
 
-def test_values_and_scores_of_both_parts_are_shown():
+def test_values_and_metrics_of_both_parts_are_shown():
     text = format_tuning(report(held_out=(0.4, 0.41, 0.42)))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "tuned bilateral_weight=5.5 bilateral_sigma_xy=72.5 bilateral_sigma_rgb=3" in lines
@@ -34,7 +34,7 @@ def test_values_and_scores_of_both_parts_are_shown():
 
 
 @pytest.mark.parametrize(
-    ("scores", "helps", "beats_the_default"),
+    ("mious", "helps", "beats_the_default"),
     [
         ((0.40, 0.41, 0.42), True, True),
         ((0.40, 0.38, 0.39), False, True),
@@ -43,8 +43,8 @@ def test_values_and_scores_of_both_parts_are_shown():
         ((0.40, 0.40, 0.39), False, False),
     ],
 )
-def test_held_out_images_decide_whether_it_helps(scores, helps, beats_the_default):
-    text = format_tuning(report(held_out=scores))
+def test_held_out_images_decide_whether_it_helps(mious, helps, beats_the_default):
+    text = format_tuning(report(held_out=mious))
     assert ("The CRF helps:" in text) == helps
     assert ("The CRF does not help:" in text) == (not helps)
     assert ("not better than the default" in text) == (not beats_the_default)
