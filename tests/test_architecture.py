@@ -14,6 +14,7 @@ FLOW = (
     "models",
     "weights",
     "evaluation",
+    "tuning",
     "training",
     "export",
     "serving",

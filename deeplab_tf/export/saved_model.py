@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.data.files import naming_written
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
@@ -107,6 +108,7 @@ def _next_version(output: Path) -> Path:
 
 def _write(predictor: Predictor, folder: Path, max_pixels: int) -> None:
     with folded(predictor.model) as variables:
+        variables = variables + _crf_variables(predictor)
         module = ServingModule(predictor, variables, max_pixels)
         signatures = {
             "serving_default": module.label_bytes,
@@ -115,6 +117,16 @@ def _write(predictor: Predictor, folder: Path, max_pixels: int) -> None:
         # Nothing is trained through a SavedModel.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(folder), signatures, options)
+
+
+def _crf_variables(predictor: Predictor) -> list[tf.Variable]:
+    """Returns the variables of a trainable CRF, which the graph reads beside the model's."""
+    crf, labels = predictor.crf, predictor.model.num_classes
+    if crf is None:
+        return []
+    if not crf.built:
+        crf.build([(None, None, None, labels), (None, None, None, 3)])
+    return [compat.tf_variable(variable) for variable in crf.weights]
 
 
 def _write_extras(

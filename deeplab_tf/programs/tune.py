@@ -13,7 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from deeplab_tf import cli
-from deeplab_tf.crf.search import GRIDS
+from deeplab_tf.tuning.search import GRIDS
 
 MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
 DATA_DIR = cli.define_data_dir_flag()
@@ -47,17 +47,17 @@ def main():
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
     from deeplab_tf.data.own_files import check_outputs
-    from deeplab_tf.evaluation.cached_logits import CachedLogits
-    from deeplab_tf.evaluation.crf_search import search_folder
-    from deeplab_tf.evaluation.tune_crf import choose_images, tune, tuning_owners
-    from deeplab_tf.evaluation.tuning_report import format_tuning
     from deeplab_tf.models.loading import load_model
+    from deeplab_tf.tuning.cached_logits import CachedLogits
+    from deeplab_tf.tuning.resumable_search import search_folder
+    from deeplab_tf.tuning.run import choose_images, tune, tuning_owners
+    from deeplab_tf.tuning.summary import format_tuning
 
     output = Path(OUTPUT.value)
     if output.suffix != ".json":
         raise ValueError(f"--output={output}: the file's name must end in .json.")
     check_outputs(tuning_owners(output), OVERWRITE.value)
-    # Images are computed side by side, see CandidateScorer.
+    # Images are computed side by side, see CandidateEvaluator.
     threads = max(1, os.cpu_count() // WORKERS.value)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value

@@ -11,7 +11,7 @@ from deeplab_tf.data.png import read_label
 from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from tests.crf.oracle import scene, total_variation
+from tests.crf.scenes import scene, total_variation
 from tests.data.fakes import make_voc_folder
 
 CRF = CrfParameters(iterations=3, bilateral_sigma_xy=20.0, spatial_kernel="lattice")

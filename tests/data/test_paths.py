@@ -22,18 +22,18 @@ from deeplab_tf.data.tfrecord import TfrecordSplit
 from deeplab_tf.data.tfrecord_shards import encode_example, file_hash, verify_shards
 from deeplab_tf.data.voc_layout import VocSplit, read_list
 from deeplab_tf.data.voc_writer import write_voc_layout
-from deeplab_tf.evaluation.cached_logits import CachedLogits
-from deeplab_tf.evaluation.crf_search import search_folder
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 from deeplab_tf.evaluation.prediction_jobs import find_images, plan_jobs
 from deeplab_tf.evaluation.report.compare import load_comparisons
 from deeplab_tf.evaluation.submission import SubmissionWriter
-from deeplab_tf.evaluation.tune_crf import tuning_owners
 from deeplab_tf.export import export_saved_model, onnx
 from deeplab_tf.export.parity_images import verification_images
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.loading import load_model
 from deeplab_tf.training.workdir import Workdir
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.resumable_search import search_folder
+from deeplab_tf.tuning.run import tuning_owners
 from deeplab_tf.weights.apply import load_into
 from deeplab_tf.weights.keras_h5 import read_layers
 from tests.data.archives import make_folder, make_voc12, save_image
