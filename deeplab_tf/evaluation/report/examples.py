@@ -1,7 +1,8 @@
-"""Small images of what a model made of an image: label, answers, errors."""
+"""Draws an evaluated image for a report: image, label, predictions and error map."""
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,96 +11,70 @@ import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.own_files import REPORT, png_mark
-from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 
 SIDE = 480  # pixels of the longer side at most
-_JPEG_QUALITY, _GAP = 85, 6
-# Error maps are ids too: the image in this many greys, then the kinds of pixels.
-_GREYS, _DARKEST = 24, 120
-VOID, WRONG, MENDED, SPOILED = range(_GREYS, _GREYS + 4)
+_JPEG_QUALITY, _GAP, _DARKEST, _STEP = 85, 6, 120, 10
+# Without a CRF only the first two occur.
 ERROR_COLORS = {
-    VOID: ("void, not counted", (38, 38, 46)),
-    WRONG: ("wrong", (213, 62, 20)),
-    MENDED: ("mended by the CRF", (0, 158, 115)),
-    SPOILED: ("spoiled by the CRF", (146, 64, 200)),
+    "wrong": (213, 62, 20),
+    "void, not counted": (38, 38, 46),
+    "corrected by the CRF": (0, 158, 115),
+    "made wrong by the CRF": (146, 64, 200),
 }
 
 
-class EncodedImage(NamedTuple):
-    """An encoded image.
-
-    Attributes:
-        caption: what it shows.
-        kind: its media type.
-        data: the bytes of the file.
-    """
-
-    caption: str
-    kind: str
-    data: bytes
-
-
 class Example(NamedTuple):
-    """One image of the split with what the model made of it.
+    """An image of the split and what the model made of it.
 
     Attributes:
         name: of the image.
-        scores: text, such as its pixel accuracy.
-        images: image, label, answers and errors.
+        metrics: text, such as its pixel accuracy.
+        images: uint8 RGB [h, w, 3] by caption, all of one size.
     """
 
     name: str
-    scores: str
-    images: list[EncodedImage]
+    metrics: str
+    images: dict[str, np.ndarray]
 
 
-def draw_example(evaluated: EvaluatedImage, scores: str, spec: DatasetSpec) -> Example:
-    """Draws an image of an evaluation, its label, the answers and their errors.
+def stage_names(count: int) -> list[str]:
+    """Returns the captions of the one or two predictions of a predictor."""
+    return ["prediction"] if count == 1 else ["before CRF", "after CRF"]
+
+
+def draw_example(evaluated: EvaluatedImage, metrics: str, spec: DatasetSpec) -> Example:
+    """Draws an evaluated image, no side of it longer than `SIDE`.
 
     Args:
-        evaluated: what was evaluated.
-        scores: of the image, as text.
-        spec: gives the palette.
-
-    Returns:
-        The example; no side of its images is longer than `SIDE`.
+        evaluated: the image, with a label.
+        metrics: of the image, as text.
+        spec: gives palette and ignore label.
     """
     height, width = evaluated.label.shape
     shrink = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    small = Image.fromarray(evaluated.image).resize(size, Image.Resampling.LANCZOS)
+    image = np.asarray(Image.fromarray(evaluated.image).resize(size, Image.Resampling.LANCZOS))
     label, *predictions = (
         np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
         for ids in (evaluated.label, *evaluated.predictions)
     )
-    jpeg = io.BytesIO()
-    small.save(jpeg, "JPEG", quality=_JPEG_QUALITY)
-    captions = stage_names(len(predictions))
-    errors = error_map(np.asarray(small), label, predictions, spec.ignore_label)
-    maps = [("label", label), *zip(captions, predictions, strict=True)]
-    palette = palette_bytes(spec)
-    images = [
-        EncodedImage("image", "image/jpeg", jpeg.getvalue()),
-        *(EncodedImage(caption, "image/png", encode_label(ids, palette)) for caption, ids in maps),
-        EncodedImage("errors", "image/png", encode_label(errors, _error_palette())),
-    ]
-    return Example(evaluated.name, scores, images)
+    colors = np.frombuffer(palette_bytes(spec), np.uint8).reshape(256, 3)
+    stages = zip(stage_names(len(predictions)), predictions, strict=True)
+    images = {
+        "image": image,
+        "label": colors[label],
+        **{stage: colors[prediction] for stage, prediction in stages},
+        "errors": error_map(image, label, predictions, spec.ignore_label),
+    }
+    return Example(evaluated.name, metrics, images)
 
 
-def stage_names(count: int) -> list[str]:
-    """What the one or two answers of a predictor are called."""
-    return ["answer"] if count == 1 else ["before CRF", "after CRF"]
-
-
-def error_kinds(stages: int) -> list[int]:
-    """Which of `ERROR_COLORS` an error map of one or two answers can have."""
-    return [VOID, WRONG] if stages == 1 else list(ERROR_COLORS)
-
-
-def error_map(image: np.ndarray, label: np.ndarray, predictions: Sequence, void: int) -> np.ndarray:
-    """Marks what the last answer has wrong, and what it changed of the first.
+def error_map(
+    image: np.ndarray, label: np.ndarray, predictions: Sequence[np.ndarray], void: int
+) -> np.ndarray:
+    """Marks what the last prediction has wrong, and what it changed of the first.
 
     Args:
         image: uint8 RGB [H, W, 3].
@@ -108,37 +83,44 @@ def error_map(image: np.ndarray, label: np.ndarray, predictions: Sequence, void:
         void: the ignore label.
 
     Returns:
-        uint8 [H, W]: a key of `ERROR_COLORS`, or the image's grey where the answer is right.
-
-    Example:
-        >>> image, label = np.zeros([1, 4, 3], np.uint8), np.array([[1, 1, 1, 255]])
-        >>> answers = np.array([[[0, 1, 0, 0]], [[1, 0, 0, 0]]])
-        >>> marked = error_map(image, label, answers, 255)
-        >>> [ERROR_COLORS[kind][0] for kind in marked[0].tolist()]
-        ['mended by the CRF', 'spoiled by the CRF', 'wrong', 'void, not counted']
+        uint8 RGB [H, W, 3]: one of `ERROR_COLORS`, or a light grey where the prediction is right.
     """
     first_wrong, last_wrong = (predictions[at] != label for at in (0, -1))
-    marked = (image.mean(-1) * (_GREYS / 256)).astype(np.uint8)
-    marked[last_wrong] = WRONG
-    marked[first_wrong & ~last_wrong] = MENDED
-    marked[~first_wrong & last_wrong] = SPOILED
-    marked[label == void] = VOID
+    masks = {
+        "wrong": last_wrong,
+        "corrected by the CRF": first_wrong & ~last_wrong,
+        "made wrong by the CRF": ~first_wrong & last_wrong,
+        "void, not counted": label == void,
+    }
+    # Few greys, for small files.
+    grey = image.mean(-1, keepdims=True) // _STEP * _STEP * ((255 - _DARKEST) / 255) + _DARKEST
+    marked = grey.astype(np.uint8).repeat(3, axis=-1)
+    for kind, mask in masks.items():
+        marked[mask] = ERROR_COLORS[kind]
     return marked
 
 
-def _error_palette() -> bytes:
-    greys = np.linspace(_DARKEST, 255, _GREYS).round().astype(np.uint8)
-    marks = bytes(value for _, color in ERROR_COLORS.values() for value in color)
-    return (greys.repeat(3).tobytes() + marks).ljust(768, b"\0")
-
-
 def encode_strip(example: Example) -> bytes:
-    """Encodes the images of an example side by side as one PNG."""
-    parts = [Image.open(io.BytesIO(part.data)).convert("RGB") for part in example.images]
-    step, height = parts[0].width + _GAP, parts[0].height
-    strip = Image.new("RGB", (step * len(parts) - _GAP, height), "white")
-    for index, part in enumerate(parts):
-        strip.paste(part, (index * step, 0))
+    """Encodes the images of an example side by side as one PNG that carries the report's mark."""
+    gap = np.full([len(example.images["image"]), _GAP, 3], 255, np.uint8)
+    parts = [part for image in example.images.values() for part in (gap, image)]
     stream = io.BytesIO()
+    strip = Image.fromarray(np.concatenate(parts[1:], axis=1))
     strip.save(stream, "PNG", pnginfo=png_mark(REPORT))
     return stream.getvalue()
+
+
+def data_url(pixels: np.ndarray, is_photo: bool) -> str:
+    """Encodes an image as a URL that carries it.
+
+    Args:
+        pixels: uint8 RGB [H, W, 3].
+        is_photo: encode as JPEG; else as PNG without loss, with 256 colours at most.
+    """
+    image, stream = Image.fromarray(pixels), io.BytesIO()
+    if is_photo:
+        image.save(stream, "JPEG", quality=_JPEG_QUALITY)
+    else:
+        image.quantize(256, dither=Image.Dither.NONE).save(stream, "PNG")
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f"data:image/{'jpeg' if is_photo else 'png'};base64,{data}"

@@ -1,126 +1,135 @@
-"""Charts as inline SVG."""
+"""Draws a report's charts with Matplotlib, as SVG that follows the page's colour scheme."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 
+import matplotlib
 import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from deeplab_tf.evaluation.report.markup import Element, element, shown
-
-SERIES_COLORS = 6  # how many the style sheet has; further series start again
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 560, 300, 44, 12, 12, 42
-_CELL, _MARGIN, _TICKS = 8, 32, 10
-_VISIBLE = 0.005
-
-Scores = Sequence[float | None]
-
-
-def series_class(index: int) -> str:
-    """The class of the style sheet that gives a series its colour."""
-    return f"series{index % SERIES_COLORS}"
-
-
-def bars(shares: Scores) -> Element:
-    """Draws one bar a series below each other, 0..1 over the whole width."""
-    rectangles = [
-        element(
-            "rect", x=0, y=10 * i + 1, width=f"{100 * share:.2f}", height=8, class_=series_class(i)
-        )
-        for i, share in enumerate(shares)
-        if share is not None
-    ]
-    box = f"0 0 100 {10 * len(shares)}"
-    return element(
-        "svg", *rectangles, class_="bars", viewBox=box, preserveAspectRatio="none",
-        style=f"height:{10 * len(shares)}px", aria_hidden="true",
-    )  # fmt: skip
+SERIES_COLORS = ("#868b94", "#2f7fd1", "#d9702b", "#2b9a66", "#9b6bd3", "#d1477a")
+# Placeholders: the SVG gets the style sheet's variable of this name instead.
+_TEXT, _QUIET, _LINE, _SHADE, _RIGHT, _WRONG = (f"#00000{digit}" for digit in range(1, 7))
+_VARIABLES = {
+    _TEXT: "text", _QUIET: "quiet", _LINE: "line", _SHADE: "shade", _RIGHT: "right",
+    _WRONG: "wrong",
+}  # fmt: skip
+_STYLE = {
+    "svg.fonttype": "none", "text.parse_math": False, "font.size": 9, "font.family": "DejaVu Sans",
+    "figure.facecolor": "none", "axes.facecolor": "none", "axes.edgecolor": _LINE,
+    "axes.labelcolor": _QUIET, "text.color": _TEXT, "xtick.color": _QUIET, "ytick.color": _QUIET,
+    "xtick.major.size": 0, "ytick.major.size": 0, "grid.color": _LINE, "axes.axisbelow": True,
+    "axes.spines.left": False, "axes.spines.right": False, "axes.spines.top": False,
+}  # fmt: skip
+# A matrix of more classes has no numbers in its cells; shares below _VISIBLE have no cell.
+_MOST_WITH_NUMBERS, _VISIBLE, _LONGEST_NAME = 34, 0.005, 28
 
 
-def curves(
-    title: str, x_name: str, lines: Sequence[tuple[int, Sequence[float], Scores]]
-) -> Element:
+def line_chart(
+    x_label: str,
+    y_label: str,
+    lines: Sequence[tuple[int, Mapping[float, float | None]]],
+) -> Markup:
     """Draws lines over common axes.
 
     Args:
-        title: what is drawn; the name of the y axis too.
-        x_name: name of the x axis.
-        lines: number of the series, x values and shares, 0..1; None breaks a line.
+        x_label: name of the x axis.
+        y_label: name of the y axis.
+        lines: number of the series, which gives the colour, and shares 0..1 by x value; None
+            breaks a line.
+
+    Returns:
+        An SVG element.
     """
-    ends = [x for _, xs, _ in lines for x in xs]
-    left, right = min(ends), max(ends)
-    shares = [share for *_, scores in lines for share in scores if share is not None]
-    step, bottom, top = _axis(min(shares, default=0.0), max(shares, default=1.0))
-
-    def place(x: float, share: float) -> tuple[float, float]:
-        across = (x - left) / max(right - left, 1e-9) * (_WIDTH - _LEFT - _RIGHT)
-        up = (share - bottom) / (top - bottom) * (_HEIGHT - _TOP - _BOTTOM)
-        return round(_LEFT + across, 1), round(_HEIGHT - _BOTTOM - up, 1)
-
-    parts = []
-    for share in np.arange(round(bottom / step), round(top / step) + 1) * step:
-        x, y = place(left, share)
-        parts.append(element("line", x1=x, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(_text(shown(share, 0), x - 6, y + 4, "end"))
-    for x_value in sorted({left, *range(_TICKS, math.ceil(right), _TICKS), right}):
-        x, y = place(x_value, bottom)
-        parts.append(_text(f"{x_value:g}", x, y + 16, "middle"))
-    parts.append(_text(x_name, (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 6, "middle"))
-    for index, xs, scores in lines:
-        parts.append(element("path", d=_path(xs, scores, place), class_=series_class(index)))
-    box = f"0 0 {_WIDTH} {_HEIGHT}"
-    drawing = element("svg", *parts, class_="curves", viewBox=box, role="img", aria_label=title)
-    return element("figure", element("figcaption", title), drawing)
+    with _style():
+        figure = Figure(figsize=(6, 3), layout="constrained")
+        axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
+        axes.grid(axis="y")
+        axes.margins(x=0.01)
+        for index, shares in lines:
+            axes.plot(
+                list(shares), 100 * np.array(list(shares.values()), float), linewidth=2,
+                color=SERIES_COLORS[index % len(SERIES_COLORS)],
+                linestyle="-" if index % 2 else "--",
+            )  # fmt: skip
+        return _svg(figure)
 
 
-def _axis(lowest: float, highest: float) -> tuple[float, float, float]:
-    """Distance of the ticks, and the round values around what is drawn."""
-    spread = max(highest - lowest, 0.02)
-    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if spread / s <= 6)
-    bottom = math.floor(lowest / step) * step
-    return step, bottom, max(math.ceil(highest / step) * step, bottom + step)
-
-
-def _path(xs, scores, place) -> str:
-    steps, pen_down = [], False
-    for x, share in zip(xs, scores, strict=True):
-        if share is not None:
-            steps.append("{}{} {}".format("L" if pen_down else "M", *place(x, share)))
-        pen_down = share is not None
-    return " ".join(steps)
-
-
-def _text(text: str, x: float, y: float, anchor: str) -> Element:
-    return element("text", text, x=x, y=y, text_anchor=anchor)
-
-
-def heat_map(title: str, shares: np.ndarray, names: Sequence[str]) -> Element:
-    """Draws a matrix of shares, one small square a cell; a cell's own title names it.
+def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
+    """Draws a confusion matrix; a cell's tooltip names it.
 
     Args:
-        title: what is drawn.
-        shares: [C, C], 0..1 or NaN; below half a per cent nothing is drawn.
+        shares: float [C, C], 0..1: of the pixels with the row's label, those predicted as the
+            column's class; NaN in rows of classes without pixels.
         names: of the classes.
+
+    Returns:
+        An SVG element.
     """
-    side = _CELL * len(names)
-    parts = [element("rect", x=_MARGIN, y=_MARGIN, width=side, height=side, class_="frame")]
-    for index in range(0, len(names), _TICKS):
-        middle = _MARGIN + _CELL * (index + 0.5)
-        parts.append(_text(str(index), _MARGIN - 6, middle + 4, "end"))
-        parts.append(_text(str(index), middle, _MARGIN - 6, "middle"))
-    for row, column in np.argwhere(np.nan_to_num(shares) >= _VISIBLE).tolist():
-        share = shares[row, column]
-        cell = element(
-            "rect", element("title", f"{names[row]} → {names[column]}: {shown(share)} %"),
-            x=_MARGIN + _CELL * column, y=_MARGIN + _CELL * row, width=_CELL, height=_CELL,
-            class_="right" if row == column else "wrong", fill_opacity=f"{strength(share):.2f}",
-        )  # fmt: skip
-        parts.append(cell)
-    box = f"0 0 {_MARGIN + side} {_MARGIN + side}"
-    return element("svg", *parts, class_="heat", viewBox=box, role="img", aria_label=title)
+    count, has_numbers = len(names), len(names) <= _MOST_WITH_NUMBERS
+    side = count * (0.3 if has_numbers else 0.085)
+    short = [n if len(n) <= _LONGEST_NAME else f"{n[: _LONGEST_NAME - 1]}…" for n in names]
+    with _style():
+        figure = Figure(figsize=(side, side))
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, count), ylim=(count, 0), facecolor=_SHADE)
+        places, size = np.arange(count) + 0.5, 8.5 if has_numbers else 5.5
+        slant = {"rotation": 90, "rotation_mode": "anchor", "ha": "left", "va": "center"}
+        axes.set_xticks(places, short, size=size, **slant)
+        axes.set_yticks(places, short, size=size)
+        axes.tick_params(labeltop=True, labelbottom=False)
+        axes.spines.bottom.set_visible(False)
+        axes.set_ylabel("label")
+        axes.set_title("prediction", size=9, color=_QUIET)
+        titles = {}
+        for row, column in np.argwhere(np.nan_to_num(shares) >= _VISIBLE).tolist():
+            share, name = shares[row, column], f"cell-{row}-{column}"
+            titles[name] = f"{names[row]} → {names[column]}: {100 * share:.2f} %"
+            cell = Rectangle((column + 0.02, row + 0.02), 0.96, 0.96, linewidth=0, gid=name)
+            # The square root lets rare confusions be seen.
+            cell.set(facecolor=_RIGHT if row == column else _WRONG, alpha=math.sqrt(share))
+            axes.add_patch(cell)
+            if has_numbers:
+                middle = {"ha": "center", "va": "center_baseline", "size": 8}
+                axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", **middle)
+        return _svg(figure, titles)
 
 
-def strength(share: float) -> float:
-    """How strongly a cell is coloured; the square root lets rare confusions be seen."""
-    return math.sqrt(share)
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """Sets how charts look, whatever the user's own settings of Matplotlib are."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        # Characters that Matplotlib's font lacks: the browser has others.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:
+    """Writes a figure as an SVG element for a page that may hold several.
+
+    Args:
+        figure: what is drawn.
+        titles: tooltips by the `gid` of what they belong to.
+    """
+    stream = io.StringIO()
+    no_metadata = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+    figure.savefig(stream, format="svg", bbox_inches="tight", metadata=no_metadata)
+    text = stream.getvalue()
+    text = re.sub(r"<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    for color, name in _VARIABLES.items():
+        text = text.replace(color, f"var(--{name})")
+    text = re.sub(
+        r'<g id="(cell-\d+-\d+)">',
+        lambda match: f"<g><title>{escape(titles[match[1]])}</title>",
+        text,
+    )
+    return Markup(re.sub(r' id="[a-z0-9.]+_\d+"', "", text))
