@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from deeplab_tf.data.plotting import plot_style
 
 SERIES_COLORS = ("#868b94", "#2f7fd1", "#d9702b", "#2b9a66", "#9b6bd3", "#d1477a")
 # Placeholders: the SVG gets the style sheet's variable of this name instead.
@@ -23,7 +22,7 @@ _VARIABLES = {
     _WRONG: "wrong",
 }  # fmt: skip
 _STYLE = {
-    "svg.fonttype": "none", "text.parse_math": False, "font.size": 9, "font.family": "DejaVu Sans",
+    "svg.fonttype": "none", "font.size": 9, "font.family": "DejaVu Sans",
     "figure.facecolor": "none", "axes.facecolor": "none", "axes.edgecolor": _LINE,
     "axes.labelcolor": _QUIET, "text.color": _TEXT, "xtick.color": _QUIET, "ytick.color": _QUIET,
     "xtick.major.size": 0, "ytick.major.size": 0, "grid.color": _LINE, "axes.axisbelow": True,
@@ -49,7 +48,7 @@ def line_chart(
     Returns:
         An SVG element.
     """
-    with _style():
+    with plot_style(_STYLE):
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
         axes.grid(axis="y")
@@ -77,7 +76,7 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
     count, has_numbers = len(names), len(names) <= _MOST_WITH_NUMBERS
     side = count * (0.3 if has_numbers else 0.085)
     short = [n if len(n) <= _LONGEST_NAME else f"{n[: _LONGEST_NAME - 1]}…" for n in names]
-    with _style():
+    with plot_style(_STYLE):
         figure = Figure(figsize=(side, side))
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, count), ylim=(count, 0), facecolor=_SHADE)
         places, size = np.arange(count) + 0.5, 8.5 if has_numbers else 5.5
@@ -100,17 +99,6 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
                 middle = {"ha": "center", "va": "center_baseline", "size": 8}
                 axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", **middle)
         return _svg(figure, titles)
-
-
-@contextlib.contextmanager
-def _style() -> Iterator[None]:
-    """Sets how charts look, whatever the user's own settings of Matplotlib are."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        # Characters that Matplotlib's font lacks: the browser has others.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        yield
 
 
 def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:

@@ -10,7 +10,7 @@ from typing import Any
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.own_files import REPORT, is_png_of, is_text_with
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.data.report_extra import require_report_extra
+from deeplab_tf.data.plotting import require_report_extra
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
