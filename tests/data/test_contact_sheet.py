@@ -1,3 +1,4 @@
+import importlib.util
 import io
 import shutil
 
@@ -7,6 +8,7 @@ from PIL import Image
 
 from deeplab_tf.data import Augmentation, DataError, SyntheticSplit, VocSplit, training_dataset
 from deeplab_tf.data.contact_sheet import encode_contact_sheet
+from deeplab_tf.data.own_files import CONTACT_SHEET
 from tests.data.fakes import make_voc_folder
 
 GREY = (128.0, 128.0, 128.0)
@@ -14,8 +16,8 @@ GREY = (128.0, 128.0, 128.0)
 
 def sheet_of(split, augmentation, **options):
     with Image.open(io.BytesIO(encode_contact_sheet(split, augmentation, GREY, **options))) as png:
-        assert png.mode == "RGB"
-        return np.asarray(png)
+        assert png.text["Software"] == CONTACT_SHEET
+        return np.asarray(png.convert("RGB"))
 
 
 def places_of(patch, sheet):
@@ -66,7 +68,7 @@ def test_long_names_and_many_classes_fit(tmp_path):
         (folder / sub / f"pic_0.{ending}").rename(folder / sub / f"{long}.{ending}")
     (folder / "ImageSets/Segmentation/train.txt").write_text(long)
     sheet = sheet_of(VocSplit(folder, "train"), Augmentation(33), count=1)
-    assert sheet.shape[1] < 500
+    assert sheet.shape[1] <= 500
     # Nothing is cut off at the right: the margin is white.
     assert (sheet[:, -8:] == 255).all()
 
@@ -88,3 +90,9 @@ def test_broken_file_is_named(tmp_path):
     (folder / "JPEGImages/pic_3.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"pic_3\.jpg"):
         encode_contact_sheet(VocSplit(folder, "train"), Augmentation(17), GREY)
+
+
+def test_a_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"contact sheet .*pip install 'deeplab_tf\[report\]'"):
+        encode_contact_sheet(SyntheticSplit("train", 1), Augmentation(33), GREY)

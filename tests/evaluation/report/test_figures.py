@@ -1,64 +1,83 @@
+import re
+from xml.etree import ElementTree
+
+import matplotlib
 import numpy as np
 import pytest
 
-from deeplab_tf.evaluation.report.charts import bars, curves, heat_map, strength
+from deeplab_tf.evaluation.report.figures import line_chart, matrix_chart
+
+SVG = "{http://www.w3.org/2000/svg}"
+NAMES = ("<b>", "a & b", "$x^2$", "道" + "x" * 40)
 
 
-def points(path):
-    """Splits an SVG path into its strokes, each a list of points."""
-    strokes = [stroke.split("L") for stroke in path.attrib["d"].split("M")[1:]]
-    return [[tuple(map(float, point.split())) for point in stroke] for stroke in strokes]
+def texts(svg, tag="text"):
+    return [node.text for node in ElementTree.fromstring(svg).iter(SVG + tag)]
 
 
-def test_curves_pass_through_their_values():
-    xs, shares = [1, 2, 5, 40], [0.2, 0.35, 0.5, 0.71]
-    drawing = curves("a title", "x", [(1, xs, shares)])
-    (path,) = drawing.iter("path")
-    assert path.attrib["class"] == "series1"
-    (stroke,) = points(path)
-    grid = {float(line.attrib["y1"]) for line in drawing.iter("line")}
-    ticks = [float(t.text) for t in drawing.iter("text") if t.attrib["text-anchor"] == "end"]
-    # The ticks' places give the scale that the values are read off with.
-    slope, offset = np.polyfit(sorted(grid, reverse=True), sorted(ticks), 1)
-    read = [slope * y + offset for _, y in stroke]
-    np.testing.assert_allclose(read, np.multiply(100, shares), atol=0.2)
-    across = np.array([x for x, _ in stroke])
-    np.testing.assert_allclose(
-        (across - across[0]) / np.ptp(across), np.subtract(xs, 1) / 39, atol=1e-3
-    )
+def curves(svg):
+    """The points of every coloured line, one list a stroke."""
+    paths = ElementTree.fromstring(svg).iter(f"{SVG}path")
+    drawn = [path.attrib["d"] for path in paths if "stroke-width: 2" in path.attrib["style"]]
+    strokes = [re.split("(?=M)", d.strip())[1:] for d in drawn]
+    return [[re.findall(r"[ML] (\S+) (\S+)", stroke) for stroke in line] for line in strokes]
+
+
+def test_lines_pass_through_their_values():
+    shares = {1: 0.2, 11: 0.3, 21: 0.5, 40: 0.71}
+    (((*points,),),) = curves(line_chart("x", "y", [(0, shares)]))
+    x, y = np.array(points, float).T
+    for found, expected in ((x, list(shares)), (y, list(shares.values()))):
+        np.testing.assert_allclose(np.corrcoef(found, expected)[0, 1] ** 2, 1, atol=1e-6)
+    assert y[0] > y[-1]  # up on the page
 
 
 def test_a_missing_value_breaks_the_line():
-    (path,) = curves("t", "x", [(0, [1, 2, 3, 4, 5], [0.1, 0.2, None, 0.3, 0.4])]).iter("path")
-    assert [len(stroke) for stroke in points(path)] == [2, 2]
+    shares = dict(enumerate([0.1, 0.2, None, 0.3, 0.4]))
+    ((first, second),) = curves(line_chart("x", "y", [(0, shares)]))
+    assert len(first) == len(second) == 2
 
 
-@pytest.mark.parametrize(
-    "shares", [[None, None], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.5001]]
-)
-def test_any_range_can_be_drawn(shares):
-    drawing = curves("t", "x", [(0, [1, 2], shares)])
-    ticks = [t.text for t in drawing.iter("text") if t.attrib["text-anchor"] == "end"]
-    assert 2 <= len(ticks) <= 8
-    assert len(set(ticks)) == len(ticks)
+@pytest.mark.parametrize("shares", [[None, None], [0.5], [0.0, 1.0]])
+def test_any_values_can_be_drawn(shares):
+    assert "distance" in texts(line_chart("distance", "y", [(7, dict(enumerate(shares)))]))
 
 
-def test_bars_are_as_long_as_their_shares():
-    rectangles = list(bars([0.25, None, 1.0]).iter("rect"))
-    assert [float(r.attrib["width"]) for r in rectangles] == [25, 100]
-    assert [r.attrib["class"] for r in rectangles] == ["series0", "series2"]
-    assert float(rectangles[1].attrib["y"]) > float(rectangles[0].attrib["y"]) + 10
+def test_a_cell_shows_its_share_and_names_its_classes():
+    shares = np.array(
+        [[0.9, 0.1, 0, 0.004], [0, 0, 1, 0], [0.25, 0, 0.5, 0.25], [np.nan] * 4]
+    )  # fmt: skip
+    svg = matrix_chart(shares, NAMES)
+    titles = {f"{NAMES[a]} → {NAMES[b]}: {100 * shares[a, b]:.2f} %" for a, b in
+              [(0, 0), (0, 1), (1, 2), (2, 0), (2, 2), (2, 3)]}  # fmt: skip
+    assert set(texts(svg, "title")) == titles
+    numbers = [text for text in texts(svg) if text.isdigit()]
+    assert numbers == ["90", "10", "100", "25", "50", "25"]
+    cells = re.findall(r"fill: var\(--(right|wrong)\)(?:; opacity: ([\d.]+))?", svg)
+    kinds = ["right", "wrong", "wrong", "wrong", "right", "wrong"]
+    assert [kind for kind, _ in cells] == kinds
+    opacities = [float(opacity or 1) for _, opacity in cells]
+    np.testing.assert_allclose(opacities, np.sqrt([0.9, 0.1, 1, 0.25, 0.5, 0.25]), atol=1e-3)
+    long = "道" + "x" * 26 + "…"
+    assert [text for text in texts(svg) if text in {*NAMES, long}] == [*NAMES[:3], long] * 2
 
 
-def test_heat_map_draws_what_is_not_rare():
-    shares = np.array([[0.9, 0.1, 0.001], [0.0, 0.0, 1.0], [np.nan] * 3])
-    cells = [
-        r for r in heat_map("t", shares, ["a", "b", "c"]).iter("rect") if "title" in str(list(r))
-    ]
-    assert [r[0].text for r in cells] == ["a → a: 90.00 %", "a → b: 10.00 %", "b → c: 100.00 %"]
-    assert [r.attrib["class"] for r in cells] == ["right", "wrong", "wrong"]
-    opacities = [float(r.attrib["fill-opacity"]) for r in cells]
-    assert opacities == [round(strength(s), 2) for s in (0.9, 0.1, 1.0)]
-    a_b, b_c = cells[1:]
-    assert float(a_b.attrib["x"]) < float(b_c.attrib["x"])
-    assert float(a_b.attrib["y"]) < float(b_c.attrib["y"])
+def test_a_large_matrix_has_names_and_no_numbers():
+    names = [f"class {index}" for index in range(150)]
+    svg = matrix_chart(np.eye(150), names)
+    assert len(svg) < 300_000
+    assert set(texts(svg)) == {*names, "label", "prediction"}
+    assert len(texts(svg, "title")) == 150
+
+
+def test_charts_share_a_page():
+    svg = matrix_chart(np.eye(3), NAMES[:3]) + line_chart("x", "y", [(0, {1: 0.1, 2: 0.3})])
+    ids = re.findall(r'\bid="([^"]*)"', svg)
+    assert len(ids) == len(set(ids))
+    assert "<style" not in svg and "#00000" not in svg
+
+
+def test_the_users_settings_neither_matter_nor_change(monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)
+    assert "font-size: 9px" in line_chart("x", "y", [(0, {1: 0.1, 2: 0.3})])
+    assert matplotlib.rcParams["font.size"] == 30
