@@ -33,16 +33,14 @@ _MOST_WITH_NUMBERS, _VISIBLE, _LONGEST_NAME = 34, 0.005, 28
 
 
 def line_chart(
-    x_label: str,
-    y_label: str,
-    lines: Sequence[tuple[int, Mapping[float, float | None]]],
+    x_label: str, y_label: str, lines: Mapping[int, Mapping[float, float | None]]
 ) -> Markup:
     """Draws lines over common axes.
 
     Args:
         x_label: name of the x axis.
         y_label: name of the y axis.
-        lines: number of the series, which gives the colour, and shares 0..1 by x value; None
+        lines: shares 0..1 by x value, by the number of the series, which gives the colour; None
             breaks a line.
 
     Returns:
@@ -53,7 +51,7 @@ def line_chart(
         axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
         axes.grid(axis="y")
         axes.margins(x=0.01)
-        for index, shares in lines:
+        for index, shares in lines.items():
             axes.plot(
                 list(shares), 100 * np.array(list(shares.values()), float), linewidth=2,
                 color=SERIES_COLORS[index % len(SERIES_COLORS)],

@@ -18,8 +18,11 @@ from deeplab_tf.evaluation.report.examples import ERROR_COLORS, Example, data_ur
 from deeplab_tf.evaluation.report.figures import SERIES_COLORS, line_chart, matrix_chart
 
 _HEADLINE = {title: MEANS[title] for title in ("mIoU", "pixel accuracy", "boundary IoU")}
-_FACTS = {"rule for absent classes": "absent"} | {
-    key: key for key in ("split", "images", "seconds")
+_FACTS = {
+    "rule for absent classes": "absent",
+    "split": "split",
+    "images": "images",
+    "seconds": "seconds",
 }
 _PER_CLASS = {"IoU": "per_class_iou", "Boundary IoU": "per_class_boundary_iou"}
 _CURVES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy"}
@@ -44,68 +47,58 @@ def render_page(
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deeplab_tf.evaluation.report"), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, extensions=["jinja2.ext.do"],
     )  # fmt: skip
     environment.filters.update(percent=percent, rgb=lambda c: f"rgb{tuple(c)}", data_url=data_url)
     pixels = next(iter(matrices.values())).matrix.sum(1)
-    per_class = {title: _per_class(series, key, spec) for title, key in _PER_CLASS.items()}
-    return environment.get_template("report.html").render(
-        mark=REPORT,
-        series=series,
-        series_colors=SERIES_COLORS,
-        headline=_HEADLINE,
-        facts=_FACTS,
-        differing_images=len({(r.get("split"), r.get("images")) for _, _, r in series}) > 1,
-        means=_means(series),
-        shares=(pixels / max(pixels.sum(), 1)).tolist(),
-        per_class={title: rows for title, rows in per_class.items() if rows},
+    page = environment.get_template("report.html").render(
+        mark=REPORT, series=series, series_colors=SERIES_COLORS, headline=_HEADLINE, spec=spec,
+        differing_images=len({(r.get("split"), r.get("images")) for *_, r in series}) > 1,
+        means={
+            title: [one.metrics.get(key) for one in series]
+            for title, key in MEANS.items() if any(key in one.metrics for one in series)
+        },
+        facts={"majority-class baseline": [_baseline(one.results) for one in series]}
+        | {title: [one.results.get(key, "–") for one in series] for title, key in _FACTS.items()},
+        per_class={
+            title: [[c.get(name) for c in columns] for name in spec.class_names]
+            for title, key in _PER_CLASS.items()
+            if any(columns := [one.metrics.get(key, {}) for one in series])
+        },
+        shares=pixels / max(pixels.sum(), 1),
         confusions=[_confusion(stage, m.matrix, spec) for stage, m in matrices.items()][::-1],
-        trimap=_trimap(series),
-        examples={heading: rows for heading, rows in examples.items() if rows},
+        trimap=_trimap(series), examples=examples, settings=settings, void_color=VOID_COLOR,
         error_colors=list(ERROR_COLORS.items())[: 2 * len(matrices)],
-        void_color=VOID_COLOR,
-        spec=spec,
-        settings=settings,
-    )
+    )  # fmt: skip
+    return f"{page.lstrip()}\n"
 
 
-def percent(share: float | None, digits: int = 2) -> str:
+def percent(share: float | None) -> str:
     """Formats a share, 0..1, in per cent; "–" where there is none.
 
     Example:
         >>> percent(0.12345), percent(None), percent(float("nan"))
         ('12.35', '–', '–')
     """
-    return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f}"
+    return "–" if share is None or math.isnan(share) else f"{100 * share:.2f}"
 
 
-def _means(series: Sequence[Series]) -> dict[str, list[float | None]]:
-    """Returns the mean metrics that any series has by title, one value a series."""
-    return {
-        title: [one.metrics.get(key) for one in series]
-        for title, key in MEANS.items()
-        if any(key in one.metrics for one in series)
-    }
-
-
-def _per_class(series: Sequence[Series], key: str, spec: DatasetSpec) -> list[list[float | None]]:
-    """Returns a metric of every class, one value a series; nothing where no series has it."""
-    columns = [one.metrics.get(key, {}) for one in series]
-    return [[c.get(name) for c in columns] for name in spec.class_names] if any(columns) else []
+def _baseline(results: Mapping[str, Any]) -> str:
+    baseline = results.get("best_constant")
+    return f"{percent(baseline['miou'])} ({baseline.get('class')})" if baseline else "–"
 
 
 def _confusion(stage: str, counts: np.ndarray, spec: DatasetSpec) -> dict[str, Any]:
-    labelled = counts.sum(1, keepdims=True)
-    shares = ratio(counts, np.broadcast_to(labelled, counts.shape))
-    wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
-    frequent = []
-    for at in np.argsort(-wrong, axis=None, kind="stable")[:_FREQUENT]:
-        row, column = divmod(int(at), len(counts))
-        if wrong[row, column]:
-            names = f"{spec.class_names[row]} → {spec.class_names[column]}"
-            count = wrong[row, column]
-            frequent.append((names, int(count), shares[row, column], count / wrong.sum()))
-    return {"stage": stage, "chart": matrix_chart(shares, spec.class_names), "frequent": frequent}
+    """Returns the chart of a matrix and where most of the wrong pixels are."""
+    names, wrong = spec.class_names, counts - np.diag(np.diag(counts))
+    shares = ratio(counts, np.broadcast_to(counts.sum(1, keepdims=True), counts.shape))
+    frequent = [
+        (f"{names[i]} → {names[j]}", wrong[i, j], [shares[i, j], wrong[i, j] / wrong.sum()])
+        for i, j in (divmod(at, len(names)) for at in np.argsort(-wrong, axis=None, kind="stable"))
+        if wrong[i, j]
+    ]
+    chart = matrix_chart(shares, names)
+    return {"stage": stage, "chart": chart, "frequent": frequent[:_FREQUENT]}
 
 
 def _trimap(series: Sequence[Series]) -> dict[str, Any] | None:
@@ -116,16 +109,17 @@ def _trimap(series: Sequence[Series]) -> dict[str, Any] | None:
     contours = next(iter(trimaps.values()))["from"]  # others cannot be compared with it
     trimaps = {index: trimap for index, trimap in trimaps.items() if trimap["from"] == contours}
     curves = {
-        title: [(i, dict(zip(t["widths"], t[key], strict=True))) for i, t in trimaps.items()]
+        (title, index): dict(zip(trimap["widths"], trimap[key], strict=True))
         for title, key in _CURVES.items()
+        for index, trimap in trimaps.items()
     }
-    return {
-        "contours": contours,
-        "series": list(trimaps),
-        "curves": curves,
-        "charts": [
-            line_chart("distance from the contours in pixels", f"{title} in %", lines)
-            for title, lines in curves.items()
-        ],
-        "widths": sorted(set().union(*(t["widths"] for t in trimaps.values()))),
-    }
+    charts = [
+        line_chart(
+            "distance from the contours in pixels", f"{title} in %",
+            {index: curve for (name, index), curve in curves.items() if name == title},
+        ) for title in _CURVES
+    ]  # fmt: skip
+    widths = sorted(set().union(*curves.values()))
+    rows = {width: [curve.get(width) for curve in curves.values()] for width in widths}
+    return {"contours": contours, "series": list(trimaps), "columns": list(curves), "rows": rows,
+            "charts": charts}  # fmt: skip

@@ -25,7 +25,7 @@ def curves(svg):
 
 def test_lines_pass_through_their_values():
     shares = {1: 0.2, 11: 0.3, 21: 0.5, 40: 0.71}
-    (((*points,),),) = curves(line_chart("x", "y", [(0, shares)]))
+    (((*points,),),) = curves(line_chart("x", "y", {0: shares}))
     x, y = np.array(points, float).T
     for found, expected in ((x, list(shares)), (y, list(shares.values()))):
         np.testing.assert_allclose(np.corrcoef(found, expected)[0, 1] ** 2, 1, atol=1e-6)
@@ -34,13 +34,13 @@ def test_lines_pass_through_their_values():
 
 def test_a_missing_value_breaks_the_line():
     shares = dict(enumerate([0.1, 0.2, None, 0.3, 0.4]))
-    ((first, second),) = curves(line_chart("x", "y", [(0, shares)]))
+    ((first, second),) = curves(line_chart("x", "y", {0: shares}))
     assert len(first) == len(second) == 2
 
 
 @pytest.mark.parametrize("shares", [[None, None], [0.5], [0.0, 1.0]])
 def test_any_values_can_be_drawn(shares):
-    assert "distance" in texts(line_chart("distance", "y", [(7, dict(enumerate(shares)))]))
+    assert "distance" in texts(line_chart("distance", "y", {7: dict(enumerate(shares))}))
 
 
 def test_a_cell_shows_its_share_and_names_its_classes():
@@ -71,7 +71,7 @@ def test_a_large_matrix_has_names_and_no_numbers():
 
 
 def test_charts_share_a_page():
-    svg = matrix_chart(np.eye(3), NAMES[:3]) + line_chart("x", "y", [(0, {1: 0.1, 2: 0.3})])
+    svg = matrix_chart(np.eye(3), NAMES[:3]) + line_chart("x", "y", {0: {1: 0.1, 2: 0.3}})
     ids = re.findall(r'\bid="([^"]*)"', svg)
     assert len(ids) == len(set(ids))
     assert "<style" not in svg and "#00000" not in svg
@@ -79,5 +79,5 @@ def test_charts_share_a_page():
 
 def test_the_users_settings_neither_matter_nor_change(monkeypatch):
     monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)
-    assert "font-size: 9px" in line_chart("x", "y", [(0, {1: 0.1, 2: 0.3})])
+    assert "font-size: 9px" in line_chart("x", "y", {0: {1: 0.1, 2: 0.3}})
     assert matplotlib.rcParams["font.size"] == 30
