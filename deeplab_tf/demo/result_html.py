@@ -10,7 +10,7 @@ from PIL import Image
 
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.demo.labeller import LabelledImage, Labeller, Refined
-from deeplab_tf.evaluation.report.markup import Element, element, shown, swatch, to_html
+from deeplab_tf.demo.markup import Element, element, shown, swatch, to_html
 
 # Labels are painted by the browser, over the image, so that the opacity costs nothing here.
 STYLE = """

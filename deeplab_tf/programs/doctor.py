@@ -38,9 +38,11 @@ def main():
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
+    from deeplab_tf.data.plotting import require_report_extra
     from deeplab_tf.models.presets import network_defaults
     from deeplab_tf.training.config_ranges import check_config
 
+    require_report_extra("The contact sheet")
     config, output = CONFIG.value, Path(OUTPUT.value)
     sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
     is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")

@@ -1,3 +1,4 @@
+import importlib.util
 import io
 import shutil
 
@@ -13,6 +14,7 @@ from deeplab_tf.data import (
     training_dataset,
 )
 from deeplab_tf.data.contact_sheet import encode_contact_sheet
+from deeplab_tf.data.own_files import CONTACT_SHEET
 from tests.data.fakes import make_voc_folder
 
 GREY = (128.0, 128.0, 128.0)
@@ -20,8 +22,8 @@ GREY = (128.0, 128.0, 128.0)
 
 def sheet_of(split, augmentation, **options):
     with Image.open(io.BytesIO(encode_contact_sheet(split, augmentation, GREY, **options))) as png:
-        assert png.mode == "RGB"
-        return np.asarray(png)
+        assert png.text["Software"] == CONTACT_SHEET
+        return np.asarray(png.convert("RGB"))
 
 
 def places_of(patch, sheet):
@@ -72,7 +74,7 @@ def test_long_names_and_many_classes_fit(tmp_path):
         (folder / sub / f"pic_0.{ending}").rename(folder / sub / f"{long}.{ending}")
     (folder / "ImageSets/Segmentation/train.txt").write_text(long)
     sheet = sheet_of(VocSplit(folder, "train"), AugmentationPipeline("crop(33)|mirror"), count=1)
-    assert sheet.shape[1] < 500
+    assert sheet.shape[1] <= 500
     # Nothing is cut off at the right: the margin is white.
     assert (sheet[:, -8:] == 255).all()
 
@@ -96,3 +98,10 @@ def test_broken_file_is_named(tmp_path):
         encode_contact_sheet(
             VocSplit(folder, "train"), AugmentationPipeline("crop(17)|mirror"), GREY
         )
+
+
+def test_a_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    augmentation = AugmentationPipeline("crop(33)")
+    with pytest.raises(ImportError, match=r"contact sheet .*pip install 'deeplab_tf\[report\]'"):
+        encode_contact_sheet(SyntheticSplit("train", 1), augmentation, GREY)

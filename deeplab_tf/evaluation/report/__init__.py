@@ -1,4 +1,4 @@
-"""One page that shows what a model scored and where it is right and wrong."""
+"""One HTML page that shows the metrics of an evaluation and its best and worst images."""
 
 from deeplab_tf.evaluation.report.report import Report
 from deeplab_tf.evaluation.report.settings import describe_run

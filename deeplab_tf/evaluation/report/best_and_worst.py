@@ -1,8 +1,8 @@
-"""What scored best and worst, kept while the others pass by."""
+"""Keeps the examples of the highest and lowest scores of a stream."""
 
 from __future__ import annotations
 
-import heapq
+import bisect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +10,10 @@ from typing import Any
 class BestAndWorst:
     """Keeps the examples of the highest and the lowest scores; of equal ones the first.
 
-    Memory is that of 2 * `count` encoded examples, however many are offered.
+    Memory is that of 2 * `count` examples, however many are offered.
 
     Args:
-        count: how many of each.
+        count: how many to keep of each.
 
     Example:
         >>> kept = BestAndWorst(count=1)
@@ -23,39 +23,34 @@ class BestAndWorst:
         (['b'], ['c'])
     """
 
-    def __init__(self, count: int):
+    def __init__(self, count: int) -> None:
         self._count, self._offered = count, 0
-        self._highest, self._lowest = [], []
+        self._best: list[tuple[float, int, Any]] = []
+        self._worst: list[tuple[float, int, Any]] = []
 
-    def offer(self, score: float, make: Callable[[], Any]):
-        """Takes an example if it belongs to the best or worst so far.
+    def offer(self, score: float, make: Callable[[], Any]) -> None:
+        """Keeps an example if it is among the best or worst so far.
 
         Args:
-            score: of the example.
-            make: called without arguments for the example if it is to be kept.
+            score: of the example; higher is better.
+            make: builds the example; called only if it is kept.
         """
-        order = -self._offered
         self._offered += 1
+        kept = ((self._best, -score), (self._worst, score))
         wanted = [
-            (heap, (key, order))
-            for heap, key in ((self._highest, score), (self._lowest, -score))
-            if len(heap) < self._count or (heap and (key, order) > heap[0][:2])
+            (entries, key)
+            for entries, key in kept
+            if len(entries) < self._count or (entries and key < entries[-1][0])
         ]
         example = make() if wanted else None
-        for heap, key in wanted:
-            heapq.heappush(heap, (*key, example))
-            if len(heap) > self._count:
-                heapq.heappop(heap)
+        for entries, key in wanted:  # the number decides between equals, never the example
+            bisect.insort(entries, (key, self._offered, example))
+            del entries[self._count :]
 
     def best(self) -> list:
-        """Returns the best, best first; with few examples none is among the worst too."""
-        return self._sorted(self._highest, self._offered - len(self.worst()))
+        """Returns the best, best first; with few examples none of them is among the worst."""
+        return [example for *_, example in self._best[: self._offered - len(self.worst())]]
 
     def worst(self) -> list:
         """Returns the worst, worst first."""
-        return self._sorted(self._lowest, self._offered // 2)
-
-    @staticmethod
-    def _sorted(heap: list, at_most: int) -> list:
-        entries = sorted(heap, key=lambda entry: entry[:2], reverse=True)
-        return [example for *_, example in entries[:at_most]]
+        return [example for *_, example in self._worst[: self._offered // 2]]

@@ -1,4 +1,4 @@
-"""Results of other evaluations, beside which a report shows its own."""
+"""Reads the results of other evaluations that a report is compared with."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Series(NamedTuple):
 
     Attributes:
         name: its heading.
-        scores: as in `metrics.json`, of one stage.
+        metrics: as in `metrics.json`, of one stage.
         results: the `metrics.json` that they are part of.
     """
 
     name: str
-    scores: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     results: Mapping[str, Any]
 
 
@@ -34,14 +34,14 @@ def split_stages(name: str, results: Mapping[str, Any]) -> list[Series]:
     if "crf" not in results:
         return [Series(name, results, results)]
     stages = {"before CRF": results, "after CRF": results["crf"]}
-    return [Series(f"{name}, {stage}", scores, results) for stage, scores in stages.items()]
+    return [Series(f"{name}, {stage}", metrics, results) for stage, metrics in stages.items()]
 
 
 def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[Series]:
-    """Reads what a report is to be compared with.
+    """Reads `metrics.json` files of `evaluate.py`.
 
     Args:
-        files: of `evaluate.py`, each a `metrics.json`.
+        files: their paths.
         spec: the data set; the files must be of its classes.
 
     Returns:
@@ -68,29 +68,29 @@ def _load(file: str, spec: DatasetSpec) -> dict:
     except ValueError as error:
         raise DataError(f"--compare={error}") from None
     stages = [results, results.get("crf", results)] if isinstance(results, dict) else [results]
-    if not all(map(_holds_scores, stages)):
-        raise DataError(f"--compare={file}: not a metrics.json with the scores of evaluate.py.")
-    for scores in stages:
+    if not all(map(_is_complete, stages)):
+        raise DataError(f"--compare={file}: not a metrics.json with the metrics of evaluate.py.")
+    for metrics in stages:
         for key in _PER_CLASS:
-            _check_classes(scores.get(key, dict.fromkeys(spec.class_names)), file, spec)
+            _check_classes(metrics.get(key, dict.fromkeys(spec.class_names)), file, spec)
     return results
 
 
-def _holds_scores(scores: Any) -> bool:
-    """Whether everything that a report takes from a stage is there and of its kind."""
+def _is_complete(metrics: Any) -> bool:
+    """Returns whether all that a report takes from a stage is there and of its kind."""
     try:
-        shares = [scores.get(key) for key in MEANS.values()]
-        shares += scores["per_class_iou"].values()
-        shares += scores.get("per_class_boundary_iou", {}).values()
-        if "trimap" in scores:
-            trimap = scores["trimap"]
-            curves = trimap["miou"], trimap["pixel_accuracy"]
-            for width, *of_width in zip(trimap["widths"], *curves, strict=True):
-                shares += [*of_width, None if isinstance(width, int) else width]
-            if "from" not in trimap or not trimap["widths"]:
+        shares = [metrics.get(key) for key in MEANS.values()]
+        shares += metrics["per_class_iou"].values()
+        shares += metrics.get("per_class_boundary_iou", {}).values()
+        if "best_constant" in metrics:
+            shares.append(metrics["best_constant"]["miou"])
+        if "trimap" in metrics:
+            trimap = metrics["trimap"]
+            curves = (trimap["widths"], trimap["miou"], trimap["pixel_accuracy"])
+            widths, *rows = zip(*zip(*curves, strict=True), strict=True)  # raises if empty
+            shares += [share for row in rows for share in row]
+            if "from" not in trimap or not all(isinstance(width, int) for width in widths):
                 return False
-        if "best_constant" in scores:
-            shares.append(scores["best_constant"]["miou"])
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
     return all(s is None or (isinstance(s, (int, float)) and 0 <= s <= 1) for s in shares)
@@ -107,6 +107,6 @@ def _check_classes(per_class: Mapping[str, Any], file: str, spec: DatasetSpec) -
     ]
     if differing:
         raise DataError(
-            f"--compare={file}: scores of other classes than those of {spec.name!r} "
+            f"--compare={file}: metrics of other classes than those of {spec.name!r} "
             f"({'; '.join(differing)}). Compare evaluations of one data set."
         )

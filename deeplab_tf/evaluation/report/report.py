@@ -1,33 +1,31 @@
-"""Collects what a report shows while a split is evaluated, then writes it."""
+"""Collects what a report shows during an evaluation, then writes it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.own_files import REPORT, is_png_of, is_text_with
 from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.plotting import require_report_extra
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 from deeplab_tf.evaluation.report.best_and_worst import BestAndWorst
 from deeplab_tf.evaluation.report.compare import load_comparisons, split_stages
-from deeplab_tf.evaluation.report.example_images import (
-    draw_example,
-    encode_strip,
-    stage_names,
-)
-from deeplab_tf.evaluation.report.markup import shown
-from deeplab_tf.evaluation.report.page import write_page
+from deeplab_tf.evaluation.report.examples import draw_example, encode_strip, stage_names
 
 FILE_NAME = "report.html"
 
 
 class Report:
-    """A callback of `evaluate` that writes its results as a page for people.
+    """A callback of `evaluate` that writes its results as an HTML page.
 
-    Memory does not grow with the split: the matrices and twice `examples` encoded images.
+    Memory does not grow with the split: the matrices and twice `examples` drawn images. Needs the
+    extra `report`.
 
     Args:
         split: what is evaluated.
@@ -37,6 +35,7 @@ class Report:
     Raises:
         DataError: the split has no labels, or a file of `compare` is missing, broken or of other
             classes.
+        ImportError: the extra `report` is not installed.
 
     Example:
         >>> import tempfile
@@ -50,18 +49,22 @@ class Report:
         'report.html'
     """
 
-    def __init__(self, split: Split, examples: int = 5, compare: Sequence[str] = ()):
+    def __init__(self, split: Split, examples: int = 5, compare: Sequence[str] = ()) -> None:
+        require_report_extra("The report")
         require_labels(split)
         self._spec = split.spec
         self._compared = load_comparisons(compare, split.spec)
         self._examples, self._count = BestAndWorst(examples), examples
         self._matrices: dict[str, ConfusionMatrix] = {}
 
-    def __call__(self, image: EvaluatedImage):
-        """Takes an image, which must have a label.
+    def __call__(self, image: EvaluatedImage) -> None:
+        """Counts an image and keeps it if it is one of the best or worst.
 
-        Its score is its pixel accuracy, after the CRF if there is one. An image without a
-        labelled pixel has none and is not shown.
+        They go by pixel accuracy, after the CRF if there is one. An image without a labelled
+        pixel has none and is not shown.
+
+        Args:
+            image: with a label.
         """
         matrices = {}
         for stage, prediction in zip(
@@ -75,17 +78,23 @@ class Report:
         if last.matrix.any():
             self._examples.offer(
                 last.pixel_accuracy(),
-                lambda: draw_example(image, _scores(matrices), self._spec),
+                lambda: draw_example(image, _metrics_text(matrices), self._spec),
             )
 
-    def owners(self, output) -> dict[Path, Callable[[Path], bool]]:
-        """What `write` may write into a folder, as `check_outputs` takes it."""
+    def owners(self, output: str | os.PathLike) -> dict[Path, Callable[[Path], bool]]:
+        """Returns what `write` may write into a folder, as `check_outputs` takes it.
+
+        Args:
+            output: the folder.
+        """
         output = user_path(output)
         places = [(which, i) for which in ("best", "worst") for i in range(1, self._count + 1)]
         images = {_strip_file(output, *place): is_png_of(REPORT) for place in places}
         return {output / FILE_NAME: is_text_with(REPORT), **images}
 
-    def write(self, results: Mapping, settings: Mapping[str, str], output) -> Path:
+    def write(
+        self, results: Mapping[str, Any], settings: Mapping[str, str], output: str | os.PathLike
+    ) -> Path:
         """Writes `report.html` and a PNG of every row of images.
 
         Args:
@@ -96,6 +105,8 @@ class Report:
         Returns:
             The page.
         """
+        from deeplab_tf.evaluation.report.page import render_page  # needs the extra
+
         output = user_path(output)
         for old in filter(is_png_of(REPORT), output.glob("report-*.png")):
             old.unlink()
@@ -103,11 +114,10 @@ class Report:
         for which, rows in examples.items():
             for place, example in enumerate(rows, start=1):
                 write_atomically(_strip_file(output, which, place), encode_strip(example))
-        page = write_page(
-            f"Evaluation on {self._spec.name}",
+        page = render_page(
             [*split_stages("this run", results), *self._compared],
             self._matrices,
-            {which.capitalize(): rows for which, rows in examples.items() if rows},
+            {which.capitalize(): rows for which, rows in examples.items()},
             self._spec,
             settings,
         )
@@ -119,8 +129,8 @@ def _strip_file(folder: Path, which: str, place: int) -> Path:
     return folder / f"report-{which}-{place}.png"
 
 
-def _scores(matrices: Mapping[str, ConfusionMatrix]) -> str:
-    """The scores of one image, before and after the CRF."""
-    accuracies = " → ".join(shown(matrix.pixel_accuracy()) for matrix in matrices.values())
-    means = " → ".join(shown(matrix.mean_iou()) for matrix in matrices.values())
+def _metrics_text(matrices: Mapping[str, ConfusionMatrix]) -> str:
+    """Formats the metrics of one image, before and after the CRF."""
+    accuracies = " → ".join(f"{100 * matrix.pixel_accuracy():.2f}" for matrix in matrices.values())
+    means = " → ".join(f"{100 * matrix.mean_iou():.2f}" for matrix in matrices.values())
     return f"pixel accuracy {accuracies} %, mIoU of the image {means} %"

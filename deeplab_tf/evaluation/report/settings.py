@@ -1,8 +1,9 @@
-"""What an evaluation was run with, so that it can be run again."""
+"""Describes what an evaluation was run with, so that it can be repeated."""
 
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,13 @@ _PREDICTOR = ("scales", "flip", "fusion", "tile")
 
 
 def describe_run(
-    command: Sequence[str], model_file, predictor: Predictor, spec: DatasetSpec, data_dir: str
+    command: Sequence[str],
+    model_file: str | os.PathLike,
+    predictor: Predictor,
+    spec: DatasetSpec,
+    data_dir: str | os.PathLike,
 ) -> dict[str, str]:
-    """Describes an evaluation for the last section of a report.
+    """Describes what an evaluation was run with, for the last section of a report.
 
     Args:
         command: program and arguments.
@@ -33,7 +38,7 @@ def describe_run(
         data_dir: where its images are.
 
     Returns:
-        Text by name.
+        Text by name: command line, model and its SHA-256, data set, CRF parameters, versions.
 
     Raises:
         OSError: the model's file cannot be read.

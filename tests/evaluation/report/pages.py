@@ -50,7 +50,7 @@ class Page(HTMLParser):
         """The cells' texts of the table with this caption, head first."""
         (caption,) = (n for n in self.all("caption") if text(n).startswith(caption_start))
         rows = self.all("tr", inside=caption.parent)
-        return [[text(cell) for cell in row.pieces] for row in rows]
+        return [[" ".join(text(c).split()) for c in row.pieces if c != "\n"] for row in rows]
 
 
 def descendants(node):

@@ -32,9 +32,9 @@ def test_every_file_adds_its_stages_as_columns(tmp_path):
     page = write(tmp_path, files)
     names = ["this run", "a/eval-val"]
     columns = [f"{name}, {stage} CRF" for name in names for stage in ("before", "after")]
-    (caption,) = (n for n in page.all("caption") if text(n).startswith("Scores in %, best"))
+    (caption,) = (n for n in page.all("caption") if text(n).startswith("Metrics in %, best"))
     assert "not all columns are of the same images" in text(caption)
-    rows = {row[0]: row[1:] for row in page.table("Scores in %, best")}
+    rows = {row[0]: row[1:] for row in page.table("Metrics in %, best")}
     assert rows[""] == [*columns, "b/eval-val"]
     assert rows["images"] == ["4", "4", "3", "3", "4"]
     assert rows["mIoU"][3].startswith(f"{100 * other['crf']['miou']:.2f}")
@@ -42,7 +42,7 @@ def test_every_file_adds_its_stages_as_columns(tmp_path):
     head, *classes = page.table("IoU and share")
     assert head[3:] == [*columns, "b/eval-val"]
     assert classes[1][5] == f"{100 * other['per_class_iou']['dog']:.2f}"
-    head, *widths = page.table("Trimap scores in %")
+    head, *widths = page.table("Trimap metrics in %")
     assert [name.removeprefix("mIoU, ") for name in head[1:5]] == columns
     assert widths[9][3] == f"{100 * other['trimap']['miou'][9]:.2f}"
 
@@ -50,7 +50,7 @@ def test_every_file_adds_its_stages_as_columns(tmp_path):
 def test_trimaps_of_other_contours_are_left_out(tmp_path):
     other = make_results(SPLIT.spec, IMAGES, trimap="label_edges")
     page = write(tmp_path, [save(tmp_path / "a", other)])
-    head, *_ = page.table("Trimap scores in %")
+    head, *_ = page.table("Trimap metrics in %")
     assert len(head) == 1 + 4
 
 
