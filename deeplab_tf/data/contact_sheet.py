@@ -55,8 +55,8 @@ def encode_contact_sheet(
 
     Example:
         >>> from deeplab_tf.data import SyntheticSplit
-        >>> sheet = encode_contact_sheet(
-        ...     SyntheticSplit("train", 2), AugmentationPipeline("crop(97)"), (0.0, 0.0, 0.0), count=4)
+        >>> augmentation, black = AugmentationPipeline("crop(97)"), (0.0, 0.0, 0.0)
+        >>> sheet = encode_contact_sheet(SyntheticSplit("train", 2), augmentation, black, count=4)
         >>> sheet[1:4]
         b'PNG'
     """
