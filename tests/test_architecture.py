@@ -11,6 +11,7 @@ FLOW = (
     "crf",
     "layers",
     "backbones",
+    "heads",
     "models",
     "weights",
     "evaluation",
