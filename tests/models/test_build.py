@@ -28,7 +28,8 @@ def test_the_network_is_that_of_the_configuration():
 
 def test_crf_parameters_for_other_classes_are_refused():
     config = base_config("vgg16_large_fov")
-    config.unlock()
-    config.crf.compatibility = [1.0, 2.0]
+    with config.unlocked():
+        del config.crf.compatibility  # of another type
+        config.crf.compatibility = [1.0, 2.0]
     with pytest.raises(ValueError, match="compatibility"):
         build_model(config, SPEC)
