@@ -31,7 +31,8 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "augmentation.md", "crf.md", "edge.md", "evaluation.md", "security.md", "serving.md",
+        "README.md", "augmentation.md", "crf.md", "edge.md", "evaluation.md", "security.md",
+        "serving.md",
     }  # fmt: skip
 
 
