@@ -1,4 +1,4 @@
-"""Reads JSON that somebody else may have written, without trusting its size or depth."""
+"""Reads JSON from untrusted files, with bounds on its size and depth."""
 
 from __future__ import annotations
 

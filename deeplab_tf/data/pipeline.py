@@ -1,9 +1,11 @@
-"""The tf.data graphs for training and evaluation.
+"""Builds the tf.data pipelines for training and evaluation.
 
 The order of training is a function of (seed, position) and of nothing else: position
 ``p = 0, 1, 2, ...`` of a run lies in epoch ``p // n`` and shows example
 ``shuffle(p % n)``, shuffled anew in every epoch. A run is resumed by its step alone.
 """
+
+from __future__ import annotations
 
 import functools
 
@@ -29,7 +31,7 @@ def training_dataset(
     workers: int = 1,
     cache: bool = False,
 ) -> tf.data.Dataset:
-    """Augmented batches in an order that depends on (seed, step) only.
+    """Returns augmented batches in an order that depends on (seed, step) only.
 
     Every step owns ``micro_batch * replicas * iter_size`` positions. Replica ``r`` takes, for
     micro-batch ``i``, the ``micro_batch`` positions from ``(i * replicas + r) * micro_batch``
@@ -80,7 +82,7 @@ def training_dataset(
 
 
 def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Dataset:
-    """The images of a split one by one, in canonical order and in their own sizes.
+    """Returns the images of a split one by one, in canonical order and in their own sizes.
 
     Args:
         split: where examples come from.
@@ -101,7 +103,7 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
 
 
 def spread_evenly(count: int, limit: int | None = None) -> list[int]:
-    """Chooses numbers out of 0..count-1.
+    """Chooses evenly spread numbers from 0..count-1.
 
     Args:
         count: how many there are.
@@ -116,7 +118,7 @@ def spread_evenly(count: int, limit: int | None = None) -> list[int]:
 
 
 def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
-    """Which example a position of a training run shows.
+    """Returns the example that a position of a training run shows.
 
     Args:
         position: int64 scalar.
@@ -135,7 +137,7 @@ def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
 
 
 def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Tensor:
-    """Place in the run of this worker's example number ``counter``."""
+    """Returns the position in the run of this worker's example number `counter`."""
     step, rest = counter // (local * iter_size * micro_batch), counter // micro_batch
     micro, rest = rest % iter_size, rest // iter_size
     replica = worker * local + rest % local

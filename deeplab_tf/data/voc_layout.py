@@ -1,4 +1,6 @@
-"""Reader for folders in PASCAL VOC layout."""
+"""Reads folders in PASCAL VOC layout."""
+
+from __future__ import annotations
 
 import os
 from collections import Counter
@@ -116,7 +118,7 @@ def read_list(folder: Path, split: str) -> list[str]:
 
 
 def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """Name without ending -> name with ending, of the images in the folders of the names."""
+    """Maps names without ending to names with it, for images in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):
         if not (folder / sub).is_dir():

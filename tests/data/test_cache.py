@@ -37,8 +37,9 @@ def assert_same(left, right):
 @pytest.mark.parametrize("kind", ["folder", "synthetic"])
 def test_not_one_batch_changes(folder, kind):
     split = VocSplit(folder, "train") if kind == "folder" else SyntheticSplit("val", 5)
-    for options in ({"steps": 12}, {"steps": 3, "start_step": 7, "seed": 4, "iter_size": 2}):
-        assert_same(elements(split, **options), elements(split, cache=True, **options))
+    # More than an epoch, so that examples come from the cache, and not from its start.
+    options = {"steps": 9, "start_step": 3, "seed": 4}
+    assert_same(elements(split, **options), elements(split, cache=True, **options))
 
 
 def test_files_are_read_once(folder):

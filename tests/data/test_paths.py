@@ -11,6 +11,7 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.convert import convert
+from deeplab_tf.data.files import file_hash
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.paths import checked_name, expand_path, without_wildcards
 from deeplab_tf.data.png import read_label
@@ -19,7 +20,7 @@ from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 from deeplab_tf.data.split import open_spec, open_split
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.tfrecord import TfrecordSplit
-from deeplab_tf.data.tfrecord_shards import encode_example, file_hash, verify_shards
+from deeplab_tf.data.tfrecord_shards import encode_example, verify_shards
 from deeplab_tf.data.voc_layout import VocSplit, read_list
 from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.evaluate import EvaluatedImage

@@ -1,4 +1,4 @@
-"""The archives that can be converted: where their files lie and how their ids map."""
+"""The data sets that can be converted: one file each, and a row here."""
 
 import dataclasses
 import os
@@ -28,7 +28,7 @@ __all__ = ["SOURCES", "Item", "Source", "open_source"]
 
 
 def open_source(dataset: str, folder: str | os.PathLike) -> Source:
-    """Finds the files of an archive; reads lists, no image.
+    """Opens an archive: reads its lists, no images.
 
     Args:
         dataset: one of ``SOURCES``.

@@ -1,5 +1,7 @@
 """CamVid with the 11 classes of SegNet, in PASCAL VOC layout."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from deeplab_tf.data.sources.source import Source, find_folder, listed_splits, voc_items

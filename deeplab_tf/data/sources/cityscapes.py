@@ -1,5 +1,7 @@
 """Cityscapes, fine annotations: 19 classes out of the label ids 0..33."""
 
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def open_cityscapes(source: Path) -> Source:
 
 
 def _items(root: Path, split: str) -> list[Item]:
-    """Images and labels by city and name; either may be missing."""
+    """Returns images and labels by city and name; either may be missing."""
     names = _names(root / "leftImg8bit" / split, _IMAGE)
     if split != "test":
         names |= _names(root / "gtFine" / split, _LABEL)

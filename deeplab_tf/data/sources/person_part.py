@@ -1,5 +1,7 @@
 """PASCAL-Person-Part: the 24 parts of persons in PASCAL-Part as 6, and background."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +73,7 @@ def read_parts(path: Path) -> np.ndarray:
 
 
 def _has_parts(path: Path) -> bool:
-    """Whether a person has parts; true for a broken or missing file: the converter reports it."""
+    """Returns whether a person has parts; True for a broken file, which the converter reports."""
     try:
         with naming_unknown_layout(path):
             return any(np.size(person.parts) for person in _persons(_objects(path)))

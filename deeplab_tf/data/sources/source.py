@@ -1,4 +1,6 @@
-"""What a source tells the converter, and what the sources share."""
+"""The interface between data sources and the converter, and helpers for sources."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -87,7 +89,7 @@ def listed_splits(folder: Path, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def voc_items(root: Path, names: Sequence[str], labelled: bool = True) -> list[Item]:
-    """The examples of a folder in PASCAL VOC layout."""
+    """Returns the examples of a folder in PASCAL VOC layout."""
     images = files_by_stem(root / IMAGES, names)
     return [
         Item(
@@ -100,13 +102,13 @@ def voc_items(root: Path, names: Sequence[str], labelled: bool = True) -> list[I
 
 
 def voc_splits(root: Path, names: Sequence[str]) -> dict[str, list[Item]]:
-    """The splits of a folder in PASCAL VOC layout; ``test`` has no labels."""
+    """Returns the splits of a folder in PASCAL VOC layout; ``test`` has no labels."""
     lists = listed_splits(root / LISTS, names)
     return {name: voc_items(root, listed, name != "test") for name, listed in lists.items()}
 
 
 def map_ids(ids: np.ndarray, table: Sequence[int], path: Path) -> np.ndarray:
-    """Turns the ids of an archive into those of its ``DatasetSpec``.
+    """Maps the ids of an archive to those of its `DatasetSpec`.
 
     Args:
         ids: integers ``[height, width]``.
@@ -126,7 +128,7 @@ def map_ids(ids: np.ndarray, table: Sequence[int], path: Path) -> np.ndarray:
 
 
 def whole_ids(values: Any) -> np.ndarray:
-    """Takes the ids of a MATLAB file, whose numbers may be stored as any type.
+    """Converts the ids of a MATLAB file, which may be stored as any number type.
 
     Args:
         values: numbers.
@@ -146,7 +148,7 @@ def whole_ids(values: Any) -> np.ndarray:
 
 
 def require_scipy() -> None:
-    """Stops before any work where MATLAB files cannot be read.
+    """Raises before any work if MATLAB files cannot be read.
 
     Raises:
         DataError: when SciPy is missing; the message names the extra that brings it.
@@ -162,7 +164,7 @@ def require_scipy() -> None:
 
 @contextlib.contextmanager
 def naming_unknown_layout(path: Path) -> Iterator[None]:
-    """Turns an error about a file's content, which knows no file, into one that names it.
+    """Adds the file's name to errors about its content.
 
     Raises:
         DataError: when the block fails because something is missing in the file or of a wrong kind.

@@ -1,5 +1,7 @@
 """PASCAL VOC 2012: 20 classes and background, indexed PNG."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from deeplab_tf.data.sources.source import Source, find_folder, voc_splits

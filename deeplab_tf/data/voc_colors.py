@@ -1,0 +1,29 @@
+"""The colours of the PASCAL VOC annotations."""
+
+from __future__ import annotations
+
+Color = tuple[int, int, int]
+# Of void pixels in the annotations of PASCAL VOC.
+VOID_COLOR = (224, 224, 192)
+
+
+def voc_palette(count: int) -> tuple[Color, ...]:
+    """Returns the colours of the PASCAL VOC annotations.
+
+    The bits of an id are dealt to red, green and blue in turn, each channel filled from its
+    highest bit down.
+
+    Args:
+        count: how many colours, at most 256.
+
+    Returns:
+        ``count`` tuples (red, green, blue), 0..255.
+
+    Example:
+        >>> voc_palette(3)
+        ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    """
+    return tuple(
+        tuple(sum(((i >> (3 * k + c)) & 1) << (7 - k) for k in range(3)) for c in range(3))
+        for i in range(count)
+    )
