@@ -44,6 +44,11 @@ def _argument(name: str) -> Range:
     return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
 
 
+def _crf_parameter(name: str) -> Range:
+    """Returns the range of a parameter of the CRF, whose own check has the message."""
+    return Range("what `CrfParameters` takes", lambda value: bool(CrfParameters(**{name: value})))
+
+
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
 
@@ -117,14 +122,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
     },
-    # `CrfParameters` has the ranges and the messages.
-    "crf": {
-        field.name: Range(
-            "what `CrfParameters` takes",
-            lambda value, name=field.name: bool(CrfParameters(**{name: value})),
-        )
-        for field in dataclasses.fields(CrfParameters)
-    },
+    "crf": {field.name: _crf_parameter(field.name) for field in dataclasses.fields(CrfParameters)},
 }
 
 

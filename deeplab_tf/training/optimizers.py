@@ -72,9 +72,9 @@ def parse_arguments(text: str) -> dict[str, object]:
     """
     try:
         call = ast.parse(f"call({text})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or call.args or None in [k.arg for k in call.keywords]:
             raise ValueError("a value without a name")
-        return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"arguments look like 'momentum=0.9, nesterov=True' ({error})") from error
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 from deeplab_tf.training.ranges import LARGEST_FLOAT, is_number
 
 
 def require_number(
     name: str,
-    value: object,
+    value: Any,
     lowest: float | None = None,
     above: float | None = None,
     highest: float | None = None,
@@ -28,7 +29,7 @@ def require_number(
     Raises:
         ValueError: it is something else.
     """
-    right = is_number(value, numbers.Real) and abs(value) <= LARGEST_FLOAT
+    right = is_number(value, numbers.Real) and -LARGEST_FLOAT <= value <= LARGEST_FLOAT
     right = right and (lowest is None or value >= lowest) and (above is None or value > above)
     right = right and (highest is None or value <= highest) and (below is None or value < below)
     if not right:

@@ -6,12 +6,14 @@ Labels are those of `mark_void`: pixels without a label have -1, whatever the da
 from __future__ import annotations
 
 import abc
+import dataclasses
 
 import tensorflow as tf
 
 from deeplab_tf.training.losses.normalization import count_valid
 
 
+@dataclasses.dataclass(frozen=True)
 class Loss(abc.ABC):
     """A loss of logits and labels; a subclass is a frozen dataclass of its arguments.
 

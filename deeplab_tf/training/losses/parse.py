@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from deeplab_tf.training.losses.base import Loss
 from deeplab_tf.training.losses.total import Term, TotalLoss
@@ -48,7 +49,8 @@ def _read_term(node: ast.expr, losses: Mapping[str, type[Loss]]) -> Term:
     factor = 1.0
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         factor, node = _read_factor(node.left), node.right
-    name, keywords = node, []
+    name: ast.expr = node
+    keywords: list[ast.keyword] = []
     if isinstance(node, ast.Call):
         name, keywords = node.func, node.keywords
         if node.args or any(keyword.arg is None for keyword in keywords):
@@ -57,12 +59,12 @@ def _read_term(node: ast.expr, losses: Mapping[str, type[Loss]]) -> Term:
         raise ValueError(f"{ast.unparse(node)!r} is not a loss {_FORM}")
     if name.id not in losses:
         raise ValueError(f"there is no loss {name.id!r}; there are {', '.join(sorted(losses))}")
-    arguments = {keyword.arg: _read_value(keyword) for keyword in keywords}
+    arguments = {str(keyword.arg): _read_value(keyword) for keyword in keywords}
     return Term(factor, name.id, _build(name.id, losses[name.id], arguments))
 
 
 def _read_factor(node: ast.expr) -> float:
-    value = node.value if isinstance(node, ast.Constant) else None
+    value: Any = node.value if isinstance(node, ast.Constant) else None
     if type(value) not in (int, float) or not 0 < value <= LARGEST_FLOAT:
         raise ValueError(
             f"a factor must be a number above 0, {_FORM}. Received: {ast.unparse(node)}"

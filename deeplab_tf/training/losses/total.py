@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -79,22 +79,24 @@ class TotalLoss:
         """
         given = [getattr(term.loss, "class_weights", None) for term in self.terms]
         names = sorted({weights for weights in given if isinstance(weights, str)})
-        statistics = count_labels(split) if names else None
-        numbers = {name: class_weight_numbers(name, statistics) for name in names}
+        numbers = {}
+        if names:
+            statistics = count_labels(split)
+            numbers = {name: class_weight_numbers(name, statistics) for name in names}
         for name, weights in numbers.items():
             pairs = zip(split.spec.class_names, weights, strict=True)
             log(f"class weights {name}: {', '.join(f'{n} {w:.4g}' for n, w in pairs)}")
         return TotalLoss(tuple(_with_weights(term, numbers, split) for term in self.terms))
 
     @property
-    def pixel_terms(self) -> list[Term]:
-        """The terms that are sums over pixels."""
-        return [term for term in self.terms if isinstance(term.loss, PixelLoss)]
+    def pixel_terms(self) -> list[tuple[float, PixelLoss]]:
+        """Factors and losses of the terms that are sums over pixels."""
+        return [(factor, x) for factor, _, x in self.terms if isinstance(x, PixelLoss)]
 
     @property
-    def whole_batch_terms(self) -> list[Term]:
-        """The terms that need the whole batch."""
-        return [term for term in self.terms if isinstance(term.loss, WholeBatchLoss)]
+    def whole_batch_terms(self) -> list[tuple[float, WholeBatchLoss]]:
+        """Factors and losses of the terms that need the whole batch."""
+        return [(factor, x) for factor, _, x in self.terms if isinstance(x, WholeBatchLoss)]
 
 
 def _describe(term: Term) -> str:
@@ -118,4 +120,5 @@ def _with_weights(term: Term, numbers: dict[str, tuple[float, ...]], split: Spli
             f"train.loss: class_weights of {term.name} must be {split.spec.num_classes} numbers, "
             f"one for every class of {split.spec.name!r}. Received: {weights}"
         )
-    return term._replace(loss=dataclasses.replace(term.loss, class_weights=weights))
+    loss: Any = term.loss
+    return term._replace(loss=dataclasses.replace(loss, class_weights=weights))
