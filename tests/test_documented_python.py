@@ -104,3 +104,8 @@ def test_the_template_of_a_data_set_is_one(tmp_path):
     (tmp_path / "dataset.json").write_text(template)
     spec = DatasetSpec.load(tmp_path)
     assert spec.class_names == tuple(json.loads(template)["class_names"])
+
+
+def test_index():
+    names = run_python("docs/index.md", {})
+    assert names["logits"].shape == (1, 65, 97, 21) and names["labels"].shape == (65, 97)
