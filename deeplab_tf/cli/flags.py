@@ -93,9 +93,11 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
         "scales": flags.DEFINE_list(
             "scales",
             ["1"],
-            "Factors on an image's sides at which it is scored, such as 0.5,0.75,1.",
+            "Factors on an image's sides at which the network sees it, such as 0.5,0.75,1.",
         ),
-        "flip": flags.DEFINE_bool("flip", False, "Score the mirrored image too."),
+        "flip": flags.DEFINE_bool(
+            "flip", False, "Also predict the mirrored image; twice the time."
+        ),
         "fusion": flags.DEFINE_enum(
             "fusion",
             "mean",

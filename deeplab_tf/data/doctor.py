@@ -187,7 +187,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
         ),
         (
             void > _MUCH_VOID,
-            f"{percent(void)} % of all pixels are void: neither learned nor scored.",
+            f"{percent(void)} % of all pixels are void: neither learned nor evaluated.",
         ),
         (
             2 * small > images,

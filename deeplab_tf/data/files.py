@@ -26,7 +26,7 @@ def whole_file(path: str | os.PathLike, ending: str = PART_ENDING) -> Iterator[P
     the file system takes can be written.
 
     Args:
-        path: where the file shall be; an existing file is replaced.
+        path: where the file goes; an existing file is replaced.
         ending: of the temporary name, for writers that look at it.
 
     Raises:
@@ -101,7 +101,7 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     """Writes a file so that readers see the old content or the new one, never a part.
 
     Args:
-        path: where the file shall be; an existing file is replaced.
+        path: where the file goes; an existing file is replaced.
         data: the whole content.
     """
     with whole_file(path) as temporary:

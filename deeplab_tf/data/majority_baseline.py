@@ -42,11 +42,11 @@ def majority_baseline(class_pixels: np.ndarray, class_names: Sequence[str]) -> d
     Returns:
         ``class`` (its name) and ``miou`` (None where no pixel is labelled), as in JSON files.
     """
-    scores = constant_prediction_miou(class_pixels)
-    best = int(scores.argmax())
-    return {"class": class_names[best], "miou": or_none(scores[best])}
+    ious = constant_prediction_miou(class_pixels)
+    best = int(ious.argmax())
+    return {"class": class_names[best], "miou": or_none(ious[best])}
 
 
 def format_baseline(prediction: dict, which: str = "majority-class") -> str:
-    """Formats a majority-class baseline's score for people."""
+    """Formats a majority-class baseline's mIoU for people."""
     return f"{which} baseline ({prediction['class']}): {percent(prediction['miou'])} mIoU"

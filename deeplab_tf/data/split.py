@@ -118,7 +118,7 @@ def require_labels(split: Split) -> None:
     if not split.labelled:
         raise DataError(
             f"The split {split.split!r} of {split.spec.name!r} has no labels: it can be predicted "
-            "(evaluate.py --submission), but neither scored nor trained on."
+            "(evaluate.py --submission), but neither evaluated nor trained on."
         )
 
 

@@ -51,7 +51,7 @@ class Metrics:
         self._trimap = None if trimap is None else Trimap(*shape, contours=trimap)
         self._boundary = BoundaryIoU(*shape) if boundary else None
         self._all = [m for m in (self.confusion, self._trimap, self._boundary) if m is not None]
-        self.confusion.mean_iou(absent)  # a wrong name shall not wait until the end
+        self.confusion.mean_iou(absent)  # a wrong name fails now, not at the end
 
     def update(self, label: np.ndarray, prediction: np.ndarray) -> None:
         """Counts one image.

@@ -101,7 +101,7 @@ def plan_grid(model: DeepLab, scales: Sequence[float], multiple: int, side: int)
     Args:
         model: a DeepLab.
         scales: at which logits are computed.
-        multiple: of which origins shall be multiples.
+        multiple: of which origins are multiples.
         side: largest side of a tile in pixels; rounded down to the next k * multiple + 1.
 
     Raises:

@@ -44,8 +44,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         output_stride: input pixels between two features, and two logits unless the head is a
             decoder: 1, 2, 4, 8, 16 or 32. Halving it quadruples cost and memory and resolves
             smaller things; weights fit any stride.
-        scales: sizes at which the image is scored with shared weights, fused by the maximum;
-            (1.0, 0.75, 0.5) is the paper's.
+        scales: sizes at which the network sees the image, with shared weights, fused by the
+            maximum; (1.0, 0.75, 0.5) is the paper's.
         width: factor on the channels of backbone and head; 1.0 is the paper's.
         fc6_kernel: taps along a side of fc6 (VGG) or of the head's convolutions (ResNet); for
             `large_fov` and `aspp_*`.

@@ -1,9 +1,9 @@
-"""Scores a trained model on a split, before and after the CRF in one pass.
+"""Evaluates a trained model on a split, before and after the CRF in one pass.
 
     python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
 
 With --report, also writes a page for people. With --submission, also writes the labels as a
-benchmark's server takes them; a split without labels is then labelled and not scored.
+benchmark's server takes them; a split without labels is then labelled and not evaluated.
 """
 
 import json
@@ -29,16 +29,16 @@ SUBMISSION = flags.DEFINE_enum(
 )  # fmt: skip
 TRIMAP_FROM = flags.DEFINE_enum(
     "trimap_from", None, TRIMAP_SOURCES,
-    "Also score the pixels within 1 to 40 pixels of void (as DeepLab's authors do on PASCAL VOC) "
+    "Also evaluate the pixels within 1 to 40 pixels of void (as DeepLab's authors do on VOC) "
     "or of edges between labels.",
 )  # fmt: skip
 BOUNDARY = flags.DEFINE_bool("boundary", False, "Also measure the boundary IoU.")
 ABSENT = flags.DEFINE_enum(
     "absent", "exclude", ABSENT_RULES,
-    "What a class in neither labels nor answers counts as in means; docs/evaluation.md.",
+    "What a class in neither labels nor predictions counts as in means; docs/evaluation.md.",
 )  # fmt: skip
 REPORT = flags.DEFINE_bool(
-    "report", False, "Also write OUTPUT/report.html: scores, charts, best and worst images."
+    "report", False, "Also write OUTPUT/report.html: metrics, charts, best and worst images."
 )
 COMPARE = cli.define_paths_flag(
     "compare", "A metrics.json to show beside this one in the report; may be repeated."

@@ -1,4 +1,4 @@
-r"""Exports a trained model: for TF Serving, for LiteRT or as ONNX; checks that it answers alike.
+r"""Exports a trained model: for TF Serving, for LiteRT or as ONNX; checks that its labels agree.
 
 python tools/export.py --model=DIR/model.keras --output=EXPORT/1 --crf
 python tools/export.py --model=DIR/model.keras --output=model.onnx --format=onnx

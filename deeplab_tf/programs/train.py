@@ -2,7 +2,7 @@
 
     python tools/train.py --config=zoo/camvid_vgg16_large_fov.py --data_dir=DATA --workdir=DIR
 
-Running the same command again after an interruption goes on from the newest whole checkpoint.
+Running the same command again after an interruption continues from the newest whole checkpoint.
 Any value of the configuration can be changed: --config.train.steps=100
 """
 
@@ -64,12 +64,12 @@ def main():
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
-    def score(model):
+    def validate(model):
         limit = config.train.eval_limit or None
         results = evaluate(Predictor(model), splits[1], limit, cli.progress_bar)
         print(one_line(results))
         return {"split": config.data.eval_split, **results}
 
-    trainer.run(score)
+    trainer.run(validate)
     if writes:
         print(f"model: {WORKDIR.value}/model.keras")

@@ -2,8 +2,8 @@
 
     python tools/tune_crf.py --model=RUN/model.keras --data_dir=DATA --output=crf.json
 
-searches for the best mIoU on some images of a split, and scores the result on others. OUTPUT is
-what --crf=FILE.json takes; all that was tried and scored is in crf.report.json beside it. After a
+searches for the best mIoU on some images of a split, and evaluates the result on others. OUTPUT is
+what --crf=FILE.json takes; all candidates and metrics are in crf.report.json beside it. After a
 kill the same command goes on from crf.search/, which can be removed at the end.
 """
 
@@ -25,7 +25,7 @@ OVERWRITE = cli.define_overwrite_flag()
 GRID = flags.DEFINE_enum("grid", "v2", list(GRIDS), "Ranges to search: those of v1 or v2.")
 HELD_OUT = flags.DEFINE_integer(
     "held_out", None,
-    "Keep so many images out of the tuning and score the result on them; unset, what --limit "
+    "Keep so many images out of the tuning and evaluate the result on them; unset, what --limit "
     "leaves, up to as many as are tuned on.",
     lower_bound=1,
 )  # fmt: skip

@@ -187,7 +187,7 @@ def build_augmentation(config: ml_collections.ConfigDict, model: DeepLab) -> Aug
     """Builds the augmentation of a configuration.
 
     Raises:
-        ValueError: the crop does not fit the model's score grid; the message names sizes that do.
+        ValueError: the crop does not fit the grid of logits; the message names sizes that do.
     """
     augmentation, multiple = read_augmentation(config.data), model.size_multiple
     side = augmentation.crop_size

@@ -100,7 +100,7 @@ def test_both_networks_give_the_same_logits():
         norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var = values
     image, logits = scene(33, 41, 0)
     route = image_to_labels_torch.TorchRoute(network, logits, CRF, bytes(768))
-    grid = route.score(image)
+    grid = route.logits(image)
     wanted = model.logit_maps(image[None])[0]
     scale = np.abs(wanted).max()
     np.testing.assert_allclose(

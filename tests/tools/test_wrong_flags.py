@@ -61,7 +61,7 @@ def test_the_quick_starts_summary_of_other_scores(content, tmp_path, capsys):
     assert run_here("quickstart_summary.py", f"--workdir={tmp_path}") == 1
     told, complaint = capsys.readouterr()
     (line,) = complaint.splitlines()
-    assert line.startswith(f"error: {file}: not the scores before and after the CRF") and not told
+    assert line.startswith(f"error: {file}: not the metrics before and after the CRF") and not told
 
 
 def test_the_quick_starts_summary(tmp_path, capsys):
