@@ -1,146 +1,32 @@
-"""A new backbone and a decoder, each a class and a row, through everything that users call."""
+"""The backbone and the decoder of docs/extending.md through everything that users call."""
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import deeplab_tf
-from deeplab_tf.backbones import BACKBONES
-from deeplab_tf.backbones.backbone import Backbone
-from deeplab_tf.backbones.stride import plan_stages
+from deeplab_tf.backbones import BACKBONES, backbone_class, build_backbone
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.export import export_saved_model
-from deeplab_tf.heads import HEADS
-from deeplab_tf.heads.head import Head
-from deeplab_tf.layers import ConvNormAct, SeparableConvNormAct
-from deeplab_tf.layers.configured import ConfigFromArguments
-from deeplab_tf.layers.receptive_field import chain_radius
-from deeplab_tf.layers.resize import resize
-from deeplab_tf.training.config import base_config
-from deeplab_tf.training.loop import Trainer
 from deeplab_tf.weights import load_into
+from tests.backbones.consistency import assert_consistent, with_shared_weights
+from tests.extensions import extended
 from tests.models.narrow import assert_same_logits, noise_images
 from tests.weights.fakes import write_keras3
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
-
-# === What a stranger writes: a file for the backbone ===
-
-
-@keras.saving.register_keras_serializable(package="toy")
-class ToyNet(Backbone):
-    """Four separable stages that learn their normalisation and take inputs from -1 to 1."""
-
-    mean_rgb = (127.5, 127.5, 127.5)
-    rate_multipliers = (("stage1_.*", 0.5),)
-    keras_applications = ("ToyNet",)
-
-    def __init__(self, output_stride=8, width=1.0, method="native", **kwargs):
-        super().__init__(output_stride, width, method, **kwargs)
-        options = {"normalization": "train", "momentum": 0.5, "dtype": self.dtype_policy}
-        self.stages = []
-        for i, plan in enumerate(plan_stages([2] * 4, output_stride), 1):
-            filters = max(1, round(64 * i * width))
-            options |= {"strides": plan.stride, "dilation_rate": plan.rate, "name": f"stage{i}"}
-            kind = SeparableConvNormAct if i > 1 else ConvNormAct
-            self.stages.append(kind(filters, 3, activation="relu6", **options))
-
-    @staticmethod
-    def preprocess(images):
-        return tf.cast(images, tf.float32) / 127.5 - 1
-
-    @property
-    def native_strides(self):
-        return {stage.name: 2**i for i, stage in enumerate(self.stages, 1)}
-
-    @property
-    def receptive_field_radius(self):
-        return chain_radius(self.stages)
-
-    def call(self, inputs, training=False):
-        features, x = {}, inputs
-        for stage in self.stages:
-            x = features[stage.name] = stage(x, training=training)
-        return features
-
-    @classmethod
-    def keras_layer_names(cls, layers):
-        return {"toy_a": "stage1", "toy_b": "stage1_norm"} if "toy_a" in layers else None
-
-
-# === And a file for the decoder ===
-
-
-@keras.saving.register_keras_serializable(package="toy")
-class ToyDecoderLayer(ConfigFromArguments, keras.layers.Layer):
-    """Adds details to features that are zoomed to their grid, as v3+ does."""
-
-    def __init__(self, num_classes, filters, **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes = num_classes
-        self.filters = filters
-        options = {"normalization": "sync", "dtype": self.dtype_policy}
-        self.details = ConvNormAct(filters, 1, name="details", **options)
-        self.context = ConvNormAct(filters, 3, name="context", **options)
-        self.merge = SeparableConvNormAct(filters, 3, name="merge", **options)
-        self.classifier = keras.layers.Conv2D(num_classes, 1, name="logits", dtype="float32")
-
-    def call(self, inputs, training=False, seeds=None):
-        last, early = inputs
-        early = self.details(early, training=training)
-        zoomed = resize(self.context(last, training=training), tf.unstack(tf.shape(early)[1:3]))
-        merged = tf.concat([tf.cast(zoomed, early.dtype), early], axis=-1)
-        return self.classifier(self.merge(merged, training=training))
-
-
-class ToyDecoder(Head):
-    """Logits on the grid of stride 4."""
-
-    def __init__(self, backbone, num_classes, options, filters):
-        self.early = backbone.endpoint_at(4)
-        self.filters = filters
-        super().__init__(backbone, num_classes, options)
-
-    def build(self, num_classes, options):
-        return ToyDecoderLayer(num_classes, self.filters, name=options.name, dtype=options.dtype)
-
-    def __call__(self, features, training=False, seeds=None):
-        maps = [features[self.backbone.endpoint_at()], features[self.early]]
-        return self.layer(maps, training=training, seeds=seeds)
-
-    @property
-    def logit_stride(self):
-        return self.backbone.feature_strides[self.early]
-
-    @property
-    def receptive_field_radius(self):
-        # One point of the merging convolution; then the zoom and the context reach one more each.
-        return self.logit_stride + 2 * self.backbone.output_stride
-
-    @classmethod
-    def rate_multipliers(cls, backbone):
-        return (("logits/.*", 10.0),)
-
-
-ROWS = [("toy", "toy_decoder"), ("toy", "large_fov"), ("vgg16", "toy_decoder")]
+ROWS = [("tiny", "tiny_decoder"), ("tiny", "large_fov"), ("vgg16", "tiny_decoder")]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _rows():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BACKBONES, "toy", (ToyNet, {}))
-        patch.setitem(HEADS, "toy_decoder", (ToyDecoder, {"filters": 8}))
+def _extended(tmp_path_factory):
+    with extended(tmp_path_factory.mktemp("site")):
         yield
 
 
-# === What they get for it ===
-
-
-def build(backbone="toy", head="toy_decoder", **options):
+def build(backbone="tiny", head="tiny_decoder", **options):
     model = deeplab_tf.DeepLab(
-        backbone, head, **{"dataset": SPEC, "output_stride": 16, "width": 0.1, **options}
+        backbone, head, **{"dataset": SPEC, "output_stride": 8, "width": 0.1, **options}
     )
     rng = np.random.default_rng(0)
     for name, variable in model.variables_by_name().items():
@@ -174,10 +60,10 @@ def test_prediction_at_any_size(model):
 @pytest.mark.parametrize(
     ("output_stride", "scales", "multiple", "strides"),
     [
-        (16, (1.0,), 16, [4]),
         (8, (1.0,), 8, [4]),
+        (4, (1.0,), 4, [4]),
         (2, (1.0,), 2, [2]),
-        (16, (1.0, 0.75, 0.5), 64, [4, 4, 4, 8]),
+        (8, (1.0, 0.75, 0.5), 32, [4, 4, 4, 8]),
     ],
 )
 def test_logits_lie_on_the_grid_of_the_decoder(output_stride, scales, multiple, strides):
@@ -249,38 +135,37 @@ def test_fit_trains_everything(model):
     assert set(statistics) <= set(moved)
 
 
-def test_a_run_trains_it_and_its_work_directory_opens(tmp_path):
-    config = base_config("vgg16_large_fov")
-    config.model.update(backbone="toy", head="toy_decoder", output_stride=16, width=0.1)
-    config.data.crop_size = 33
-    config.train.update(steps=1, batch_size=2, eval_every=0, learning_rate=1e-3)
-    config.train.rate_multipliers = deeplab_tf.DeepLab(
-        "toy", "toy_decoder", num_classes=2, width=0.1
-    ).rate_multipliers
-    assert config.train.rate_multipliers == (("logits/.*", 10.0), ("stage1_.*", 0.5))
-    model = Trainer(config, SyntheticSplit("train", 4), tmp_path, log=lambda line: None).run()
-    loaded = deeplab_tf.load(tmp_path)
-    np.testing.assert_array_equal(loaded(noise_images(33, 33)), model(noise_images(33, 33)))
-    moving = model.variables_by_name()["stage4_pointwise_norm/moving_mean"]
-    assert np.any(moving.numpy())  # zeros at first
+def test_coarse_features_are_a_part_of_dense_ones():
+    backbones = with_shared_weights(lambda s: build_backbone("tiny", output_stride=s), (8, 4, 2, 1))
+    for size in ((65, 97), (64, 70)):
+        assert_consistent(backbones, (8, 4, 2, 1), "conv3", size)
+    with pytest.raises(ValueError, match=r"of this backbone must be at most 8. Received: 16"):
+        build_backbone("tiny", output_stride=16)
 
 
-def test_weights_in_a_keras_file_find_their_places(decoder, tmp_path):
-    shape = tuple(decoder.variables_by_name()["stage1/kernel"].shape)
+def test_weights_in_a_keras_file_find_their_places(decoder, tmp_path, monkeypatch):
+    class WithNames(backbone_class("tiny")):
+        keras_applications = ("TinyNet",)
+
+        @classmethod
+        def keras_layer_names(cls, layers):
+            return {"a": "conv1", "b": "conv1_norm"} if "a" in layers else None
+
+    monkeypatch.setitem(BACKBONES, "tiny", (WithNames, {}))
+    shape = tuple(decoder.variables_by_name()["conv1/kernel"].shape)
     kernel = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     norm = [np.full(shape[-1], value, np.float32) for value in (1, 2, 3, 4)]
-    write_keras3(tmp_path / "toy.weights.h5", {"toy_a": [kernel], "toy_b": norm})
-    report = load_into(build(), tmp_path / "toy.weights.h5")
+    write_keras3(tmp_path / "tiny.weights.h5", {"a": [kernel], "b": norm})
+    report = load_into(build(), tmp_path / "tiny.weights.h5")
     parts = ("gamma", "beta", "moving_mean", "moving_variance")
-    wanted = ["stage1/kernel", *(f"stage1_norm/{part}" for part in parts)]
-    assert report.names("loaded") == wanted
+    assert report.names("loaded") == ["conv1/kernel", *(f"conv1_norm/{part}" for part in parts)]
     write_keras3(tmp_path / "other.weights.h5", {"other": [kernel]})
-    with pytest.raises(ValueError, match="ResNet152 or ToyNet of Keras Applications"):
+    with pytest.raises(ValueError, match="ResNet152 or TinyNet of Keras Applications"):
         load_into(build(), tmp_path / "other.weights.h5")
 
 
 def test_multi_scale_features_need_their_backbone_and_stride():
-    with pytest.raises(ValueError, match=r"are for \['vgg16'\]. Received: backbone='toy'"):
+    with pytest.raises(ValueError, match=r"are for \['vgg16'\]. Received: backbone='tiny'"):
         build(msc_features=True)
-    with pytest.raises(ValueError, match=r"a head with a logit every 16 pixels.*one every 4"):
+    with pytest.raises(ValueError, match=r"a head with a logit every 8 pixels.*one every 4"):
         build("vgg16", msc_features=True)
