@@ -46,8 +46,8 @@ class Head(abc.ABC):
 
     A new head is a subclass in a file of its own and a row in `HEADS`. The subclass builds a Keras
     layer, which carries the variables; everything else has a default that fits a head that
-    classifies the last map. A decoder asks `backbone.endpoint_at(4)` for details, overrides `__call__` to hand
-    them to its layer too, and states its own `logit_stride`.
+    classifies the last map. A decoder asks `backbone.endpoint_at(4)` for details, overrides
+    `__call__` to hand them to its layer too, and states its own `logit_stride`.
 
     Args:
         backbone: whose features it gets.
