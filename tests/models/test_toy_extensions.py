@@ -252,7 +252,7 @@ def test_fit_trains_everything(model):
 def test_a_run_trains_it_and_its_work_directory_opens(tmp_path):
     config = base_config("vgg16_large_fov")
     config.model.update(backbone="toy", head="toy_decoder", output_stride=16, width=0.1)
-    config.data.crop_size = 33
+    config.data.augmentation = "crop(33)|mirror"
     config.train.update(steps=1, batch_size=2, eval_every=0, learning_rate=1e-3)
     config.train.rate_multipliers = deeplab_tf.DeepLab(
         "toy", "toy_decoder", num_classes=2, width=0.1
