@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import ml_collections
 
@@ -46,7 +47,11 @@ def _argument(name: str) -> Range:
 
 def _crf_parameter(name: str) -> Range:
     """Returns the range of a parameter of the CRF, whose own check has the message."""
-    return Range("what `CrfParameters` takes", lambda value: bool(CrfParameters(**{name: value})))
+
+    def holds(value: Any) -> bool:
+        return bool(CrfParameters(**{name: value}))
+
+    return Range("what `CrfParameters` takes", holds)
 
 
 def _is_path(value) -> bool:
