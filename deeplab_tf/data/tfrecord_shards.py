@@ -22,7 +22,9 @@ from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 _HEADER, _FOOTER = 12, 4
 
 
-def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None):
+def encode_example(
+    name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None
+) -> bytes:
     """Makes the record of an example.
 
     Args:

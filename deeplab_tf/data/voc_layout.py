@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def read_list(folder: Path, split: str) -> list[str]:
     return names
 
 
-def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
+def files_by_stem(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Name without ending -> name with ending, of the images in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):

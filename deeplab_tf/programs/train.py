@@ -6,10 +6,17 @@ Running the same command again after an interruption goes on from the newest who
 Any value of the configuration can be changed: --config.train.steps=100
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from absl import flags
 from ml_collections import config_flags
 
 from deeplab_tf import cli
+
+if TYPE_CHECKING:
+    from deeplab_tf.models.deeplab import DeepLab
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
@@ -28,7 +35,7 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
 )  # fmt: skip
 
 
-def main():
+def main() -> None:
     import keras
 
     from deeplab_tf.data import open_split, require_labels
@@ -64,7 +71,7 @@ def main():
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
-    def score(model):
+    def score(model: DeepLab) -> dict[str, Any]:
         limit = config.train.eval_limit or None
         results = evaluate(Predictor(model), splits[1], limit, cli.progress_bar)
         print(one_line(results))

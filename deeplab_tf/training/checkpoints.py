@@ -154,7 +154,7 @@ def _files_by_step(folder: Path) -> dict[int, list[Path]]:
 
 def _newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
     """Returns the step of the newest checkpoint without a fault, None if there are none."""
-    skipped = []
+    skipped: list[str] = []
     for step in _files_by_step(folder):
         fault = _fault(folder, step)
         if fault is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import ml_collections
 
@@ -25,11 +26,11 @@ from deeplab_tf.training.schedules import POLICIES
 LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
-def _falling_scales(value) -> bool:
+def _falling_scales(value: Any) -> bool:
     return _FACTORS.holds(value) and bool(checked_input_scales(value))
 
 
-def _pair(value) -> bool:
+def _pair(value: object) -> bool:
     if not is_sequence(value) or len(value) != 2 or not isinstance(value[0], str):
         return False
     try:
@@ -41,14 +42,32 @@ def _pair(value) -> bool:
 
 def _argument(name: str) -> Range:
     """Returns the range of an argument of `DeepLab`, whose own check has the message."""
-    return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
+
+    def holds(value: object) -> bool:
+        check_number(name, value)
+        return True
+
+    return Range("what `DeepLab` takes", holds)
 
 
-def _is_path(value) -> bool:
+def _crf_parameter(name: str) -> Range:
+    """Returns the range of a parameter of `CrfParameters`, which has the message."""
+
+    def holds(value: Any) -> bool:
+        return bool(CrfParameters(**{name: value}))
+
+    return Range("what `CrfParameters` takes", holds)
+
+
+def _is_path(value: object) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
 
 
-def _is_loss(value) -> bool:
+def _is_augmentation(value: Any) -> bool:
+    return bool(AugmentationPipeline(value))
+
+
+def _is_loss(value: object) -> bool:
     return isinstance(value, str) and bool(parse_loss(value))
 
 
@@ -82,9 +101,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "train_split": _NAME,
         "eval_split": _NAME,
         "image_scale": _argument("image_scale"),
-        "augmentation": Range(
-            "a text of operations", lambda value: bool(AugmentationPipeline(value))
-        ),
+        "augmentation": Range("a text of operations", _is_augmentation),
         "cache": _SWITCH,
         "check": _SWITCH,
     },
@@ -117,14 +134,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
     },
-    # `CrfParameters` has the ranges and the messages.
-    "crf": {
-        field.name: Range(
-            "what `CrfParameters` takes",
-            lambda value, name=field.name: bool(CrfParameters(**{name: value})),
-        )
-        for field in dataclasses.fields(CrfParameters)
-    },
+    "crf": {field.name: _crf_parameter(field.name) for field in dataclasses.fields(CrfParameters)},
 }
 
 

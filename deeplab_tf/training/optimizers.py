@@ -72,9 +72,11 @@ def parse_arguments(text: str) -> dict[str, object]:
     """
     try:
         call = ast.parse(f"call({text})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        keywords = call.keywords if isinstance(call, ast.Call) and not call.args else []
+        values = {k.arg: ast.literal_eval(k.value) for k in keywords if k.arg is not None}
+        if not isinstance(call, ast.Call) or call.args or len(values) < len(call.keywords):
             raise ValueError("a value without a name")
-        return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return values
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"arguments look like 'momentum=0.9, nesterov=True' ({error})") from error
 

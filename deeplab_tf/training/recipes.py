@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_collections
 
 from deeplab_tf.training.config import base_config
 
 # Momentum 0.9, decay 5e-4, crop 321 and mirroring are the same in all and base_config's.
-RECIPES = {
+RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     # DeepLab-LargeFOV, released solver.prototxt and train.prototxt. The paper's text says a batch
     # of 20; the file and table 2 of Chen et al. 2016 say 30.
     "v1_vgg16": {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 from deeplab_tf.training.ranges import LARGEST_FLOAT, is_number
 
 
 def require_number(
     name: str,
-    value: object,
+    value: Any,
     lowest: float | None = None,
     above: float | None = None,
     highest: float | None = None,

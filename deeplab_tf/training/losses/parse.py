@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import numbers
 from collections.abc import Iterator, Mapping
 
 from deeplab_tf.training.losses.base import Loss
 from deeplab_tf.training.losses.total import Term, TotalLoss
-from deeplab_tf.training.ranges import LARGEST_FLOAT
+from deeplab_tf.training.ranges import LARGEST_FLOAT, is_number
 
 LONGEST = 2000  # characters; 256 classes have their weights in it
 _FORM = "such as 'focal(gamma=2)' or 'cross_entropy + 0.5*dice'"
@@ -57,13 +58,13 @@ def _read_term(node: ast.expr, losses: Mapping[str, type[Loss]]) -> Term:
         raise ValueError(f"{ast.unparse(node)!r} is not a loss {_FORM}")
     if name.id not in losses:
         raise ValueError(f"there is no loss {name.id!r}; there are {', '.join(sorted(losses))}")
-    arguments = {keyword.arg: _read_value(keyword) for keyword in keywords}
+    arguments = {k.arg: _read_value(k) for k in keywords if k.arg is not None}
     return Term(factor, name.id, _build(name.id, losses[name.id], arguments))
 
 
 def _read_factor(node: ast.expr) -> float:
     value = node.value if isinstance(node, ast.Constant) else None
-    if type(value) not in (int, float) or not 0 < value <= LARGEST_FLOAT:
+    if not is_number(value, numbers.Real) or not 0 < value <= LARGEST_FLOAT:
         raise ValueError(
             f"a factor must be a number above 0, {_FORM}. Received: {ast.unparse(node)}"
         )

@@ -31,7 +31,7 @@ def pixel_part(
     if not loss.pixel_terms:
         return tf.constant(0.0)
     sums = [
-        sum(t.factor * tf.reduce_sum(t.loss.pixel_losses(y, logits)) for t in loss.pixel_terms)
+        sum(factor * tf.reduce_sum(one.pixel_losses(y, logits)) for factor, one in loss.pixel_terms)
         for y, logits in zip(labels, maps, strict=True)
     ]
     return tf.reduce_sum(weights * tf.stack(sums))
@@ -52,8 +52,8 @@ def part_alone(
         float32 scalar.
     """
     losses = [
-        term.factor * term.loss(y, logits)
-        for term in loss.whole_batch_terms
+        factor * one(y, logits)
+        for factor, one in loss.whole_batch_terms
         for y, logits in zip(labels, maps, strict=True)
     ]
     return tf.add_n(losses) / parts
@@ -73,8 +73,8 @@ def measure(
         A list, term by term, of what `WholeBatchLoss.measure` returns for each map.
     """
     return [
-        term.loss.measure(y, logits)
-        for term in loss.whole_batch_terms
+        one.measure(y, logits)
+        for _, one in loss.whole_batch_terms
         for y, logits in zip(labels, maps, strict=True)
     ]
 
@@ -94,12 +94,12 @@ def linearize_all(
     Returns:
         The sum of the terms, the same on every replica, and how it changes with `measured`.
     """
-    pairs = [(term, y) for term in loss.whole_batch_terms for y in labels]
+    terms = [(factor, one, y) for factor, one in loss.whole_batch_terms for y in labels]
     value, slopes = tf.constant(0.0), []
-    for (term, y), own in zip(pairs, measured, strict=True):
-        of_term, slope = linearize(term.loss, y, own)
-        value += term.factor * of_term
-        slopes.append(term.factor * slope)
+    for (factor, one, y), own in zip(terms, measured, strict=True):
+        of_term, slope = linearize(one, y, own)
+        value += factor * of_term
+        slopes.append(factor * slope)
     return value, slopes
 
 

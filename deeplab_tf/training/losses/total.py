@@ -79,22 +79,24 @@ class TotalLoss:
         """
         given = [getattr(term.loss, "class_weights", None) for term in self.terms]
         names = sorted({weights for weights in given if isinstance(weights, str)})
-        statistics = count_labels(split) if names else None
-        numbers = {name: class_weight_numbers(name, statistics) for name in names}
+        numbers = {}
+        if names:
+            statistics = count_labels(split)
+            numbers = {name: class_weight_numbers(name, statistics) for name in names}
         for name, weights in numbers.items():
             pairs = zip(split.spec.class_names, weights, strict=True)
             log(f"class weights {name}: {', '.join(f'{n} {w:.4g}' for n, w in pairs)}")
         return TotalLoss(tuple(_with_weights(term, numbers, split) for term in self.terms))
 
     @property
-    def pixel_terms(self) -> list[Term]:
-        """The terms that are sums over pixels."""
-        return [term for term in self.terms if isinstance(term.loss, PixelLoss)]
+    def pixel_terms(self) -> list[tuple[float, PixelLoss]]:
+        """Factor and loss of the terms that are sums over pixels."""
+        return [(t.factor, t.loss) for t in self.terms if isinstance(t.loss, PixelLoss)]
 
     @property
-    def whole_batch_terms(self) -> list[Term]:
-        """The terms that need the whole batch."""
-        return [term for term in self.terms if isinstance(term.loss, WholeBatchLoss)]
+    def whole_batch_terms(self) -> list[tuple[float, WholeBatchLoss]]:
+        """Factor and loss of the terms that need the whole batch."""
+        return [(t.factor, t.loss) for t in self.terms if isinstance(t.loss, WholeBatchLoss)]
 
 
 def _describe(term: Term) -> str:
