@@ -52,6 +52,7 @@ def draw_example(evaluated: EvaluatedImage, metrics: str, spec: DatasetSpec) -> 
         metrics: of the image, as text.
         spec: gives palette and ignore label.
     """
+    assert evaluated.label is not None
     height, width = evaluated.label.shape
     shrink = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
