@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.inputs import finite_image
-from deeplab_tf.crf.lattice.build import Lattice, build_lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice, build_lattice
 from deeplab_tf.crf.lattice.kernel import LatticeKernel
 from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters

@@ -10,7 +10,7 @@ import tensorflow as tf
 from deeplab_tf.crf.fast import prune, run_fast
 from deeplab_tf.crf.inputs import defined_values
 from deeplab_tf.crf.kernels import build_kernels
-from deeplab_tf.crf.lattice.build import Lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice
 from deeplab_tf.crf.learnable import Weights, fixed_weights
 from deeplab_tf.crf.mean_field import MeanField, Unary
 from deeplab_tf.crf.parameters import CrfParameters

@@ -18,7 +18,7 @@ from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
 from deeplab_tf.training.losses import parse_loss
-from deeplab_tf.training.losses.normalization import NORMALIZATIONS
+from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
 from deeplab_tf.training.schedules import POLICIES

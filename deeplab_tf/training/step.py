@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.losses import TotalLoss, parts
-from deeplab_tf.training.losses.normalization import (
+from deeplab_tf.training.losses.batch_weights import (
     count_valid,
     mark_void,
     micro_batch_weights,

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.kernels import pixel_features
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.learnable import fixed_weights
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.refine import refine_image

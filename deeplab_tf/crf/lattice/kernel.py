@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice.build import Lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice
 from deeplab_tf.crf.lattice.pixel_shards import SHARDS, cut
 from deeplab_tf.crf.lattice.restriction import restrict_lattice
 from deeplab_tf.crf.lattice.sparse import (

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from deeplab_tf.training.losses.normalization import count_valid
+from deeplab_tf.training.losses.batch_weights import count_valid
 
 
 @dataclasses.dataclass(frozen=True)

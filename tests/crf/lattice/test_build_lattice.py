@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.lattice.simplex import find_simplexes
 from tests.crf.lattice.points import points
 
