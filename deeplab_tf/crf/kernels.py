@@ -62,7 +62,7 @@ def build_kernels(
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     pairs = zip(("bilateral", "gaussian"), (weights.bilateral, weights.gaussian), strict=True)
     used = [weight for kernel, weight in pairs if _is_used(kernel, parameters)]
-    kernels = [
+    kernels: list[Kernel] = [
         LatticeKernel(lattice, weight, normalization, columns)
         for lattice, weight in zip(lattices, used, strict=False)
     ]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from deeplab_tf.crf.kernels import Filter
+from deeplab_tf.crf.kernels import Filter, Kernel
 
 # Q float32 [N, K], and float32 [N, 1] as the second result of `local_update`.
 State = tuple[tf.Tensor, tf.Tensor]
@@ -49,7 +49,7 @@ class MeanField(NamedTuple):
     """
 
     unary: Unary
-    kernels: Sequence[Filter]
+    kernels: Sequence[Kernel]
     penalties: tf.Tensor | None
 
     def run(self, iterations: int) -> State:

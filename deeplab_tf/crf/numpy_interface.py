@@ -55,16 +55,16 @@ def mean_field(
     if logits is not None and parameters.get("from_probabilities"):
         raise ValueError("from_probabilities=True needs probabilities=. Received: logits=.")
     checked = CrfParameters.from_dict(parameters)
-    if logits is None:
+    if probabilities is not None:
         logits = log_probabilities(probabilities, image, checked.clip)
     if return_trace and (checked.implementation, checked.mode) != ("graph", "exact"):
         raise ValueError(
             "return_trace=True needs implementation='graph' and mode='exact'. Received: "
             f"implementation={checked.implementation!r}, mode={checked.mode!r}."
         )
+    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     if checked.implementation == "pydensecrf":
         return pydensecrf_backend.mean_field(logits, image, checked)
-    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     check_inputs(logits, image)
     if return_trace:
         return traced_mean_field(logits, image, checked)

@@ -44,9 +44,10 @@ def traced_mean_field(
     Source: Krähenbühl and Koltun 2011, equation 4; the sum over pairs takes each pair once and a
     pixel's pair with itself half.
     """
-    logits = tf.constant(logits, tf.float32)
+    logits = np.asarray(logits, np.float32)
     weights = fixed_weights(parameters, logits.shape[2])
-    problem = build_mean_field(logits, tf.cast(image, tf.float32), parameters, weights)
+    inputs = tf.constant(logits), tf.cast(image, tf.float32)
+    problem = build_mean_field(*inputs, parameters, weights)
 
     @tf.function
     def step(marginals):
@@ -54,7 +55,7 @@ def traced_mean_field(
         return local_update(problem.unary, messages)[0], messages
 
     marginals, objective, changed = problem.unary.marginals, [], []
-    flat = logits.numpy().reshape(marginals.shape)
+    flat = logits.reshape(marginals.shape)
     for i in range(parameters.iterations + 1):
         following, messages = step(marginals)
         objective.append(_free_energy(marginals.numpy(), flat, messages.numpy()))

@@ -200,13 +200,15 @@ class DenseCRF(keras.layers.Layer):
 def _refine_eagerly(
     logits: tf.Tensor, images: tf.Tensor, valid: tf.Tensor, parameters: CrfParameters
 ) -> np.ndarray:
-    arrays = (tensor.numpy() for tensor in (logits, images, valid))
-    return pydensecrf_backend.mean_field_batch(*arrays, parameters)
+    return pydensecrf_backend.mean_field_batch(
+        logits.numpy(), images.numpy(), valid.numpy(), parameters
+    )
 
 
 def _initial_penalties(parameters: CrfParameters, num_classes: int | None) -> np.ndarray:
-    penalties = parameters.penalties(_known_classes(num_classes))
-    return 1 - np.eye(num_classes, dtype=np.float32) if penalties is None else penalties
+    known = _known_classes(num_classes)
+    penalties = parameters.penalties(known)
+    return 1 - np.eye(known, dtype=np.float32) if penalties is None else penalties
 
 
 def _known_classes(num_classes: int | None) -> int:

@@ -94,7 +94,7 @@ class CachedLogits(Sequence):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, number: int) -> Example:
+    def __getitem__(self, number: int) -> Example:  # type: ignore[override]
         index = self.indices[number]
         loaded = self._load(index)
         image, label = (loaded[key].numpy() for key in ("image", "label"))

@@ -177,7 +177,8 @@ def compare(
 def _labels(logits: np.ndarray, image: np.ndarray, parameters: CrfParameters | None) -> np.ndarray:
     if parameters is None:
         return logits.argmax(axis=-1)
-    inputs = {"logits": logits}
+    inputs: dict[str, Any] = {"logits": logits}
     if parameters.from_probabilities:
         inputs = {"probabilities": tf.nn.softmax(logits).numpy()}
-    return mean_field(image=image, **inputs, **parameters.to_dict()).argmax(axis=-1)
+    refined = mean_field(image=image, **inputs, **parameters.to_dict())
+    return np.asarray(refined).argmax(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +25,8 @@ class Candidate(NamedTuple):
     bilateral_sigma_rgb: float
 
 
-class Range(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Range:
     """Values from the first to the last in equal steps."""
 
     first: float
@@ -136,4 +138,4 @@ def coarse_to_fine(
 
 def best_of(mious: dict[Candidate, float]) -> Candidate:
     """Returns the candidate of the highest mIoU, of equal ones the first."""
-    return max(mious, key=mious.get)
+    return max(mious, key=lambda candidate: mious[candidate])

@@ -150,8 +150,11 @@ def _matrices(
     """Returns for every part the matrices [n, M] of the shards, from its vertices to pixels."""
     count = max(1, SHARDS // len(sizes))
     return [
-        [rows_matrix(*rows, size) for rows in zip(*(cut(x, count) for x in part), strict=True)]
-        for *part, size in zip(vertices, weights, sizes, strict=True)
+        [
+            rows_matrix(*shard, size=size)
+            for shard in zip(cut(columns, count), cut(values, count), strict=True)
+        ]
+        for columns, values, size in zip(vertices, weights, sizes, strict=True)
     ]
 
 
