@@ -85,9 +85,9 @@ def mean_field(
             "return_trace=True needs implementation='graph' and mode='exact'. Received: "
             f"implementation={checked.implementation!r}, mode={checked.mode!r}."
         )
+    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     if checked.implementation == "pydensecrf":
         return pydensecrf_backend.mean_field(logits, image, checked)
-    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     check_inputs(logits, image)
     if return_trace:
         return traced_mean_field(logits, image, checked)

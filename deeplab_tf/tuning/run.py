@@ -180,4 +180,5 @@ def _labels(logits: np.ndarray, image: np.ndarray, parameters: CrfParameters | N
     inputs: dict[str, Any] = {"logits": logits}
     if parameters.from_probabilities:
         inputs = {"probabilities": tf.nn.softmax(logits).numpy()}
-    return mean_field(image=image, **inputs, **parameters.to_dict()).argmax(axis=-1)
+    refined = mean_field(image=image, **inputs, **parameters.to_dict())
+    return np.asarray(refined).argmax(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +25,8 @@ class Candidate(NamedTuple):
     bilateral_sigma_rgb: float
 
 
-class Range(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Range:
     """Values from the first to the last in equal steps."""
 
     first: float
