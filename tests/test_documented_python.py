@@ -13,7 +13,8 @@ from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
 from tests.models.narrow import patches, uncertain_model
 
-# That of docs/serving.md needs a server: tests/serving/test_clients.py.
+# That of docs/serving.md needs a server: tests/serving/test_clients.py. The files of
+# docs/extending.md become a part of the package: tests/test_extending.py.
 SIZE = 40, 56
 CRF = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
 
@@ -31,8 +32,8 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "augmentation.md", "crf.md", "evaluation.md", "index.md", "mobile.md",
-        "security.md", "serving.md", "training.md",
+        "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
+        "mobile.md", "security.md", "serving.md", "training.md",
     }  # fmt: skip
 
 

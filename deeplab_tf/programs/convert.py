@@ -11,11 +11,12 @@ import sys
 from absl import flags
 
 from deeplab_tf import cli
+from deeplab_tf.data.sources import SOURCES
 
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,
-    ["voc12", "sbd", "pascal_context", "person_part", "cityscapes", "camvid", "folder"],
+    list(SOURCES),
     "What --source holds; docs/data_sets.md shows the layout of each.",
 )
 SOURCE = cli.define_path_flag("source", "Folder where the archive was unpacked.")

@@ -11,21 +11,16 @@ import re
 from absl import flags
 
 from deeplab_tf import cli
+from deeplab_tf.export.formats import FORMATS
 
 MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
 OUTPUT = cli.define_path_flag(
     "output",
-    "Folder to write, MODEL/VERSION; for litert and onnx a file ending in .tflite or .onnx.",
+    "; ".join(f"{name}: {kind.output}" for name, kind in FORMATS.items()) + ".",
     required=True,
 )
-# Format -> the options below that it takes.
-FORMATS = {
-    "saved_model": ("max_pixels", "verify_on"),
-    "litert": ("size", "precision", "calibrate_on", "verify_on", "least_equal_labels", "overwrite"),
-    "onnx": ("size", "verify_on", "least_equal_labels", "overwrite"),
-}
-NAMES = {"saved_model": "SavedModel", "litert": "LiteRT", "onnx": "ONNX"}
 FORMAT = flags.DEFINE_enum("format", "saved_model", list(FORMATS), "What to write.")
+# Argument of the functions in FORMATS -> its flag.
 OPTIONS = {
     "max_pixels": flags.DEFINE_integer(
         "max_pixels",
@@ -66,26 +61,26 @@ PREDICTION = cli.define_prediction_flags(tiles=False)
 
 
 def main() -> None:
-    from deeplab_tf import export
     from deeplab_tf.models.loading import load_model
 
     options = _given_options()
     predictor = cli.build_predictor(load_model(MODEL.value), CRF.value, PREDICTION)
-    write = getattr(export, f"export_{FORMAT.value}")
-    print(f"{NAMES[FORMAT.value]}: {write(predictor, OUTPUT.value, **options)}")
+    kind = FORMATS[FORMAT.value]
+    print(f"{kind.title}: {kind.write(predictor, OUTPUT.value, **options)}")
 
 
 def _given_options() -> dict:
     options = {name: flag.value for name, flag in OPTIONS.items() if flag.present}
+    taken = FORMATS[FORMAT.value].options
     for name in options:
-        if name not in FORMATS[FORMAT.value]:
-            fitting = [kind for kind, names in FORMATS.items() if name in names]
+        if name not in taken:
+            fitting = [kind for kind in FORMATS if name in FORMATS[kind].options]
             raise ValueError(f"--{OPTIONS[name].name} belongs to --format={' and '.join(fitting)}.")
     if "size" in options:
         sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", options["size"])
         if not sides:
             raise ValueError(f"--size={options['size']} is not HEIGHTxWIDTH, such as 360x480.")
         options["size"] = tuple(map(int, sides.groups()))
-    elif FORMAT.value == "litert":
-        raise ValueError("--format=litert needs --size=HEIGHTxWIDTH, such as 360x480.")
+    elif taken.get("size"):
+        raise ValueError(f"--format={FORMAT.value} needs --size=HEIGHTxWIDTH, such as 360x480.")
     return options

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_collections
 
 from deeplab_tf.crf import CrfParameters
@@ -10,11 +12,13 @@ from deeplab_tf.models.presets import PRESETS, network_defaults
 from deeplab_tf.models.rate_multipliers import rate_multipliers
 
 
-def base_config(preset: str) -> ml_collections.ConfigDict:
+def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     """Returns a configuration for a published variant; files in `zoo/` set what differs.
 
     Args:
         preset: row of `models/presets.py`.
+        **network: arguments of `DeepLab` that differ from the row's. A backbone or head given here
+            brings its own factors on the learning rate.
 
     Raises:
         ValueError: no such row.
@@ -25,6 +29,7 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
     config.model = {
         **network_defaults(),
         **PRESETS[preset],
+        **network,
         # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
         "weights": "random",
     }

@@ -8,16 +8,14 @@ from deeplab_tf.data.augmentations.operation import Operation
 from deeplab_tf.data.augmentations.rotate import Rotate
 from deeplab_tf.data.augmentations.scale import Scale
 
+# Name in the text of an augmentation, which is that of the class -> the class.
 OPERATIONS: dict[str, type[Operation]] = {
-    kind.name: kind
-    for kind in (
-        Scale,
-        Crop,
-        Mirror,
-        Rotate,
-        ColorJitter,
-        Blur,
-    )
+    "scale": Scale,
+    "crop": Crop,
+    "mirror": Mirror,
+    "rotate": Rotate,
+    "color_jitter": ColorJitter,
+    "blur": Blur,
 }
 
 __all__ = ["OPERATIONS"]
