@@ -101,7 +101,7 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
         return _svg(figure, titles)
 
 
-def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:
+def _svg(figure: Figure, titles: Mapping[str, str] | None = None) -> Markup:
     """Writes a figure as an SVG element for a page that may hold several.
 
     Args:
@@ -114,10 +114,10 @@ def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:
     text = stream.getvalue()
     text = re.sub(r"<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
     for color, name in _VARIABLES.items():
-        text = text.replace(color, f"var(--{name})")
+        text = text.replace(f": {color}", f": var(--{name})")
     text = re.sub(
         r'<g id="(cell-\d+-\d+)">',
-        lambda match: f"<g><title>{escape(titles[match[1]])}</title>",
+        lambda match: f"<g><title>{escape((titles or {})[match[1]])}</title>",
         text,
     )
-    return Markup(re.sub(r' id="[a-z0-9.]+_\d+"', "", text))
+    return Markup(re.sub(r'(<\w+) id="[a-z0-9.]+_\d+"', r"\1", text))
