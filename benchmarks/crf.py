@@ -14,7 +14,7 @@ from benchmarks.crf_cases import Case
 from benchmarks.timing import seconds_of
 from deeplab_tf.crf import CrfParameters, mean_field
 from deeplab_tf.crf.kernels import build_kernels, pixel_features
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.reference import softmax
 from deeplab_tf.crf.refine import batch_function

@@ -25,7 +25,7 @@ def is_program() -> bool:
     return path.stem == "deeplab" or path.resolve().parent == tools
 
 
-def import_tensorflow():
+def import_tensorflow() -> None:
     """Imports TensorFlow and looks for devices; without a GPU its notes are left out.
 
     Everything else that is written to stderr meanwhile is handed on.

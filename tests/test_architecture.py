@@ -44,3 +44,10 @@ def test_the_package_imports_neither_tests_nor_benchmarks():
     for file in sorted(PACKAGE.glob("**/*.py")):
         outside = {other for other in imported_files(file) if PACKAGE not in other.parents}
         assert not outside, f"{file} imports {outside}"
+
+
+def test_a_files_name_occurs_once():
+    """A program is called as its command, whatever the file is called that does the work."""
+    names = [path.name for path in PACKAGE.glob("**/*.py") if path.parent.name != "programs"]
+    repeated = {name for name in names if names.count(name) > 1}
+    assert repeated == {"__init__.py"}

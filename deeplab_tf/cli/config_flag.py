@@ -88,8 +88,12 @@ def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:
     return frames
 
 
-def require_config(config: object, file: str):
+def require_config(config: object, file: str) -> None:
     """Checks that `get_config` returned a configuration.
+
+    Args:
+        config: what it returned.
+        file: where it is defined.
 
     Raises:
         ValueError: it is something else.

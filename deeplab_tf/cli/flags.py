@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from deeplab_tf.cli.program import progress_bar
 from deeplab_tf.data.paths import expand_path
+
+if TYPE_CHECKING:
+    from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.models.deeplab import DeepLab
 
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
@@ -17,23 +22,39 @@ _AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
 class PathParser(flags.ArgumentParser):
     """Reads the path of a file or folder, or a pattern of paths; see `expand_path`."""
 
-    def parse(self, argument):
+    def parse(self, argument: str) -> str:
         """Returns the path; a ValueError says what is wrong with it."""
         return expand_path(argument)
 
 
-def define_path_flag(name: str, help_string: str, required: bool = False, default=None):
+def define_path_flag(
+    name: str, help_string: str, required: bool = False, default: str | None = None
+) -> flags.FlagHolder:
     """Defines a flag that takes a path; programs define them in no other way.
 
     `~` becomes the home folder; an address such as `gs://bucket` and an empty path are refused.
+
+    Args:
+        name: of the flag.
+        help_string: shown by --help.
+        required: whether the program refuses to run without it.
+        default: path without the flag.
+
+    Returns:
+        The flag; its value is the path.
     """
     return flags.DEFINE(
         PathParser(), name, default, help_string, serializer=_AS_TEXT, required=required
     )
 
 
-def define_paths_flag(name: str, help_string: str):
-    """Defines a flag that takes a path and may be repeated; its value is a list."""
+def define_paths_flag(name: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that takes a path and may be repeated; its value is a list.
+
+    Args:
+        name: of the flag.
+        help_string: shown by --help.
+    """
     return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
 
 
@@ -42,7 +63,7 @@ class _CrfParser(flags.ArgumentParser):
 
     syntactic_help = "a JSON file of CRF parameters, or nothing for the model's own"
 
-    def parse(self, argument):
+    def parse(self, argument: str | bool) -> str | bool:
         words = {"true": True, "1": True, "false": False, "0": False}
         if isinstance(argument, bool):
             return argument
@@ -50,7 +71,7 @@ class _CrfParser(flags.ArgumentParser):
         return expand_path(argument) if word is None else word
 
 
-def define_data_dir_flag():
+def define_data_dir_flag() -> flags.FlagHolder:
     """Defines --data_dir of a program that reads a data set."""
     return define_path_flag(
         "data_dir",
@@ -59,14 +80,14 @@ def define_data_dir_flag():
     )
 
 
-def define_overwrite_flag():
+def define_overwrite_flag() -> flags.FlagHolder:
     """Defines --overwrite of a program that writes files."""
     return flags.DEFINE_bool(
         "overwrite", False, "Also replace files that are there and this program did not write."
     )
 
 
-def define_crf_flag():
+def define_crf_flag() -> flags.FlagHolder:
     """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
     flag = flags.Flag(
         _CrfParser(),
@@ -114,7 +135,9 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
     return defined
 
 
-def build_predictor(model, crf: bool | str, prediction: dict[str, flags.FlagHolder]):
+def build_predictor(
+    model: DeepLab, crf: bool | str, prediction: dict[str, flags.FlagHolder]
+) -> Predictor:
     """Builds the predictor that the flags ask for.
 
     Args:
@@ -136,8 +159,12 @@ def build_predictor(model, crf: bool | str, prediction: dict[str, flags.FlagHold
     return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
 
 
-def crf_parameters(flag_value: bool | str, model) -> dict | None:
+def crf_parameters(flag_value: bool | str, model: DeepLab) -> dict | None:
     """Returns the parameters that a value of --crf stands for, None for no CRF.
+
+    Args:
+        flag_value: of --crf.
+        model: a DeepLab.
 
     Raises:
         ValueError: the file is missing or wrong, or the model carries no parameters.

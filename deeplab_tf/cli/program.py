@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -17,7 +17,7 @@ from deeplab_tf.data.files import plain_reason
 _HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
 
 
-def run_program(name: str):
+def run_program(name: str) -> None:
     """Runs a program of `deeplab_tf.programs`.
 
     Args:
@@ -30,7 +30,7 @@ def run_program(name: str):
     run(program.main)
 
 
-def run(main: Callable[[], int | None]):
+def run(main: Callable[[], int | None]) -> None:
     """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
 
     What it prints appears line by line, also in a file or a pipe.
@@ -101,8 +101,14 @@ def _fail(message: str) -> int:
     return 1
 
 
-def progress_bar(items, total: int | None = None, unit: str = "image"):
-    """Wraps items so that a bar shows how many are done and the time left."""
+def progress_bar(items: Iterable, total: int | None = None, unit: str = "image") -> tqdm:
+    """Wraps items so that a bar shows how many are done and the time left.
+
+    Args:
+        items: what is worked on.
+        total: their number, where they have no length.
+        unit: what one of them is.
+    """
     # A bar inside another one is removed at its end.
     options = {"mininterval": 1.0, "leave": None, "disable": None}
     return tqdm(items, total=total, unit=unit, **options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from deeplab_tf.crf.kernels import Filter
 from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.live_labels import LiveLabels, select_labels
 from deeplab_tf.crf.mean_field import (
@@ -84,14 +85,15 @@ def run_fast(
     if live is not None:
         live, state, unary = _prune_more(live, by_label, pixels, unary)
     begin = tf.gather(state[0], pixels)
-    filtered, kernels = [tf.zeros_like(begin)], []
+    filtered = [tf.zeros_like(begin)]
+    kernels: list[Filter] = []
     for kernel in problem.kernels:
         at_pixels, restricted = kernel.restrict(pixels, is_unconverged, state[0])
         filtered += at_pixels
         kernels.append(restricted)
     base = tf.add_n(filtered)
 
-    def step(marginals, _):
+    def step(marginals: tf.Tensor, _: tf.Tensor) -> State:
         changes = pass_messages(kernels, marginals - begin)
         return local_update(unary, transform_compatibility([base, *changes], problem.penalties))
 

@@ -13,7 +13,7 @@ _ROUNDING = 1e-3
 _WIDEST = 2 * 255
 
 
-def check_inputs(logits: np.ndarray, image: np.ndarray):
+def check_inputs(logits: np.ndarray, image: np.ndarray) -> None:
     """Checks logits and image.
 
     Args:
@@ -63,7 +63,7 @@ def defined_values(values: tf.Tensor) -> tf.Tensor:
         values: float32 [..., C], logits or probabilities.
     """
 
-    def defined():
+    def defined() -> tf.Tensor:
         is_below = tf.reduce_all(values < np.inf, axis=-1, keepdims=True)  # NaN is below nothing
         is_above = tf.reduce_any(values > -np.inf, axis=-1, keepdims=True)
         return tf.where(is_below & is_above, values, 0.0)
@@ -85,7 +85,7 @@ def finite_image(image: tf.Tensor) -> tf.Tensor:
         return tf.identity(image)
 
 
-def _check_shapes(logits: np.ndarray, image: np.ndarray):
+def _check_shapes(logits: np.ndarray, image: np.ndarray) -> None:
     if logits.ndim != 3 or image.shape != (*logits.shape[:2], 3):
         raise ValueError(
             "The CRF needs logits [H, W, C] and an image [H, W, 3] of the same height and width. "
@@ -93,7 +93,7 @@ def _check_shapes(logits: np.ndarray, image: np.ndarray):
         )
 
 
-def _check_logits(logits: np.ndarray):
+def _check_logits(logits: np.ndarray) -> None:
     if np.isfinite(logits).all():
         return
     is_wrong = np.isnan(logits) | (logits == np.inf)
@@ -110,7 +110,7 @@ def _check_logits(logits: np.ndarray):
         )
 
 
-def _check_colors(image: np.ndarray):
+def _check_colors(image: np.ndarray) -> None:
     if not image.size:
         return
     is_wrong = ~np.isfinite(image)

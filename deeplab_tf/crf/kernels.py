@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.inputs import finite_image
-from deeplab_tf.crf.lattice.build import Lattice, build_lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice, build_lattice
 from deeplab_tf.crf.lattice.kernel import LatticeKernel
 from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters
@@ -62,7 +62,7 @@ def build_kernels(
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     pairs = zip(("bilateral", "gaussian"), (weights.bilateral, weights.gaussian), strict=True)
     used = [weight for kernel, weight in pairs if _is_used(kernel, parameters)]
-    kernels = [
+    kernels: list[Kernel] = [
         LatticeKernel(lattice, weight, normalization, columns)
         for lattice, weight in zip(lattices, used, strict=False)
     ]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from deeplab_tf.crf.kernels import Filter
+from deeplab_tf.crf.kernels import Filter, Kernel
 
 # Q float32 [N, K], and float32 [N, 1] as the second result of `local_update`.
 State = tuple[tf.Tensor, tf.Tensor]
@@ -49,7 +49,7 @@ class MeanField(NamedTuple):
     """
 
     unary: Unary
-    kernels: Sequence[Filter]
+    kernels: Sequence[Kernel]
     penalties: tf.Tensor | None
 
     def run(self, iterations: int) -> State:
@@ -155,7 +155,7 @@ def repeat(count: int, step: Callable[..., Sequence[tf.Tensor]], *state: tf.Tens
         *state: the first state.
     """
 
-    def body(i, *state):
+    def body(i: tf.Tensor, *state: tf.Tensor) -> tuple[tf.Tensor, ...]:
         following = step(*state)
         for old, new in zip(state, following, strict=True):
             new.set_shape(old.shape)  # the graph knows less of what is put together from shards

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -11,6 +11,28 @@ from deeplab_tf.crf.inputs import check_inputs, log_probabilities
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.refine import batch_function
 from deeplab_tf.crf.trace import Trace, traced_mean_field
+
+
+@overload
+def mean_field(
+    *,
+    image: np.ndarray,
+    logits: np.ndarray | None = None,
+    probabilities: np.ndarray | None = None,
+    return_trace: Literal[False] = False,
+    **parameters: Any,
+) -> np.ndarray: ...
+
+
+@overload
+def mean_field(
+    *,
+    image: np.ndarray,
+    logits: np.ndarray | None = None,
+    probabilities: np.ndarray | None = None,
+    return_trace: Literal[True],
+    **parameters: Any,
+) -> tuple[np.ndarray, Trace]: ...
 
 
 def mean_field(
@@ -56,15 +78,16 @@ def mean_field(
         raise ValueError("from_probabilities=True needs probabilities=. Received: logits=.")
     checked = CrfParameters.from_dict(parameters)
     if logits is None:
+        assert probabilities is not None
         logits = log_probabilities(probabilities, image, checked.clip)
     if return_trace and (checked.implementation, checked.mode) != ("graph", "exact"):
         raise ValueError(
             "return_trace=True needs implementation='graph' and mode='exact'. Received: "
             f"implementation={checked.implementation!r}, mode={checked.mode!r}."
         )
+    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     if checked.implementation == "pydensecrf":
         return pydensecrf_backend.mean_field(logits, image, checked)
-    logits, image = np.asarray(logits, np.float32), np.asarray(image)
     check_inputs(logits, image)
     if return_trace:
         return traced_mean_field(logits, image, checked)

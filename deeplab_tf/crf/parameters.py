@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -76,7 +76,7 @@ class CrfParameters:
     gaussian_weight: float = 3.0
     gaussian_sigma_xy: float = 1.0
     normalization: str = "after"
-    compatibility: str | tuple = "potts"
+    compatibility: str | Sequence | np.ndarray = "potts"
     implementation: str = "graph"
     mode: str = "exact"
     spatial_kernel: str = "separable"
@@ -84,7 +84,7 @@ class CrfParameters:
     clip: float = 1e-5
     trainable: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 self._fail(name, "one of " + ", ".join(map(repr, choices)))
@@ -154,11 +154,11 @@ class CrfParameters:
             values["compatibility"] = np.array(self.compatibility).tolist()
         return values
 
-    def penalties(self, num_classes: int) -> np.ndarray | None:
+    def penalties(self, num_classes: int | None) -> np.ndarray | None:
         """Returns the compatibility as an array for a number of classes.
 
         Args:
-            num_classes: C, the number of channels of the logits.
+            num_classes: C, the number of channels of the logits; may be None for Potts.
 
         Returns:
             None for Potts, float32 [C] for a vector, symmetric float32 [C, C] for a matrix.
@@ -203,7 +203,7 @@ class CrfParameters:
             self._fail("compatibility", wanted)
         return tuple(tuple(row) if array.ndim == 2 else row for row in array.tolist())
 
-    def _set(self, name: str, value: Any):
+    def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
     def _fail(self, name: str, wanted: str) -> NoReturn:

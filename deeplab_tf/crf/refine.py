@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from deeplab_tf.crf.fast import prune, run_fast
 from deeplab_tf.crf.inputs import defined_values
 from deeplab_tf.crf.kernels import build_kernels
-from deeplab_tf.crf.lattice.build import Lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice
 from deeplab_tf.crf.learnable import Weights, fixed_weights
 from deeplab_tf.crf.mean_field import MeanField, Unary
 from deeplab_tf.crf.parameters import CrfParameters
@@ -81,10 +82,15 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
     """
 
     @tf.function(reduce_retracing=True)
-    def refine_batch(logits, images, valid=None, learned=None):
+    def refine_batch(
+        logits: tf.Tensor,
+        images: tf.Tensor,
+        valid: tf.Tensor | None = None,
+        learned: Weights | None = None,
+    ) -> tf.Tensor:
         weights = learned or fixed_weights(parameters, logits.shape[-1])
 
-        def refine_all(logits, image):
+        def refine_all(logits: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
             # An empty image has no smallest coordinate.
             return tf.cond(
                 tf.size(logits) > 0,
@@ -92,7 +98,7 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
                 lambda: logits,
             )
 
-        def refine_part(logits, image, size):
+        def refine_part(logits: tf.Tensor, image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
             size = _checked_size(size, tf.shape(logits)[:2])
             part = refine_all(*(x[: size[0], : size[1]] for x in (logits, image)))
             paddings = tf.stack([tf.zeros([2], tf.int32), tf.shape(logits)[:2] - size], axis=1)
@@ -101,7 +107,8 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
             outside = tf.nn.softmax(defined_values(logits))
             return tf.where(is_inside, tf.pad(part, paddings), outside)
 
-        refine, inputs = refine_all, (logits, images)
+        refine: Callable[..., tf.Tensor] = refine_all
+        inputs: tuple[tf.Tensor, ...] = (logits, images)
         if valid is not None:
             refine, inputs = refine_part, (logits, images, valid)
         if logits.shape[0] == 1:  # spares copies

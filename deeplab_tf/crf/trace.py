@@ -44,17 +44,17 @@ def traced_mean_field(
     Source: Krähenbühl and Koltun 2011, equation 4; the sum over pairs takes each pair once and a
     pixel's pair with itself half.
     """
-    logits = tf.constant(logits, tf.float32)
-    weights = fixed_weights(parameters, logits.shape[2])
-    problem = build_mean_field(logits, tf.cast(image, tf.float32), parameters, weights)
+    unary = tf.constant(logits, tf.float32)
+    weights = fixed_weights(parameters, unary.shape[2])
+    problem = build_mean_field(unary, tf.cast(image, tf.float32), parameters, weights)
 
     @tf.function
-    def step(marginals):
+    def step(marginals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         messages = problem.messages(marginals)
         return local_update(problem.unary, messages)[0], messages
 
     marginals, objective, changed = problem.unary.marginals, [], []
-    flat = logits.numpy().reshape(marginals.shape)
+    flat = unary.numpy().reshape(marginals.shape)
     for i in range(parameters.iterations + 1):
         following, messages = step(marginals)
         objective.append(_free_energy(marginals.numpy(), flat, messages.numpy()))
@@ -63,7 +63,7 @@ def traced_mean_field(
             changed.append(np.count_nonzero(labels != new_labels))
             marginals = following
     trace = Trace(np.array(objective), np.array(changed, np.int64))
-    return marginals.numpy().reshape(logits.shape), trace
+    return marginals.numpy().reshape(unary.shape), trace
 
 
 def _free_energy(marginals: np.ndarray, logits: np.ndarray, messages: np.ndarray) -> float:

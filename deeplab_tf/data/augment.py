@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from deeplab_tf.data.affine_crop import AffineCrop
 from deeplab_tf.data.augmentations.crop import Crop
-from deeplab_tf.data.augmentations.frame import Frame
+from deeplab_tf.data.augmentations.frame import Frame, TransformedFrame
 from deeplab_tf.data.augmentations.operation import Geometric, Operation, Photometric, draw_each
 from deeplab_tf.data.augmentations.parser import parse_operations
 from deeplab_tf.data.resized_crop import ResizedCrop
@@ -102,8 +102,9 @@ class AugmentationPipeline:
         Returns:
             What the example shows, and of which stored pixels.
         """
-        frame = Frame(size, self.image_scale)
-        for operation, draws in draw_each(self.operations, seed, Geometric):
+        frame: Frame | TransformedFrame = Frame(size, self.image_scale)
+        geometric = draw_each(self.operations, seed, Geometric)  # type: ignore[type-abstract]
+        for operation, draws in geometric:
             frame = operation.place(frame, draws)
         return frame.crop()
 
@@ -117,7 +118,8 @@ class AugmentationPipeline:
         Returns:
             float32 of the same shape, 0..255.
         """
-        for operation, draws in draw_each(self.operations, seed, Photometric):
+        photometric = draw_each(self.operations, seed, Photometric)  # type: ignore[type-abstract]
+        for operation, draws in photometric:
             image = tf.clip_by_value(operation.change(image, draws), 0.0, 255.0)
         return image
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -135,7 +135,7 @@ def _add_legend(figure: Figure, spec: DatasetSpec, title: str, width: int) -> in
     keys.append(Patch(facecolor="black", edgecolor="white", hatch="/////"))
     names = [f"{index} {name}" for index, name in enumerate(spec.class_names)]
     names = [_end(name, width - 60) for name in (*names, f"{spec.ignore_label} void and padding")]
-    options = {"loc": "upper left", "frameon": False, "alignment": "left"}
+    options: dict[str, Any] = {"loc": "upper left", "frameon": False, "alignment": "left"}
     legend = figure.legend(keys, names, **options)
     columns = max(1, int(width // legend.get_window_extent().width))
     legend.remove()

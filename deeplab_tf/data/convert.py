@@ -96,7 +96,7 @@ def convert(
     raise_report(
         f"{source}: {{}} problem(s) found, {output} is not complete", sorted(set(problems))
     )
-    spec = _describe(archive, done)
+    spec = _describe(archive, {task: shard for task, shard in done.items() if shard is not None})
     _clean(output, {task.path.name for task in tasks})
     if not (output / FILE_NAME).exists() or DatasetSpec.load(output) != spec:
         spec.save(output)

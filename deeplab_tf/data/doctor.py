@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from deeplab_tf.data.label_statistics import LabelStatistics, count_labels
 from deeplab_tf.data.majority_baseline import (
     constant_prediction_miou,
@@ -199,7 +201,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
 
 
 def _without_labels(statistics: LabelStatistics) -> list[str]:
-    labelled = statistics.pixels.any(1)
+    labelled = np.asarray(statistics.pixels.any(1))
     return [name for name, found in zip(statistics.names, labelled, strict=True) if not found]
 
 

@@ -17,7 +17,7 @@ def percent(share: float | None, digits: int = 2, absent: str = "-") -> str:
         >>> percent(0.12345), percent(0.5, digits=0), percent(None), percent(float("nan"))
         ('12.35', '50', '-', '-')
     """
-    return absent if or_none(share) is None else f"{100 * share:.{digits}f}"
+    return absent if share is None or math.isnan(share) else f"{100 * share:.{digits}f}"
 
 
 def or_none(value: float | None) -> float | None:

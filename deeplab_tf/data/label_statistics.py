@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +80,9 @@ class LabelStatistics:
         return (np.median(known) if known.size else np.nan) / frequencies
 
 
-def count_labels(split: Split, limit: int | None = None, progress=iter) -> LabelStatistics:
+def count_labels(
+    split: Split, limit: int | None = None, progress: Callable[[Iterable], Iterable] = iter
+) -> LabelStatistics:
     """Reads every label once, in parallel threads, and counts its pixels.
 
     Args:

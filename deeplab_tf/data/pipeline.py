@@ -145,7 +145,13 @@ def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Te
     return block * micro_batch + counter % micro_batch
 
 
-def _training_example(split, position, augmentation, pad_color, seed) -> dict[str, tf.Tensor]:
+def _training_example(
+    split: Split,
+    position: tf.Tensor,
+    augmentation: AugmentationPipeline,
+    pad_color: tuple[float, float, float],
+    seed: int,
+) -> dict[str, tf.Tensor]:
     seeds = tf.random.stateless_uniform(
         [2, 2], seed=tf.stack([tf.constant(seed, tf.int64), position]), dtype=tf.int32,
         minval=None, maxval=None,
@@ -162,7 +168,9 @@ def _training_example(split, position, augmentation, pad_color, seed) -> dict[st
     return {"images": image, "labels": label, "seeds": seeds[1]}
 
 
-def _in_micro_batches(iter_size, micro_batch, batch) -> dict[str, tf.Tensor]:
+def _in_micro_batches(
+    iter_size: int, micro_batch: int, batch: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
     return {
         key: tf.reshape(value, [iter_size, micro_batch, *value.shape[1:]])
         for key, value in batch.items()
@@ -177,7 +185,9 @@ def _finish(dataset: tf.data.Dataset, prefetch: int) -> tf.data.Dataset:
     return dataset.prefetch(prefetch).with_options(options)
 
 
-def _check_counts(micro_batch, iter_size, replicas, worker, workers) -> None:
+def _check_counts(
+    micro_batch: int, iter_size: int, replicas: int, worker: int, workers: int
+) -> None:
     counts = {"micro_batch": micro_batch, "iter_size": iter_size, "replicas": replicas}
     for name, value in {**counts, "workers": workers}.items():
         if value < 1:

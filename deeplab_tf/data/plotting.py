@@ -43,7 +43,8 @@ def plot_style(settings: Mapping[str, Any]) -> Iterator[None]:
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"text.parse_math": False, **settings})
+        everything: dict[Any, Any] = {"text.parse_math": False, **settings}
+        matplotlib.rcParams.update(everything)
         # Matplotlib's font lacks some scripts; in SVG the reader's browser draws them.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield

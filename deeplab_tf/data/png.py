@@ -184,7 +184,7 @@ def _first_pixel_chunk(contents: tf.Tensor) -> tf.Tensor:
     """Returns the position of the first IDAT chunk, or the end of the file without one."""
     end = tf.strings.length(contents)
 
-    def chunk_size(at):
+    def chunk_size(at: tf.Tensor) -> tf.Tensor:
         length = tf.io.decode_raw(
             tf.strings.join(["\0\0\0\0", tf.strings.substr(contents, at, 4)]),
             tf.int64,
@@ -192,7 +192,7 @@ def _first_pixel_chunk(contents: tf.Tensor) -> tf.Tensor:
         )
         return tf.cast(tf.minimum(length[0] + 12, tf.cast(end, tf.int64)), tf.int32)
 
-    def goes_on(at):
+    def goes_on(at: tf.Tensor) -> tf.Tensor:
         inside = at + 8 <= end
         safe = tf.where(inside, at, 0)
         return inside & tf.not_equal(tf.strings.substr(contents, safe + 4, 4), b"IDAT")

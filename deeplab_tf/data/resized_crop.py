@@ -132,7 +132,13 @@ class ResizedCrop(NamedTuple):
             lambda: self._interpolated(pixels),
         )
 
-    def _padded(self, image, label, pad_color, ignore_label) -> tuple[tf.Tensor, tf.Tensor]:
+    def _padded(
+        self,
+        image: tf.Tensor,
+        label: tf.Tensor,
+        pad_color: tuple[float, float, float],
+        ignore_label: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         height, width = tf.unstack(tf.shape(label))
         below, beside = self.side - height, self.side - width
         left = tf.where(self.pads_left, beside, 0)
@@ -149,15 +155,14 @@ class ResizedCrop(NamedTuple):
         # broadcasting along the last axis but one is slow.
         top, left, height, _ = tf.unstack(self._needed())
         lower, upper, weight = map(self._turned, self._neighbours(1))
-        rows = _between(
-            *(
-                tf.reshape(tf.cast(tf.gather(pixels, at - left, axis=1), tf.float32), [height, -1])
-                for at in (lower, upper)
-            ),
-            tf.repeat(weight, 3),
+        before, after = (
+            tf.reshape(tf.cast(tf.gather(pixels, at - left, axis=1), tf.float32), [height, -1])
+            for at in (lower, upper)
         )
+        rows = _between(before, after, tf.repeat(weight, 3))
         lower, upper, weight = self._neighbours(0)
-        flat = _between(*(tf.gather(rows, at - top) for at in (lower, upper)), weight[:, None])
+        before, after = (tf.gather(rows, at - top) for at in (lower, upper))
+        flat = _between(before, after, weight[:, None])
         return tf.reshape(flat, [self.shown[0], self.shown[1], 3])
 
 

@@ -112,8 +112,8 @@ def make_shard(task: ShardTask) -> tuple[ShardTask, tuple[Shard | None, list[str
     problems: list[str] = []
     try:
         shard = write_shard(task.path, _records(task, problems))
-    except DataError:
-        return task, (None, problems)
+    except DataError as error:
+        return task, (None, problems or [str(error)])
     record = {"fingerprint": task.fingerprint, "shard": shard._asdict()}
     write_atomically(task.record, json.dumps(record).encode())
     return task, (shard, [])
@@ -122,11 +122,14 @@ def make_shard(task: ShardTask) -> tuple[ShardTask, tuple[Shard | None, list[str
 def _records(task: ShardTask, problems: list[str]) -> Iterator[bytes]:
     for item in task.items:
         image = Part(str(item.image), partial(read_image, item.image, refuse_turned=True))
-        label = item.label and Part(str(item.label), partial(task.archive.read_label, item.label))
+        label = None
+        if item.label is not None:
+            label = Part(str(item.label), partial(task.archive.read_label, item.label))
         found, pixels, ids = inspect_example(image, label, task.archive.spec)
         problems += found
         if not problems:
-            label = None if ids is None else ids.astype(np.uint8)
-            yield encode_example(item.name, item.image.read_bytes(), pixels.shape[:2], label)
+            assert pixels is not None  # else there is a problem
+            labels = None if ids is None else ids.astype(np.uint8)
+            yield encode_example(item.name, item.image.read_bytes(), pixels.shape[:2], labels)
     if problems:
         raise DataError("The shard would not be whole.")

@@ -23,7 +23,9 @@ from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 _HEADER, _FOOTER = 12, 4
 
 
-def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None):
+def encode_example(
+    name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None
+) -> bytes:
     """Encodes an example as a record.
 
     Args:

@@ -23,7 +23,8 @@ def voc_palette(count: int) -> tuple[Color, ...]:
         >>> voc_palette(3)
         ((0, 0, 0), (128, 0, 0), (0, 128, 0))
     """
-    return tuple(
-        tuple(sum(((i >> (3 * k + c)) & 1) << (7 - k) for k in range(3)) for c in range(3))
-        for i in range(count)
-    )
+
+    def channel(i: int, c: int) -> int:
+        return sum(((i >> (3 * k + c)) & 1) << (7 - k) for k in range(3))
+
+    return tuple((channel(i, 0), channel(i, 1), channel(i, 2)) for i in range(count))

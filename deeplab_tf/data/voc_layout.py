@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def read_list(folder: Path, split: str) -> list[str]:
     return names
 
 
-def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
+def files_by_stem(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Maps names without ending to names with it, for images in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):

@@ -3,6 +3,8 @@
 # Gradio reads the annotations of functions, so that they must not be postponed.
 import os
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,12 +14,17 @@ from deeplab_tf.demo.result_html import hint
 from deeplab_tf.demo.session import CONTROLS, FIRST_STEP, Control, Session
 from deeplab_tf.demo.uploads import Uploads
 
+if TYPE_CHECKING:
+    from gradio import Blocks, Slider
+
 KEPT_SECONDS = 3600
 _OPACITY = 60
 _SET_OPACITY = "(v) => document.documentElement.style.setProperty('--opacity', v / 100)"
 
 
-def build_page(labeller: Labeller, examples: dict[str, np.ndarray], folder: Path, uploads: Uploads):
+def build_page(
+    labeller: Labeller, examples: dict[str, np.ndarray], folder: Path, uploads: Uploads
+) -> "Blocks":
     """Lays out the page.
 
     Args:
@@ -112,7 +119,7 @@ async def _local_path(path: str | None) -> str | None:
     return path
 
 
-def _slider(gradio, control: Control, value: float):
+def _slider(gradio: ModuleType, control: Control, value: float) -> "Slider":
     slider = gradio.Slider(
         min(control.low, value),
         max(control.high, value),
@@ -128,7 +135,7 @@ def _slider(gradio, control: Control, value: float):
     return slider
 
 
-def import_gradio():
+def import_gradio() -> ModuleType:
     """Imports Gradio with its usage statistics switched off.
 
     Raises:

@@ -7,7 +7,9 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from deeplab_tf.demo.uploaded_image import MAX_BYTES
 
@@ -19,6 +21,10 @@ _LEAST = 2**20
 _FILLED_SECONDS = 60
 # Of a request, with the form around an image.
 _MAX_REQUEST = MAX_BYTES + 2**16
+
+_Receive = Callable[[], Awaitable[dict[str, Any]]]
+_Send = Callable[[dict[str, Any]], Awaitable[None]]
+_Application = Callable[[dict[str, Any], _Receive, _Send], Awaitable[None]]
 
 
 class Uploads:
@@ -89,11 +95,17 @@ class UploadLimit:
     Source: the ASGI specification, version 3.0.
     """
 
-    def __init__(self, app, uploads: Uploads):
+    def __init__(self, app: _Application, uploads: Uploads):
         self._app, self._uploads = app, uploads
 
-    async def __call__(self, scope, receive, send):
-        """Passes the request on, or responds that it is too large."""
+    async def __call__(self, scope: dict[str, Any], receive: _Receive, send: _Send) -> None:
+        """Passes the request on, or responds that it is too large.
+
+        Args:
+            scope: of the request, see the ASGI specification.
+            receive: returns the next part of the request.
+            send: takes the next part of the response.
+        """
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = dict(scope["headers"])
@@ -114,7 +126,7 @@ class UploadLimit:
             self._uploads.release(size)
 
 
-async def _refuse(send, status: int, message: str, receive=None):
+async def _refuse(send: _Send, status: int, message: str, receive: _Receive | None = None) -> None:
     """Sends a response; reads the rest of the request first, before which no browser reads it."""
     while receive is not None and (await receive()).get("more_body"):
         pass

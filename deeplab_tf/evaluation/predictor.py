@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.evaluation.batches import batches_of_one_size, checked_image, stack_images
-from deeplab_tf.evaluation.old_names import OldPredictorNames
+from deeplab_tf.evaluation.old_predictor_names import OldPredictorNames
 from deeplab_tf.evaluation.refinement import refine_logits
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.evaluation.traced_once import TracedOnce, checked_results

@@ -12,7 +12,7 @@ from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
-from deeplab_tf.models.build import build_model
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from deeplab_tf.backbones.backbone import Backbone
-from deeplab_tf.heads.aspp import AsppHead
+from deeplab_tf.heads.aspp_head import AsppHead
 from deeplab_tf.heads.head import Head, HeadOptions
-from deeplab_tf.heads.large_fov import FullyConnected, LargeFovHead
+from deeplab_tf.heads.large_fov_head import FullyConnected, LargeFovHead
 
 __all__ = ["HEADS", "Head", "HeadOptions", "build_head", "head_class"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -185,14 +185,14 @@ def native_atrous_conv(inputs: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Te
     return _native(inputs, kernel, rate, centred_padding(kernel.shape[0], rate))
 
 
-def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
+def _native(inputs: tf.Tensor, kernel: tf.Tensor, rate: int, padding: tuple[int, int]) -> tf.Tensor:
     size = kernel.shape[0]
 
     @tf.custom_gradient
-    def convolve(inputs, kernel):
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
         outputs = split_conv2d(inputs, kernel, rate, padding)
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
             d_inputs = _native(upstream, turned, rate, padding[::-1])
             return d_inputs, _kernel_gradient(inputs, upstream, size, rate, padding)
@@ -202,7 +202,9 @@ def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
     return convolve(inputs, kernel)
 
 
-def _kernel_gradient(inputs, upstream, size: int, rate: int, padding: tuple[int, int]):
+def _kernel_gradient(
+    inputs: tf.Tensor, upstream: tf.Tensor, size: int, rate: int, padding: tuple[int, int]
+) -> tf.Tensor:
     height, width = tf.unstack(tf.shape(inputs)[1:3])
     padded = _pad(inputs, padding, padding)
     flat_upstream = tf.reshape(upstream, [-1, upstream.shape[-1]])

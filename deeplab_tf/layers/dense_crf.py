@@ -125,7 +125,7 @@ class DenseCRF(keras.layers.Layer):
         self.compiled = True
         self.supports_jit = False
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]):
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
         """Creates the weights, where they are trainable.
 
         Args:
@@ -200,13 +200,15 @@ class DenseCRF(keras.layers.Layer):
 def _refine_eagerly(
     logits: tf.Tensor, images: tf.Tensor, valid: tf.Tensor, parameters: CrfParameters
 ) -> np.ndarray:
-    arrays = (tensor.numpy() for tensor in (logits, images, valid))
-    return pydensecrf_backend.mean_field_batch(*arrays, parameters)
+    return pydensecrf_backend.mean_field_batch(
+        logits.numpy(), images.numpy(), valid.numpy(), parameters
+    )
 
 
 def _initial_penalties(parameters: CrfParameters, num_classes: int | None) -> np.ndarray:
-    penalties = parameters.penalties(_known_classes(num_classes))
-    return 1 - np.eye(num_classes, dtype=np.float32) if penalties is None else penalties
+    classes = _known_classes(num_classes)
+    penalties = parameters.penalties(classes)
+    return 1 - np.eye(classes, dtype=np.float32) if penalties is None else penalties
 
 
 def _known_classes(num_classes: int | None) -> int:

@@ -243,7 +243,9 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         ]
         return [fused, *trained]
 
-    def _logits_of_scale(self, inputs, training, seeds):
+    def _logits_of_scale(
+        self, inputs: tf.Tensor, training: bool, seeds: tf.Tensor | None
+    ) -> tf.Tensor:
         features = self.backbone(inputs, training=training)
         logits = self._head(features, training=training, seeds=seeds)
         if self.multi_scale is not None:

@@ -28,7 +28,7 @@ PROCESSES = flags.DEFINE_integer(
 VERIFY = flags.DEFINE_bool("verify", False, "Only check what --output holds; changes nothing.")
 
 
-def main():
+def main() -> None:
     from deeplab_tf.data.convert import convert
     from deeplab_tf.data.tfrecord_shards import verify_shards
 

@@ -14,7 +14,7 @@ CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
 
 
-def main():
+def main() -> None:
     from deeplab_tf.demo.labeller import Labeller
     from deeplab_tf.demo.server import serve
     from deeplab_tf.models.loading import load_model

@@ -29,7 +29,7 @@ CROP_SIZE = flags.DEFINE_integer(
 CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.", lower_bound=1)
 
 
-def main():
+def main() -> None:
     from deeplab_tf.backbones import backbone_class
     from deeplab_tf.data import open_split
     from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation

@@ -8,6 +8,7 @@ benchmark's server takes them; a split without labels is then labelled and not e
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import flags
@@ -47,12 +48,12 @@ CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags()
 
 
-def main():
+def main() -> None:
     from deeplab_tf.data import open_split
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.own_files import check_outputs, is_json_with
     from deeplab_tf.data.pipeline import spread_evenly
-    from deeplab_tf.evaluation.evaluate import evaluate, format_table
+    from deeplab_tf.evaluation.evaluate import EvaluatedImage, evaluate, format_table
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.loading import load_model
@@ -64,12 +65,14 @@ def main():
     model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
     output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
     split = open_split(DATA_DIR.value, SPLIT.value)
-    metrics_file, callbacks = output / "metrics.json", []
+    metrics_file = output / "metrics.json"
+    callbacks: list[Callable[[EvaluatedImage], object]] = []
     owners = {metrics_file: is_json_with("split", "images", "seconds")}
     if SUBMISSION.value:
-        callbacks.append(SubmissionWriter(SUBMISSION.value, split.spec, output))
+        submission = SubmissionWriter(SUBMISSION.value, split.spec, output)
+        callbacks.append(submission)
         chosen = spread_evenly(len(split), LIMIT.value)
-        owners |= callbacks[0].owners(split.names[i] for i in chosen)
+        owners |= submission.owners(split.names[i] for i in chosen)
     report = Report(split, compare=COMPARE.value) if REPORT.value else None
     if report:
         callbacks.append(report)
@@ -91,5 +94,5 @@ def main():
         page = report.write(results, settings, output)
         print(f"report: {page}")
     if SUBMISSION.value:
-        print(f"submission: {callbacks[0].folder}")
+        print(f"submission: {submission.folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {metrics_file}")

@@ -60,7 +60,7 @@ CRF = cli.define_crf_flag()
 PREDICTION = cli.define_prediction_flags(tiles=False)
 
 
-def main():
+def main() -> None:
     from deeplab_tf.models.loading import load_model
 
     options = _given_options()

@@ -6,10 +6,17 @@ Running the same command again after an interruption continues from the newest w
 Any value of the configuration can be changed: --config.train.steps=100
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from absl import flags
 from ml_collections import config_flags
 
 from deeplab_tf import cli
+
+if TYPE_CHECKING:
+    pass
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
@@ -28,7 +35,7 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
 )  # fmt: skip
 
 
-def main():
+def main() -> None:
     import keras
 
     from deeplab_tf.data import open_split, require_labels

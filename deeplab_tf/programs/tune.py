@@ -33,7 +33,7 @@ HELD_OUT_SPLIT = flags.DEFINE_string(
     "held_out_split", None, "Take the images to be held out from this split instead."
 )
 WORKERS = flags.DEFINE_integer(
-    "workers", os.cpu_count(), "Refine so many images at a time; fewer take less memory.",
+    "workers", os.cpu_count() or 1, "Refine so many images at a time; fewer take less memory.",
     lower_bound=1,
 )  # fmt: skip
 START = cli.define_path_flag(
@@ -41,7 +41,7 @@ START = cli.define_path_flag(
 )
 
 
-def main():
+def main() -> None:
     import tensorflow as tf
 
     from deeplab_tf.crf import CrfParameters
@@ -58,7 +58,7 @@ def main():
         raise ValueError(f"--output={output}: the file's name must end in .json.")
     check_outputs(tuning_owners(output), OVERWRITE.value)
     # Images are computed side by side, see CandidateEvaluator.
-    threads = max(1, os.cpu_count() // WORKERS.value)
+    threads = max(1, (os.cpu_count() or 1) // WORKERS.value)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     names = SPLIT.value, HELD_OUT_SPLIT.value or SPLIT.value
     splits = [open_split(DATA_DIR.value, name) for name in names]

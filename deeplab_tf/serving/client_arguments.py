@@ -8,7 +8,7 @@ from collections.abc import Iterator
 MAX_DEADLINE = 86400.0  # seconds; sockets do not accept every number
 
 
-def check_arguments(server: str, deadline: float):
+def check_arguments(server: str, deadline: float) -> None:
     """Checks the arguments that both clients take.
 
     Args:

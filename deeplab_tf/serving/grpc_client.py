@@ -123,7 +123,7 @@ class GrpcClient:
             arrays = tuple(tf.make_ndarray(outputs[name]) for name in wanted)
         return (arrays[0], arrays[1]) if probabilities else arrays[0]
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection."""
         self._channel.close()
 

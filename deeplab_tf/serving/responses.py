@@ -107,7 +107,7 @@ def _read_labels(png: bytes, content: bytes) -> np.ndarray:
 
 def check_shapes(
     images: np.ndarray, labels: Sequence[int], probabilities: Sequence[int] | None = None
-):
+) -> None:
     """Checks the shapes of the outputs of the signature `predict_tensor`.
 
     Args:

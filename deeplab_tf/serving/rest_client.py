@@ -109,7 +109,7 @@ class RestClient:
             check_shapes(images, labels.shape, shares.shape)
             return labels, shares
 
-    def close(self):
+    def close(self) -> None:
         """Does nothing: every request has a connection of its own."""
 
     def _request(self, signature: str, name: str, values: list) -> dict[str, list]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import ml_collections
 
@@ -17,7 +18,7 @@ from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
 from deeplab_tf.training.losses import parse_loss
-from deeplab_tf.training.losses.normalization import NORMALIZATIONS
+from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
 from deeplab_tf.training.schedules import POLICIES
@@ -25,11 +26,11 @@ from deeplab_tf.training.schedules import POLICIES
 LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
-def _falling_scales(value) -> bool:
+def _falling_scales(value: Any) -> bool:
     return _FACTORS.holds(value) and bool(checked_input_scales(value))
 
 
-def _pair(value) -> bool:
+def _pair(value: object) -> bool:
     if not is_sequence(value) or len(value) != 2 or not isinstance(value[0], str):
         return False
     try:
@@ -41,19 +42,32 @@ def _pair(value) -> bool:
 
 def _argument(name: str) -> Range:
     """Returns the range of an argument of `DeepLab`, whose own check has the message."""
-    return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
+
+    def holds(value: object) -> bool:
+        check_number(name, value)
+        return True
+
+    return Range("what `DeepLab` takes", holds)
 
 
 def _crf_parameter(name: str) -> Range:
     """Returns the range of a parameter of the CRF, whose own check has the message."""
-    return Range("what `CrfParameters` takes", lambda value: bool(CrfParameters(**{name: value})))
+
+    def holds(value: Any) -> bool:
+        return bool(CrfParameters(**{name: value}))
+
+    return Range("what `CrfParameters` takes", holds)
 
 
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
 
 
-def _is_loss(value) -> bool:
+def _is_augmentation(value: Any) -> bool:
+    return bool(AugmentationPipeline(value))
+
+
+def _is_loss(value: object) -> bool:
     return isinstance(value, str) and bool(parse_loss(value))
 
 
@@ -87,9 +101,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "train_split": _NAME,
         "eval_split": _NAME,
         "image_scale": _argument("image_scale"),
-        "augmentation": Range(
-            "a text of operations", lambda value: bool(AugmentationPipeline(value))
-        ),
+        "augmentation": Range("a text of operations", _is_augmentation),
         "cache": _SWITCH,
         "check": _SWITCH,
     },

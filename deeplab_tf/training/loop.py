@@ -11,7 +11,7 @@ import tensorflow as tf
 from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.models.build import build_model
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.old_names import warn_renamed
 from deeplab_tf.training.config_ranges import check_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 LARGEST_WHOLE = 2**31 - 1  # sides and counts are int32
 LARGEST_FLOAT = 3.4e38  # larger ones are infinite in float32
@@ -32,7 +32,7 @@ def whole(lowest: int, highest: int = LARGEST_WHOLE, note: str = "") -> Range:
         note: appended to the description.
     """
 
-    def holds(value) -> bool:
+    def holds(value: object) -> bool:
         return is_number(value, numbers.Integral) and lowest <= value <= highest
 
     return Range(f"a whole number from {lowest} to {highest}{note}", holds)
@@ -47,7 +47,7 @@ def real(lowest: float, above: bool = False) -> Range:
     """
     limit = f"{'above' if above else 'of at least'} {lowest}"
 
-    def holds(value) -> bool:
+    def holds(value: object) -> bool:
         return (
             is_number(value, numbers.Real)
             and (lowest < value if above else lowest <= value)
@@ -64,7 +64,7 @@ def one_of(choices: Collection) -> Range:
         choices: all values of the range; a table may get rows later.
     """
 
-    def holds(value) -> bool:
+    def holds(value: object) -> bool:
         # True equals 1, and 8.0 equals 8. A table may have got rows since.
         return not isinstance(value, (bool, float)) and value in tuple(choices)
 
@@ -80,17 +80,17 @@ def many(item: Range, wanted: str, least: int = 0) -> Range:
         least: smallest number of items.
     """
 
-    def holds(value) -> bool:
+    def holds(value: object) -> bool:
         return is_sequence(value) and len(value) >= least and all(map(item.holds, value))
 
     return Range(wanted, holds)
 
 
-def is_number(value: object, kind: type) -> bool:
+def is_number(value: object, kind: type) -> TypeGuard[float]:
     """Returns whether a value is a number of a class of `numbers`, and not True or False."""
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def is_sequence(value: object) -> bool:
+def is_sequence(value: object) -> TypeGuard[Sequence]:
     """Returns whether a value is a tuple or list, and not a text."""
     return isinstance(value, Sequence) and not isinstance(value, str)

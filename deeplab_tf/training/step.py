@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.losses import TotalLoss, parts
-from deeplab_tf.training.losses.normalization import (
+from deeplab_tf.training.losses.batch_weights import (
     count_valid,
     mark_void,
     micro_batch_weights,
@@ -56,7 +56,7 @@ def build_step(
     variables = [entry.variable for entry in trained]
     replicas = strategy.num_replicas_in_sync
 
-    def replica_step(batch):
+    def replica_step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         labels = mark_void(batch["labels"], ignore_label)
         targets = [subsample_labels(labels, stride) for stride in strides]
         counts = tf.stack([count_valid(target) for target in targets], axis=-1)
@@ -65,11 +65,12 @@ def build_step(
         part_count = replicas * micro_batches
         two_passes = bool(loss.whole_batch_terms) and normalize == "valid" and part_count > 1
 
-        def forward(i):
+        def forward(i: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
             maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
             return [target[i] for target in targets], [tf.cast(m, tf.float32) for m in maps]
 
-        total, slopes = tf.constant(0.0), []
+        total = tf.constant(0.0)
+        slopes: list[tf.Tensor] = []
         if two_passes:
             measured = _measure_all(forward, loss, micro_batches, len(strides))
             whole, slopes = parts.linearize_all(loss, targets, measured)
@@ -96,7 +97,7 @@ def build_step(
         return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
 
     @tf.function
-    def step(batch):
+    def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         results = strategy.run(replica_step, args=(batch,))
         return {
             name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)

@@ -53,7 +53,7 @@ def _problem_of(text: str) -> str | None:
     return None
 
 
-def _is_address(value) -> bool:
+def _is_address(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[^\s/]+:\d+", value) is not None
 
 

@@ -23,7 +23,7 @@ from deeplab_tf.models.inference import NOT_FINITE, Inference
 from deeplab_tf.tuning.candidates import Example
 
 
-class CachedLogits(Sequence):
+class CachedLogits(Sequence[Example]):
     """Images of a split with the network's logits, as a sequence of `Example`.
 
     The files hold the logits on the feature grid, in float32: at an output stride of 8 a
@@ -78,7 +78,7 @@ class CachedLogits(Sequence):
         image = tf.TensorSpec([None, None, 3], tf.uint8)
         compute = TracedOnce(lambda x: inference.grid_logits(x[None])[0], [image])
 
-        def write(index: int):
+        def write(index: int) -> None:
             example = self._load(index)
             logits = compute(example["image"]).numpy()
             if not np.isfinite(logits).all():
@@ -95,7 +95,7 @@ class CachedLogits(Sequence):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, number: int) -> Example:
+    def __getitem__(self, number: int) -> Example:  # type: ignore[override]  # no slices
         index = self.indices[number]
         loaded = self._load(index)
         image, label = (loaded[key].numpy() for key in ("image", "label"))

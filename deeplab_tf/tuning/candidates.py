@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.kernels import pixel_features
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.learnable import fixed_weights
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.refine import refine_image
@@ -36,8 +36,13 @@ class Example(NamedTuple):
 class Metric(Protocol):
     """Accumulates over images, such as a ConfusionMatrix."""
 
-    def update(self, label: np.ndarray, prediction: np.ndarray):
-        """Adds one image, both [H, W]."""
+    def update(self, label: np.ndarray, prediction: np.ndarray) -> object:
+        """Adds one image.
+
+        Args:
+            label: integers [H, W].
+            prediction: integers [H, W].
+        """
 
     def mean_iou(self) -> float:
         """Returns the result for all images."""
@@ -143,7 +148,7 @@ class CandidateEvaluator:
         lattices = [build_lattice(features) for features in (appearance, *others)]
         fixed = fixed_weights(parameters, self._num_classes)
 
-        def labels_of(weight):
+        def labels_of(weight: tf.Tensor) -> tf.Tensor:
             refined = refine_image(
                 logits, image, parameters, fixed._replace(bilateral=weight), lattices
             )

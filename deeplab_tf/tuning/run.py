@@ -139,7 +139,7 @@ def _report_file(output: Path) -> Path:
     return output.with_suffix(".report.json")
 
 
-def _write_json(file: Path, content: dict[str, Any]):
+def _write_json(file: Path, content: dict[str, Any]) -> None:
     write_atomically(file, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -177,7 +177,8 @@ def compare(
 def _labels(logits: np.ndarray, image: np.ndarray, parameters: CrfParameters | None) -> np.ndarray:
     if parameters is None:
         return logits.argmax(axis=-1)
-    inputs = {"logits": logits}
+    inputs: dict[str, Any] = {"logits": logits}
     if parameters.from_probabilities:
         inputs = {"probabilities": tf.nn.softmax(logits).numpy()}
-    return mean_field(image=image, **inputs, **parameters.to_dict()).argmax(axis=-1)
+    refined = mean_field(image=image, **inputs, **parameters.to_dict())
+    return np.asarray(refined).argmax(axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +25,8 @@ class Candidate(NamedTuple):
     bilateral_sigma_rgb: float
 
 
-class Range(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Range:
     """Values from the first to the last in equal steps."""
 
     first: float
@@ -37,7 +39,7 @@ class Range(NamedTuple):
         return every[np.linspace(0, len(every) - 1, count).round().astype(int)].tolist()
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # tuple.count
         """How many values there are."""
         return 1 + round((self.last - self.first) / self.step)
 
@@ -119,7 +121,7 @@ def coarse_to_fine(
         raise ValueError(f"The search needs at least one candidate. Received: {budget}.")
     mious: dict[Candidate, float] = {}
 
-    def try_new(candidates: Iterable[Candidate]):
+    def try_new(candidates: Iterable[Candidate]) -> None:
         new = [c for c in dict.fromkeys(candidates) if c not in mious]
         new = new[: budget - len(mious)]
         mious.update(zip(new, evaluate(new), strict=True))
@@ -136,4 +138,4 @@ def coarse_to_fine(
 
 def best_of(mious: dict[Candidate, float]) -> Candidate:
     """Returns the candidate of the highest mIoU, of equal ones the first."""
-    return max(mious, key=mious.get)
+    return max(mious, key=mious.__getitem__)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from deeplab_tf.data.paths import expand_path
-from deeplab_tf.weights.report import TensorReport, WeightReport
 from deeplab_tf.weights.sources import read_source
+from deeplab_tf.weights.tensor_report import TensorReport, WeightReport
 
 
 def load_into(model: Any, source: str | os.PathLike) -> WeightReport:

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from deeplab_tf.weights.source import Arrays, Shapes
+from deeplab_tf.weights.weight_source import Arrays, Shapes
 
 _FC6_KERNEL = re.compile(r"fc6(?:_(\d))?/kernel")
 

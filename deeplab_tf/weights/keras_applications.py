@@ -10,7 +10,7 @@ import numpy as np
 from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.weights.decimation import decimated_heads
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
-from deeplab_tf.weights.source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
 
 _DENSE = ("kernel", "bias")
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from deeplab_tf.weights.source import Source
+from deeplab_tf.weights.weight_source import Source
 
 SOURCE = Source("'random'", lambda text: text == "random", lambda text, shapes: (text, {}))

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 
 from deeplab_tf.weights import hed, keras_applications, random
-from deeplab_tf.weights.source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
 SOURCES: dict[str, Source] = {

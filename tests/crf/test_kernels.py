@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.lattice.kernel import LatticeKernel
 from deeplab_tf.crf.separable_kernel import SeparableKernel
 from tests.crf.lattice.points import gaussian_sums, points

@@ -40,9 +40,16 @@ def model(image):
     return uncertain_model(image[None], dataset=SPEC)
 
 
-@pytest.fixture
-def predictor(model):
+@pytest.fixture(scope="module")
+def tracing_predictor(model):
+    """Its graphs are traced once for all tests."""
     return CountingPredictor(model, crf=CRF, scales=(0.5, 1.0), flip=True)
+
+
+@pytest.fixture
+def predictor(tracing_predictor):
+    tracing_predictor.runs = 0
+    return tracing_predictor
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ WRONG = [
     (
         "doctor.py",
         ["--data_dir=synthetic", "--output=o", QUICKSTART, "--crop_size=3"],
-        "Give either --config or --crop_size",
+        "Give either --config, with",
     ),
     ("evaluate.py", ["--data_dir=synthetic"], "Give either --workdir or --model"),
     ("evaluate.py", ["--data_dir=synthetic", *MODEL, "--compare=m"], "give --report too"),

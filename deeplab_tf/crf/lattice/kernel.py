@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice.build import Lattice
+from deeplab_tf.crf.lattice.build_lattice import Lattice
 from deeplab_tf.crf.lattice.pixel_shards import SHARDS, cut
 from deeplab_tf.crf.lattice.restriction import restrict_lattice
 from deeplab_tf.crf.lattice.sparse import (
@@ -150,8 +150,11 @@ def _matrices(
     """Returns for every part the matrices [n, M] of the shards, from its vertices to pixels."""
     count = max(1, SHARDS // len(sizes))
     return [
-        [rows_matrix(*rows, size) for rows in zip(*(cut(x, count) for x in part), strict=True)]
-        for *part, size in zip(vertices, weights, sizes, strict=True)
+        [
+            rows_matrix(columns, values, size)
+            for columns, values in zip(cut(places, count), cut(own, count), strict=True)
+        ]
+        for places, own, size in zip(vertices, weights, sizes, strict=True)
     ]
 
 

@@ -78,7 +78,7 @@ def _sort(offsets: list[tf.Tensor]) -> list[tf.Tensor]:
 
     Each becomes a whole number whose last three bits count the coordinate from behind.
     """
-    ordered = []
+    ordered: list[tf.Tensor] = []
     for place, offset in enumerate(reversed(offsets)):
         ordered.insert(0, tf.cast(offset * np.float32(_UNITS), tf.int32) * 8 + place)
     for end in range(len(ordered) - 1, 0, -1):

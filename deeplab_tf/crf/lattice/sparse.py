@@ -74,7 +74,7 @@ def multiply(matrix: SparseMatrix, dense: tf.Tensor, transpose: bool = False) ->
     """
 
     @tf.custom_gradient
-    def product(dense):
+    def product(dense: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         result = tf.raw_ops.SparseTensorDenseMatMul(
             a_indices=matrix.indices,
             a_values=matrix.values,
@@ -109,7 +109,7 @@ def _by_columns(function: Callable[[tf.Tensor], tf.Tensor], values: tf.Tensor) -
     groups = (columns + _GROUP - 1) // _GROUP
     done = tf.TensorArray(tf.float32, groups, infer_shape=False)
 
-    def step(i, done):
+    def step(i: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
         part = function(values[:, i * _GROUP : (i + 1) * _GROUP])
         return i + 1, done.write(i, tf.transpose(part))
 

@@ -79,6 +79,7 @@ class Frame:
 
     def crop(self) -> ResizedCrop:
         """Returns what reads the pixels; only behind a crop."""
+        assert self.side is not None
         return ResizedCrop(
             size=self.stored,
             scaled=self.scaled,
@@ -150,6 +151,7 @@ class TransformedFrame:
 
     def crop(self) -> AffineCrop:
         """Returns what reads the pixels; only behind a crop."""
+        assert self.side is not None
         return AffineCrop(self.stored, self.side, self.matrix, self.offset)
 
 

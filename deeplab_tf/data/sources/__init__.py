@@ -4,13 +4,13 @@ import dataclasses
 import os
 
 from deeplab_tf.data.paths import checked_name, user_path
+from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.sources.camvid import open_camvid
 from deeplab_tf.data.sources.cityscapes import open_cityscapes
 from deeplab_tf.data.sources.folder import open_folder
 from deeplab_tf.data.sources.pascal_context import open_pascal_context
 from deeplab_tf.data.sources.person_part import open_person_part
 from deeplab_tf.data.sources.sbd import open_sbd
-from deeplab_tf.data.sources.source import Item, Source
 from deeplab_tf.data.sources.voc12 import open_voc12
 from deeplab_tf.data.spec import DataError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.sources.source import Item, Source, find_folder, map_ids
+from deeplab_tf.data.sources.archive import Item, Source, find_folder, map_ids
 from deeplab_tf.data.spec import DatasetSpec
 
 _VOID = 255

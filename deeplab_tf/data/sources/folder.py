@@ -12,7 +12,7 @@ from PIL import Image
 from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.sources.source import Item, Source
+from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.spec import FILE_NAME, VOID_COLOR, Color, DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGE_ENDINGS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.data.sources.source import (
+from deeplab_tf.data.sources.archive import (
     Item,
     Source,
     find_folder,

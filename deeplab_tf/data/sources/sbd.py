@@ -14,7 +14,7 @@ import numpy as np
 
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.sources import voc12
-from deeplab_tf.data.sources.source import (
+from deeplab_tf.data.sources.archive import (
     Item,
     Source,
     find_folder,

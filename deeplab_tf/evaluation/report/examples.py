@@ -52,6 +52,7 @@ def draw_example(evaluated: EvaluatedImage, metrics: str, spec: DatasetSpec) -> 
         metrics: of the image, as text.
         spec: gives palette and ignore label.
     """
+    assert evaluated.label is not None  # a Report refuses splits without labels
     height, width = evaluated.label.shape
     shrink = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
@@ -110,17 +111,17 @@ def encode_strip(example: Example) -> bytes:
     return stream.getvalue()
 
 
-def data_url(pixels: np.ndarray, is_photo: bool) -> str:
+def data_url(pixels: np.ndarray, lossless: bool) -> str:
     """Encodes an image as a URL that carries it.
 
     Args:
         pixels: uint8 RGB [H, W, 3].
-        is_photo: encode as JPEG; else as PNG without loss, with 256 colours at most.
+        lossless: as PNG, which holds 256 colours at most; else as JPEG.
     """
     image, stream = Image.fromarray(pixels), io.BytesIO()
-    if is_photo:
-        image.save(stream, "JPEG", quality=_JPEG_QUALITY)
-    else:
+    if lossless:
         image.quantize(256, dither=Image.Dither.NONE).save(stream, "PNG")
+    else:
+        image.save(stream, "JPEG", quality=_JPEG_QUALITY)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
-    return f"data:image/{'jpeg' if is_photo else 'png'};base64,{data}"
+    return f"data:image/{'png' if lossless else 'jpeg'};base64,{data}"

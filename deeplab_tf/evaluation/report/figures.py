@@ -6,6 +6,7 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -78,7 +79,8 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
         figure = Figure(figsize=(side, side))
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, count), ylim=(count, 0), facecolor=_SHADE)
         places, size = np.arange(count) + 0.5, 8.5 if has_numbers else 5.5
-        slant = {"rotation": 90, "rotation_mode": "anchor", "ha": "left", "va": "center"}
+        slant: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor"}
+        slant |= {"ha": "left", "va": "center"}
         axes.set_xticks(places, short, size=size, **slant)
         axes.set_yticks(places, short, size=size)
         axes.tick_params(labeltop=True, labelbottom=False)
@@ -94,12 +96,12 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
             cell.set(facecolor=_RIGHT if row == column else _WRONG, alpha=math.sqrt(share))
             axes.add_patch(cell)
             if has_numbers:
-                middle = {"ha": "center", "va": "center_baseline", "size": 8}
+                middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": 8}
                 axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", **middle)
         return _svg(figure, titles)
 
 
-def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:
+def _svg(figure: Figure, titles: Mapping[str, str] | None = None) -> Markup:
     """Writes a figure as an SVG element for a page that may hold several.
 
     Args:
@@ -112,10 +114,10 @@ def _svg(figure: Figure, titles: Mapping[str, str] = {}) -> Markup:
     text = stream.getvalue()
     text = re.sub(r"<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL)
     for color, name in _VARIABLES.items():
-        text = text.replace(color, f"var(--{name})")
+        text = text.replace(f": {color}", f": var(--{name})")
     text = re.sub(
         r'<g id="(cell-\d+-\d+)">',
-        lambda match: f"<g><title>{escape(titles[match[1]])}</title>",
+        lambda match: f"<g><title>{escape((titles or {})[match[1]])}</title>",
         text,
     )
-    return Markup(re.sub(r' id="[a-z0-9.]+_\d+"', "", text))
+    return Markup(re.sub(r'(<\w+) id="[a-z0-9.]+_\d+"', r"\1", text))

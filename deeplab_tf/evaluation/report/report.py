@@ -66,6 +66,7 @@ class Report:
         Args:
             image: with a label.
         """
+        assert image.label is not None  # the split has labels
         matrices = {}
         for stage, prediction in zip(
             stage_names(len(image.predictions)), image.predictions, strict=True

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from deeplab_tf.training.losses.normalization import count_valid
+from deeplab_tf.training.losses.batch_weights import count_valid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Loss(abc.ABC):
     Calling it gives the loss of one batch by itself, which automatic differentiation can go
     through. The training step adds up parts of a batch by the methods of the two kinds.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # the subclass's
 
     @abc.abstractmethod
     def __call__(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

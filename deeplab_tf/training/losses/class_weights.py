@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.data.label_statistics import LabelStatistics
-from deeplab_tf.training.losses.arguments import require_number
+from deeplab_tf.training.losses.loss_arguments import require_number
 
 # A name, one number a class, or None for no weights.
 ClassWeights = str | Sequence[float] | None

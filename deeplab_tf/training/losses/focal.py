@@ -6,13 +6,13 @@ import dataclasses
 
 import tensorflow as tf
 
-from deeplab_tf.training.losses.arguments import require_number
 from deeplab_tf.training.losses.base import PixelLoss, cross_entropies
 from deeplab_tf.training.losses.class_weights import (
     ClassWeights,
     check_class_weights,
     weights_of_pixels,
 )
+from deeplab_tf.training.losses.loss_arguments import require_number
 
 # Keeps the slope of (1 - p) ** gamma finite where p is 1 and gamma below 1.
 _SMALLEST = 1e-12

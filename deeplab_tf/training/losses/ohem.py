@@ -7,8 +7,8 @@ import math
 
 import tensorflow as tf
 
-from deeplab_tf.training.losses.arguments import require_number
 from deeplab_tf.training.losses.base import WholeBatchLoss, cross_entropies
+from deeplab_tf.training.losses.loss_arguments import require_number
 
 
 @dataclasses.dataclass(frozen=True)

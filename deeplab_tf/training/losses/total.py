@@ -11,8 +11,8 @@ import tensorflow as tf
 from deeplab_tf.data.label_statistics import count_labels
 from deeplab_tf.data.split import Split
 from deeplab_tf.training.losses.base import Loss, PixelLoss, WholeBatchLoss
+from deeplab_tf.training.losses.batch_weights import mark_void
 from deeplab_tf.training.losses.class_weights import class_weight_numbers
-from deeplab_tf.training.losses.normalization import mark_void
 
 
 class Term(NamedTuple):

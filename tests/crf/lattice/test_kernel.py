@@ -3,7 +3,7 @@ import pydensecrf.densecrf as densecrf
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.lattice.kernel import LatticeKernel
 from tests.crf.lattice.points import gaussian_sums, points
 

@@ -1,7 +1,7 @@
 import pytest
 
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.models.build import build_model
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.presets import PRESETS, network_defaults
 from deeplab_tf.training.config import base_config
 

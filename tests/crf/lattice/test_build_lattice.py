@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.crf.lattice.build import build_lattice
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
 from deeplab_tf.crf.lattice.simplex import find_simplexes
 from tests.crf.lattice.points import points
 
@@ -16,14 +16,14 @@ def test_moving_all_points_alike_keeps_the_neighbours():
     assert [len(e) for e in here.edges] == [len(e) for e in there.edges]
 
 
-def test_equal_points_share_their_corners():
+def test_equal_points_share_their_vertices():
     features = [np.repeat(f, 4) for f in points(50, 5)]
     vertices = np.stack(build_lattice(features).vertices).reshape(2, 50, 4, 3)
     assert (vertices == vertices[:, :, :1]).all()
 
 
 @pytest.mark.parametrize("dimensions", [2, 3, 5])
-def test_every_corner_is_touched_and_neighbours_are_those_a_step_away(dimensions):
+def test_every_vertex_is_touched_and_neighbours_are_those_a_step_away(dimensions):
     features = points(200, dimensions, spread=0.7)
     lattice, simplexes = build_lattice(features), find_simplexes(features)
     parts = [{} for _ in lattice.sizes]  # a vertex's place by its number

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.training.losses.normalization import (
+from deeplab_tf.training.losses.batch_weights import (
     count_valid,
     mark_void,
     micro_batch_weights,

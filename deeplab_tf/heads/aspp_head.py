@@ -8,7 +8,7 @@ import keras
 
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.heads.head import HeadOptions, scaled_rate
-from deeplab_tf.heads.large_fov import LargeFovHead, hidden_filters
+from deeplab_tf.heads.large_fov_head import LargeFovHead, hidden_filters
 from deeplab_tf.layers.aspp import ASPP
 
 
