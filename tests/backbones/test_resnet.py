@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.backbones.resnet import Bottleneck, ResNet
+from deeplab_tf.backbones.bottleneck import Bottleneck
+from deeplab_tf.backbones.resnet import ResNet
 from deeplab_tf.models.deeplab import DeepLab
 
 

@@ -63,7 +63,7 @@ def test_number_of_parameters(preset):
     model = DeepLab(num_classes=21, **PRESETS[preset])
     learned = [variable for variable in model.weights if "moving" not in variable.name]
     assert count(learned) == COUNTS[preset]
-    is_resnet = model.backbone == "resnet101"
+    is_resnet = model.backbone_name == "resnet101"
     assert count(model.weights) == COUNTS[preset] + (AFFINE if is_resnet else 0)
     # The affine part is learned on ImageNet and stays as it is.
     assert count(model.trainable_variables) == COUNTS[preset] - (AFFINE if is_resnet else 0)
