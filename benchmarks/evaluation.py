@@ -20,7 +20,7 @@ def run(model, split: Split, repeats: int) -> dict:
     """Times `evaluate` with all logits and writing against bare calls, in turn.
 
     The bare calls get images that lie decoded in memory; `evaluate` reads them from the disk,
-    logits with trimaps and boundary IoU and writes a PNG of every answer.
+    logits with trimaps and boundary IoU and writes a PNG of every prediction.
 
     Args:
         model: a DeepLab.

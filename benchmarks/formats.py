@@ -1,4 +1,4 @@
-"""What the light formats cost in answers, and what they save in bytes and time."""
+"""Compares the light formats: equal labels, bytes, time."""
 
 from __future__ import annotations
 

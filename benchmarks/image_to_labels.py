@@ -121,7 +121,7 @@ def time_stages(route, source: Path, target: Path) -> dict[str, float]:
         return value
 
     image = mark(route.read(source))
-    logits = mark(route.score(image))
+    logits = mark(route.logits(image))
     mark(route.zoom(logits, image))
     probabilities = mark(route.refine(image))
     labels = mark(route.label(probabilities))

@@ -29,7 +29,7 @@ class LibraryRoute:
         images = tf.TensorSpec([1, None, None, 3], tf.uint8)
         maps = tf.TensorSpec([1, None, None, logits.shape[2]])
         side = tf.TensorSpec([], tf.int32)
-        self._score = tf.function(lambda x: model.logit_maps(x)[0], input_signature=[images])
+        self._logits_of = tf.function(lambda x: model.logit_maps(x)[0], input_signature=[images])
         self._zoom = tf.function(model.zoom, input_signature=[maps, side, side])
         self._refine = tf.function(lambda *pair: refine(pair), input_signature=[maps, images])
         self._label = tf.function(
@@ -40,9 +40,9 @@ class LibraryRoute:
         """Returns uint8 RGB [H, W, 3]."""
         return read_upright(path)
 
-    def score(self, image):
+    def logits(self, image):
         """Returns logits [1, h, w, C] on the feature grid."""
-        return self._score(image[None])
+        return self._logits_of(image[None])
 
     def zoom(self, logits, image):
         """Returns logits [1, H, W, C]."""

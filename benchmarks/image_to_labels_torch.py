@@ -34,7 +34,7 @@ class TorchRoute:
         """Returns uint8 RGB [H, W, 3]."""
         return np.asarray(Image.open(path).convert("RGB"))
 
-    def score(self, image):
+    def logits(self, image):
         """Returns logits [1, C, h, w] on the feature grid."""
         import torch
 

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from benchmarks.input_operations import operation_costs
 from benchmarks.input_torch import torch_loader
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, open_split
 from deeplab_tf.data.voc_layout import VocSplit
 
-AUGMENTATION = Augmentation(321, scales=(0.5, 0.75, 1.0, 1.25, 1.5))
+AUGMENTATION = AugmentationPipeline("scale(0.5|0.75|1|1.25|1.5)|crop(321)|mirror")
 PAD_COLOR = (122.675, 116.669, 104.008)
 BATCH, WORKERS = 10, 2
 # When to look at the memory: with full buffers and caches, then later on.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation, augment, draw_view
+from deeplab_tf.data.augment import AugmentationPipeline, augment
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.image import decode_window, image_size
@@ -34,7 +33,7 @@ _ITSELF = "tf.data itself"
 
 def operation_costs(
     split: EncodedSplit,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     batch: int,
 ) -> dict[str, dict[str, float]]:
@@ -64,7 +63,7 @@ def operation_costs(
 
 def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
     """Functions of an example's number that go through parts of the pipeline."""
-    kept, unmirrored = CachedSplit(split), dataclasses.replace(augmentation, mirror=False)
+    kept, unmirrored = CachedSplit(split), _without(augmentation, "mirror")
     count = min(_EXAMPLES, len(split))
     examples = [split.read(tf.constant(index, tf.int64)) for index in range(count)]
     encoded = {key: tf.stack([example[key] for example in examples]) for key in examples[0]}
@@ -74,12 +73,12 @@ def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
         return tf.stack([index, index])
 
     def view(index):
-        drawn = draw_view(sizes[index], seed(index), augmentation)
+        drawn = augmentation.draw_crop(sizes[index], seed(index))
         return drawn, drawn.window()
 
     def window(index, changed=augmentation):
         example = kept.load(index)
-        drawn = draw_view(tf.shape(example["label"]), seed(index), changed)
+        drawn = changed.draw_crop(tf.shape(example["label"]), seed(index))
         top, left, height, width = tf.unstack(drawn.window())
         pixels = tf.slice(example["image"], [top, left, 0], [height, width, 3])
         return drawn, pixels, example["label"]
@@ -113,6 +112,11 @@ def _functions(split, augmentation, pad_color) -> dict[str, Callable]:
         "padded": padded,
     }
     return {key: _wrapped(function, count) for key, function in functions.items()}
+
+
+def _without(augmentation: AugmentationPipeline, name: str) -> AugmentationPipeline:
+    kept = [str(operation) for operation in augmentation.operations if operation.name != name]
+    return AugmentationPipeline("|".join(kept), augmentation.image_scale)
 
 
 def _wrapped(function: Callable, count: int) -> Callable:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.voc_layout import VocSplit
 
 
@@ -16,16 +16,22 @@ class PillowDataset:
 
     Args:
         split: gives the paths.
-        augmentation: what happens to an image.
+        augmentation: what happens to an image; scale with choices, crop and mirror count.
         pad_color: RGB of padding.
     """
 
     def __init__(
-        self, split: VocSplit, augmentation: Augmentation, pad_color: tuple[float, float, float]
+        self,
+        split: VocSplit,
+        augmentation: AugmentationPipeline,
+        pad_color: tuple[float, float, float],
     ):
         self._paths = list(zip(split.image_paths, split.label_paths, strict=True))
         self._void = split.spec.ignore_label
-        self._augmentation = augmentation
+        named = {operation.name: operation for operation in augmentation.operations}
+        self._crop_size = augmentation.crop_size
+        self._scales = named["scale"].values[0].numbers if "scale" in named else (1.0,)
+        self._mirror = "mirror" in named
         self._pad_color = tuple(round(value) for value in pad_color)
         self._random = np.random.default_rng()
 
@@ -45,9 +51,8 @@ class PillowDataset:
         """Returns the crop and its label as images."""
         image_path, label_path = self._paths[index]
         image, label = Image.open(image_path).convert("RGB"), Image.open(label_path)
-        crop, draw = self._augmentation.crop_size, self._random
-        scales = self._augmentation.scales
-        scale = scales[draw.integers(len(scales))]
+        crop, draw = self._crop_size, self._random
+        scale = self._scales[draw.integers(len(self._scales))]
         size = int(image.width * scale), int(image.height * scale)
         if size != image.size:
             image = image.resize(size, Image.Resampling.BILINEAR)
@@ -59,7 +64,7 @@ class PillowDataset:
         left, top = (draw.integers(side - crop + 1) for side in size)
         box = (left, top, left + crop, top + crop)
         image, label = image.crop(box), label.crop(box)
-        if self._augmentation.mirror and draw.random() < 0.5:
+        if self._mirror and draw.random() < 0.5:
             flip = Image.Transpose.FLIP_LEFT_RIGHT
             image, label = image.transpose(flip), label.transpose(flip)
         return image, label
@@ -67,7 +72,7 @@ class PillowDataset:
 
 def torch_loader(
     split: VocSplit,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     batch: int,
     workers: int,

@@ -1,4 +1,4 @@
-"""An exported model behind a server: its answers under load, and what the way there costs."""
+"""Measures an exported model behind a server: latency of each route, predictions under load."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.saved_model import export_saved_model
+from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.serving import GrpcClient, RestClient
 
 NAME = "deeplab"
@@ -28,16 +29,16 @@ WIDTH, HEIGHT = 500, 375
 PREDICTOR = "Predictor"
 
 
-def run(model, split: Split, repeats: int, requests: int) -> dict:
+def run(model: DeepLab, split: Split, repeats: int, requests: int) -> dict:
     """Exports a model without and with its CRF, serves it, and measures both.
 
-    The server is the one of the tests, which answers as TF Serving does but is written in Python.
+    The server is that of the tests, which has TF Serving's interface but is written in Python.
 
     Args:
         model: a trained DeepLab.
-        split: whose images are labelled.
-        repeats: rounds of the latencies, of which the median counts.
-        requests: of the load with the CRF.
+        split: gives the images.
+        repeats: rounds of the latencies, whose median is reported.
+        requests: number of requests of the load test, with the CRF.
 
     Returns:
         Latencies without and with the CRF, and figures of the load.
@@ -45,7 +46,7 @@ def run(model, split: Split, repeats: int, requests: int) -> dict:
     Raises:
         ValueError: the server cannot be started.
     """
-    require_server()  # before the minutes that the exports take
+    require_server()  # exports take minutes
     images = [example["image"].numpy() for example in evaluation_dataset(split, 20)]
     results = {}
     for name, crf in (("without CRF", None), ("with CRF", model.crf or {})):
@@ -61,18 +62,21 @@ def run(model, split: Split, repeats: int, requests: int) -> dict:
     return results
 
 
-def latency(predictor: Predictor, saved, server: Server, image: np.ndarray, repeats: int) -> dict:
-    """Times one JPEG of 500x375 to its label PNG by several routes in turn.
+def latency(
+    predictor: Predictor, saved: Path, server: Server, image: np.ndarray, repeats: int
+) -> dict:
+    """Measures the time from one JPEG of 500x375 to its label PNG by several routes in turn.
 
     Args:
-        predictor: what was exported.
+        predictor: the exported one.
         saved: folder of the SavedModel.
-        server: serves it.
+        server: serves the SavedModel.
         image: uint8 RGB [H, W, 3].
-        repeats: rounds.
+        repeats: number of rounds.
 
     Returns:
-        Seconds by route, and overheads as shares of the predictor's time.
+        By route: seconds, overheads as fractions of the predictor's time, and the fraction of
+        equal labels.
     """
     buffer = io.BytesIO()
     Image.fromarray(image).resize((WIDTH, HEIGHT)).save(buffer, "jpeg", quality=95)
@@ -89,7 +93,7 @@ def latency(predictor: Predictor, saved, server: Server, image: np.ndarray, repe
     def by_signature():
         return _labels(signature(image_bytes=tf.constant([content]))["label_png_bytes"][0])
 
-    routes: dict[str, Callable[[], np.ndarray]] = {
+    routes: dict[str, Callable[[], np.ndarray | None]] = {
         PREDICTOR: in_process,
         "SavedModel": by_signature,
         "gRPC": lambda: grpc_client.label([content])[0].labels,
@@ -112,7 +116,7 @@ def latency(predictor: Predictor, saved, server: Server, image: np.ndarray, repe
     }
 
 
-def _labels(png) -> np.ndarray:
+def _labels(png: tf.Tensor) -> np.ndarray:
     return tf.io.decode_png(png)[..., 0].numpy()
 
 

@@ -1,4 +1,4 @@
-"""Many clients at once, of whom some send broken images."""
+"""Sends requests of many clients at once, some with broken images."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.serving import GrpcClient, Prediction
 
 CLIENTS = 8
-# Different images; each is sent as often as it takes.
+# Number of different images; each is sent several times.
 IMAGES = 100
 SMALLEST, LARGEST = (160, 120), (480, 360)
 _DEADLINE = 600  # seconds
 
 
-def run_load(predictor: Predictor, server: Server, sources: list, requests: int) -> dict:
-    """Sends requests from concurrent clients and compares every answer.
+def run_load(
+    predictor: Predictor, server: Server, sources: list[np.ndarray], requests: int
+) -> dict:
+    """Sends requests of concurrent clients and compares every prediction.
 
     Args:
-        predictor: what the server serves, for the right answers.
-        server: to call.
+        predictor: the one that the server serves; computes the labels to compare with.
+        server: receives the requests.
         sources: uint8 RGB [H, W, 3], at least as large as the largest image sent.
-        requests: how many.
+        requests: number of requests.
 
     Returns:
-        Numbers of good and broken images, of right answers and of reasoned refusals, the number
-        of labels that differ in all, seconds, and the server's megabytes on the way.
+        Numbers of good and broken images, of right predictions and of refusals, the total number
+        of labels that differ, seconds, and the server's megabytes before, during and after.
     """
     rng = np.random.default_rng(0)
     broken = broken_images(sources[0])
@@ -65,7 +67,7 @@ def run_load(predictor: Predictor, server: Server, sources: list, requests: int)
         if index >= len(good):
             refused += bool(error)
         elif not error:
-            wrong = np.count_nonzero(labels != wanted[index])
+            wrong = int(np.count_nonzero(labels != wanted[index]))
             right += not wrong
             different += wrong
     count = sum(index < len(good) for index in order)
@@ -73,9 +75,9 @@ def run_load(predictor: Predictor, server: Server, sources: list, requests: int)
         "clients": CLIENTS,
         "good": count,
         "right": right,
-        "different_labels": int(different),
+        "different_labels": different,
         "broken": requests - count,
-        "refused": int(refused),
+        "refused": refused,
         "reasons": sorted({prediction.error for prediction in predictions if prediction.error}),
         "seconds": seconds,
         "megabytes": watch.megabytes,
@@ -83,10 +85,10 @@ def run_load(predictor: Predictor, server: Server, sources: list, requests: int)
 
 
 def broken_images(image: np.ndarray) -> dict[str, bytes]:
-    """Returns what no server can label, by what it is.
+    """Returns files that no server can label, by name.
 
     Args:
-        image: uint8 RGB [H, W, 3].
+        image: uint8 RGB [H, W, 3], from which some are made.
     """
     jpeg, png = _jpeg(image), bytearray(tf.io.encode_png(image[:5, :4]).numpy())
     png[16:24] = struct.pack(">II", 30_000, 30_000)
@@ -100,7 +102,7 @@ def broken_images(image: np.ndarray) -> dict[str, bytes]:
     }
 
 
-def _crop(image: np.ndarray, rng) -> np.ndarray:
+def _crop(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     width, height = rng.integers(SMALLEST, LARGEST, endpoint=True)
     top, left = rng.integers(0, np.subtract(image.shape[:2], (height, width)), endpoint=True)
     return image[top : top + height, left : left + width]
@@ -113,7 +115,7 @@ def _jpeg(image: np.ndarray) -> bytes:
 
 
 class _MemoryWatch:
-    """Reads a server's memory before the first and after chosen numbers of requests."""
+    """Reads a server's memory before the first request and after given numbers of them."""
 
     def __init__(self, server: Server, at: set[int]):
         self._server, self._at, self._done = server, at, 0

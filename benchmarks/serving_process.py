@@ -1,10 +1,11 @@
-"""Starts the tests' server, which answers as TF Serving does, in a process of its own."""
+"""Starts the tests' server, which has TF Serving's interface, in a process of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,9 @@ class Server(NamedTuple):
     """A running server on 127.0.0.1.
 
     Attributes:
-        grpc: port.
-        rest: port.
-        process: its number.
+        grpc: port of gRPC.
+        rest: port of REST.
+        process: process number.
     """
 
     grpc: int
@@ -29,7 +30,7 @@ class Server(NamedTuple):
 
     @property
     def megabytes(self) -> float:
-        """What it holds in memory now (Linux)."""
+        """Resident memory now (Linux)."""
         lines = Path(f"/proc/{self.process}/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
@@ -49,14 +50,18 @@ def require_server():
 
 @contextlib.contextmanager
 def running_server(
-    model_dir, name: str = "deeplab", *options: str, python=sys.executable, script: Path = SERVER
+    model_dir: str | os.PathLike,
+    name: str = "deeplab",
+    *options: str,
+    python: str = sys.executable,
+    script: Path = SERVER,
 ) -> Iterator[Server]:
     """Runs the server while the context is open.
 
     Args:
         model_dir: folder with a SavedModel in a folder for each version.
-        name: of the model, for clients.
-        *options: more flags.
+        name: the model's name in requests.
+        *options: more flags of the server.
         python: interpreter that runs the server.
         script: the server, or a copy of it.
 
@@ -69,6 +74,7 @@ def running_server(
     require_server()
     command = [python, str(script), f"--model_dir={model_dir}", f"--name={name}", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
             yield Server(**_ports(process.stdout.readline(), command), process=process.pid)
         finally:
@@ -76,7 +82,7 @@ def running_server(
 
 
 def _ports(line: str, command: list[str]) -> dict[str, int]:
-    """Reads what the server prints when it is ready."""
+    """Reads the line that the server prints when it is ready."""
     try:
         found = json.loads(line)
         return {"grpc": int(found["grpc"]), "rest": int(found["rest"])}

@@ -1,9 +1,24 @@
 """DeepLab v1 and v2 in TensorFlow and Keras."""
 
+from deeplab_tf.start_up import import_tensorflow, is_program
+
+if is_program():
+    import_tensorflow()
+
 from deeplab_tf import crf, data, evaluation, layers, training
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["DeepLab", "Predictor", "crf", "data", "evaluation", "layers", "load", "training"]
+__all__ = [
+    "DeepLab",
+    "Predictor",
+    "__version__",
+    "crf",
+    "data",
+    "evaluation",
+    "layers",
+    "load",
+    "training",
+]

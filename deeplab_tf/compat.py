@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import warnings
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -11,7 +13,7 @@ KERAS_3 = int(keras.__version__.split(".")[0]) >= 3
 TENSORFLOW = tuple(int(part) for part in tf.__version__.split(".")[:2])
 
 
-def tf_variable(variable) -> tf.Variable:
+def tf_variable(variable: keras.Variable | tf.Variable) -> tf.Variable:
     """Returns the `tf.Variable` behind a Keras variable (the variable itself on Keras 2)."""
     return variable.value if KERAS_3 else variable
 
@@ -25,7 +27,7 @@ def one_image_is_slow() -> bool:
     return TENSORFLOW >= (2, 16) and not tf.config.list_physical_devices("GPU")
 
 
-def weight_name(variable) -> str:
+def weight_name(variable: keras.Variable | tf.Variable) -> str:
     """Returns the name that the layer gave in `add_weight`, without any scope or suffix."""
     return variable.name.rsplit("/", 1)[-1].split(":")[0]
 
@@ -40,12 +42,12 @@ def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in all_layers(model) if not any(True for _ in sub_layers(layer))]
 
 
-def sub_layers(layer: keras.layers.Layer):
+def sub_layers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     """Yields the layers inside a layer."""
     return layer._flatten_layers(include_self=False, recursive=False)
 
 
-def create_slots(optimizer, variables: list[tf.Variable]):
+def create_slots(optimizer: keras.optimizers.Optimizer, variables: list[tf.Variable]) -> None:
     """Creates an optimizer's own variables, so that a checkpoint can be restored into them."""
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
@@ -54,7 +56,7 @@ def create_slots(optimizer, variables: list[tf.Variable]):
         optimizer._create_all_weights(variables)
 
 
-def optimizer_variables(optimizer) -> list:
+def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list:
     """Returns an optimizer's own variables, such as its momentum."""
     variables = optimizer.variables
     # A method of Keras 2's legacy optimizers; a list in all others, which can be called in Keras 2.
@@ -92,3 +94,18 @@ def _addons_optimizer_class(name: str) -> type:
     if found is None:
         raise ValueError(f"tensorflow-addons registers no optimizer {name!r}.")
     return found
+
+
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warns that a name of version 0.1 is used.
+
+    Args:
+        old: name that still works.
+        new: name to use.
+        stacklevel: frames up to the caller, see `warnings.warn`.
+    """
+    warnings.warn(
+        f"{old} is called {new} since version 0.2; the old name goes in version 0.3.",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )

@@ -7,8 +7,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "shared/data/camvid"
 
 
 def camvid_files(pattern):
-    """Returns files in order; none where CamVid is not at hand, which CI must not overlook."""
+    """Returns files in order; none where .ci/run has said that there is no CamVid."""
     files = sorted(FOLDER.glob(pattern))
-    if not files and os.environ.get("CI"):
+    if not files and os.environ.get("CI") and not os.environ.get("DEEPLAB_TF_WITHOUT_SHARED"):
         raise FileNotFoundError(f"{FOLDER}: no {pattern}")
     return files

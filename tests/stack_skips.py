@@ -4,7 +4,8 @@ Test ids are pytest's, without the part in brackets for all cases of a test.
 """
 
 _LIGHT_FORMATS = (
-    "tests/export/test_litert.py::test_answers_are_the_models",
+    "tests/export/test_litert.py::test_labels_are_the_models",
+    "tests/export/test_litert.py::test_logits_are_there_under_their_old_name",
     "tests/export/test_litert.py::test_smaller_numbers_make_smaller_files",
     "tests/export/test_litert.py::test_atrous_convolutions_stay_one_operator",
     "tests/export/test_litert.py::test_int8_has_a_factor_for_every_channel",
@@ -13,7 +14,7 @@ _LIGHT_FORMATS = (
     "tests/export/test_litert.py::test_normalisation_is_folded",
     "tests/export/test_litert.py::test_what_cannot_be_exported",
     "tests/export/test_litert.py::test_a_file_that_disagrees_is_not_written",
-    "tests/export/test_onnx.py::test_answers_are_the_models_at_any_size",
+    "tests/export/test_onnx.py::test_labels_are_the_models_at_any_size",
     "tests/export/test_onnx.py::test_takes_batches",
     "tests/export/test_onnx.py::test_export_says_how_far_it_agrees",
     "tests/export/test_onnx.py::test_atrous_convolutions_stay_one_operator",
@@ -23,7 +24,7 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_normalisation_is_folded_and_the_size_fixed",
     "tests/export/test_onnx.py::test_what_cannot_be_exported",
     "tests/tools/test_export.py::test_light_formats",
-    "tests/test_documented_python.py::test_edge",
+    "tests/test_documented_python.py::test_mobile",
     "tests/benchmarks/test_formats.py::test_every_format_has_its_figures_even_where_labels_differ",
 )
 _PAGE = (

@@ -5,14 +5,14 @@ import shlex
 
 import pytest
 
+from deeplab_tf.cli.main import COMMANDS
 from tests.tools.commands import ROOT, TOOLS, run
-from tests.tools.loading import loaded, parse, shown_flags
+from tests.tools.loading import loaded, parse, shown_flags, source_of
 
-SOURCES = sorted(
-    path for pattern in ("README.md", "docs/*.md", "tools/*.py", "zoo/*.py", "Makefile")
-    for path in ROOT.glob(pattern)
-)  # fmt: skip
+FOLDERS = ("deeplab_tf/programs/*.py", "docs/*.md", "tools/*.py", "zoo/*.py")
+SOURCES = sorted(p for pattern in ("README.md", "Makefile", *FOLDERS) for p in ROOT.glob(pattern))
 TEXTS = {str(path.relative_to(ROOT)): re.sub(r"\\\n\s*", "", path.read_text()) for path in SOURCES}
+TOOL_OF = {source_of(tool).stem: tool for tool in TOOLS}
 STANDS_FOR = {
     "--config=zoo/NAME.py": "--config=zoo/quickstart.py",
     "--dataset=NAME": "--dataset=voc12",
@@ -30,7 +30,9 @@ OTHERS = {
 def whole_commands():
     """(file, tool, words) of every `python tools/TOOL ...`, the last flag included."""
     for file, text in TEXTS.items():
-        for tool, rest in re.findall(r"python\S* tools/(\w+\.py)([^`\n#]*)", text):
+        commands = re.findall(r"(?m)^deeplab ([a-z-]+)((?: +--)[^`\n#]*)", text)
+        commands = [(TOOL_OF[COMMANDS[word]], rest) for word, rest in commands]
+        for tool, rest in [*commands, *re.findall(r"python\S* tools/(\w+\.py)([^`\n#]*)", text)]:
             words = shlex.split(re.sub(r"[\[\]]", "", rest))  # flags that may be left out
             yield file, tool, [STANDS_FOR.get(word, word) for word in words]
 

@@ -7,12 +7,14 @@ import tensorflow as tf
 from PIL import Image
 
 import deeplab_tf
+from deeplab_tf.data.augmentations import OPERATIONS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
 from tests.models.narrow import patches, uncertain_model
 
-# That of docs/serving.md needs a server: tests/serving/test_clients.py.
+# That of docs/serving.md needs a server: tests/serving/test_clients.py. The files of
+# docs/extending.md become a part of the package: tests/test_extending.py.
 SIZE = 40, 56
 CRF = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
 
@@ -30,7 +32,8 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "crf.md", "edge.md", "evaluation.md", "security.md", "serving.md",
+        "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
+        "mobile.md", "security.md", "serving.md", "training.md",
     }  # fmt: skip
 
 
@@ -50,10 +53,25 @@ def test_security(model, tmp_path, monkeypatch):
     assert opened.get_config() == model.get_config()
 
 
+def test_augmentation(monkeypatch):
+    names = run_python("docs/augmentation.md", {})
+    monkeypatch.setitem(OPERATIONS, "noise", names["Noise"])
+    noisy = deeplab_tf.data.AugmentationPipeline("crop(50)|noise(5)")
+    crop, _ = deeplab_tf.data.augment(
+        tf.fill([50, 50, 3], 100),
+        tf.zeros([50, 50], tf.int32),
+        tf.constant([0, 1]),
+        noisy,
+        (0, 0, 0),
+    )
+    assert np.mean(crop) == pytest.approx(100, abs=0.5)
+    assert np.std(crop) == pytest.approx(5, rel=0.1)
+
+
 def test_crf(model, image):
     logits = model(image[None])
     names = {"deeplab_tf": deeplab_tf, "logits": logits, "images": tf.constant(image[None])}
-    names = run_python("docs/crf.md", {**names, "scores": logits[0].numpy(), "image": image})
+    names = run_python("docs/crf.md", names)
     assert names["probabilities"].shape == (1, *SIZE, 3)
     q = np.asarray(names["q"])
     assert q.shape == (*SIZE, 3)
@@ -68,16 +86,16 @@ def test_evaluation(model, image):
     assert labels.dtype == np.uint8 and labels.shape == SIZE
     np.testing.assert_array_equal(labels, after)
     np.testing.assert_array_equal(labels, names["many"][0])
-    np.testing.assert_array_equal(names["scores"].argmax(axis=-1), names["before"])
+    np.testing.assert_array_equal(names["logits"].argmax(axis=-1), names["before"])
 
 
 @pytest.mark.slow
-def test_edge(model, image, tmp_path, monkeypatch):
+def test_mobile(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     predictor = deeplab_tf.Predictor(model)
     export_litert(predictor, "model.tflite", SIZE, log=lambda line: None)
     export_onnx(predictor, "model.onnx", log=lambda line: None)
-    labels = run_python("docs/edge.md", {"image": image})["labels"]
+    labels = run_python("docs/mobile.md", {"image": image})["labels"]
     np.testing.assert_array_equal(labels, predictor(image))
 
 
@@ -87,3 +105,8 @@ def test_the_template_of_a_data_set_is_one(tmp_path):
     (tmp_path / "dataset.json").write_text(template)
     spec = DatasetSpec.load(tmp_path)
     assert spec.class_names == tuple(json.loads(template)["class_names"])
+
+
+def test_index():
+    names = run_python("docs/index.md", {})
+    assert names["logits"].shape == (1, 65, 97, 21) and names["labels"].shape == (65, 97)

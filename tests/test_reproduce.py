@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # What makes a command small; the last value of a flag counts.
 SMALLER = {
     "tools/train.py": [
-        "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.steps=2",
+        "--config.model.width=0.05", "--config.data.augmentation=crop(33)",
+        "--config.train.steps=2",
         "--config.train.batch_size=2", "--config.model.weights=random",
     ],
 }  # fmt: skip

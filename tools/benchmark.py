@@ -3,7 +3,7 @@
 python tools/benchmark.py --suite=crf --threads=2 --output=crf.json
 
 --suite=crf takes images of scikit-image, and with --model and --data_dir also images of a
-validation split with that network's scores. --suite=input reads the training split of --data_dir,
+validation split with that network's logits. --suite=input reads the training split of --data_dir,
 a folder in PASCAL VOC layout, and with --shards also the same as TFRecords. --suite=evaluate
 takes the validation split of --data_dir and the network of --model. --suite=predict takes an image
 of scikit-image from JPEG to label PNG through ResNet-101 ASPP-L and the CRF. --suite=tiles compares

@@ -1,38 +1,6 @@
-"""Labels images: writes an indexed PNG for every image.
+"""`deeplab predict` from a checkout; deeplab_tf/programs/predict.py is the program."""
 
-python tools/predict.py --model=DIR/model.keras --input=IMAGES --output=DIR --crf --overlay
-"""
-
-import functools
-
-from absl import flags
-
-from deeplab_tf import cli
-
-MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
-INPUT = cli.define_path_flag("input", "An image, a folder or a pattern.", required=True)
-OUTPUT = cli.define_path_flag("output", "Folder for the label PNGs.", required=True)
-OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the image with its labels over it.")
-RESUME = flags.DEFINE_bool("resume", False, "Leave out images whose outputs are there already.")
-OVERWRITE = cli.define_overwrite_flag()
-CRF = cli.define_crf_flag()
-PREDICTION = cli.define_prediction_flags()
-
-
-def main():
-    from deeplab_tf.evaluation.predict_files import jobs_to_do, plan_jobs, predict_files
-    from deeplab_tf.models.loading import load_model
-
-    planned = plan_jobs(INPUT.value, OUTPUT.value)
-    jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
-    if RESUME.value:
-        print(f"{len(planned) - len(jobs)} of {len(planned)} images were labelled before")
-    model = load_model(MODEL.value)
-    bar = functools.partial(cli.progress_bar, total=len(jobs))
-    predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    problems = predict_files(predictor, model.spec, jobs, OVERLAY.value, bar)
-    return cli.tell_labelled(problems, len(jobs), OUTPUT.value)
-
+from deeplab_tf.cli import run_program
 
 if __name__ == "__main__":
-    cli.run(main)
+    run_program("predict")

@@ -1,4 +1,4 @@
-"""Prints what `make quickstart` reached: scores before and after the CRF, and where things lie."""
+"""Prints what `make quickstart` reached: metrics before and after the CRF, and where things lie."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def main():
         table, gain = format_table(results), 100 * (results["crf"]["miou"] - results["miou"])
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{file}: not the scores before and after the CRF that make quickstart writes "
+            f"{file}: not the metrics before and after the CRF that make quickstart writes "
             f"({type(error).__name__}: {error})."
         ) from error
     print(table)

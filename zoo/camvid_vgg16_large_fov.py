@@ -18,7 +18,7 @@ from deeplab_tf.training.config import base_config
 def get_config():
     config = base_config("vgg16_large_fov")
     config.model.update(weights="hed", dropout=0.2)
-    config.data.update(scales=(0.75, 1.0, 1.25, 1.5), crop_size=241)
+    config.data.augmentation = "scale(0.75|1|1.25|1.5)|crop(241)|mirror"
     config.train.update(
         steps=2400,
         batch_size=2,

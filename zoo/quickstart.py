@@ -16,7 +16,7 @@ def get_config():
     config = base_config("vgg16_msc")
     # Scenes are small: fc6 of rate 12 would look at nothing but their padding.
     config.model.update(width=0.25, fc6_rate=2, dropout=0.1)
-    config.data.update(crop_size=97)
+    config.data.augmentation = "crop(97)|mirror"
     config.train.update(
         steps=600,
         batch_size=4,

@@ -8,7 +8,7 @@ Expected: validation mIoU 75.54 before the CRF, from MS-COCO weights (Chen et al
 Sources: training values from the released solver and train files of DeepLabv2_ResNet101 (ASPP),
     which give `normalize` and the gradients of ten single images; CRF 4/67/3 and 3/1 as released
     for ASPP, the defaults.
-Not given: the score after the CRF; training values of this row; how MS-COCO was trained on.
+Not given: the mIoU after the CRF; training values of this row; how MS-COCO was trained on.
 Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet). The released net
     starts from MS-COCO weights (Caffe), which this release cannot read: table 4 puts their worth
     at 2 points (71.27 to 73.28). Without the flag everything starts from random numbers, for which

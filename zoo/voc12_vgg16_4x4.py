@@ -12,7 +12,7 @@ Not given: training values of its own; the CRF at rate 8 (ours: that of DeepLabv
     defaults); whether there is an average pool before fc6 (kept here).
 Weights: VGG16.h5 is the VGG16 file of Keras Applications (ImageNet, with its top); fc6 and fc7 are
     cut out of fc1 and fc2. Without the flag everything starts from random numbers, from which
-    these rates do not come near the score.
+    these rates do not come near the mIoU.
 """
 
 from deeplab_tf.training.recipes import recipe_config

@@ -12,7 +12,7 @@ Not given: the CRF of this training; whether v2 kept the average pool before fc6
     filters of VGG-16 make fc6 and fc7 (ours: evenly spaced ones).
 Weights: VGG16.h5 is the VGG16 file of Keras Applications (ImageNet, with its top); fc6 and fc7 are
     cut out of fc1 and fc2. Without the flag everything starts from random numbers, from which
-    these rates do not come near the score.
+    these rates do not come near the mIoU.
 """
 
 from deeplab_tf.training.recipes import recipe_config

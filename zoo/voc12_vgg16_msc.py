@@ -5,7 +5,7 @@ Command:
         --workdir=runs/voc12_vgg16_msc --config.model.weights=VGG16.h5
 Cost: not measured.
 Expected: validation mIoU 64.21 before and 68.70 after the CRF (Chen et al. 2015, table 1a).
-Sources: section 4.3; branches (3x3 with stride 8, 4, 2, 1, 1, then two 1x1, scores summed) from a
+Sources: section 4.3; branches (3x3 with stride 8, 4, 2, 1, 1, then two 1x1, logits summed) from a
     port that cites the released train.prototxt; training values from the released files of
     LargeFOV; CRF 4/83/5 and 3/3, quoted for the released MSc-LargeFOV in a port.
 Not given: rates and steps for the new weights. The paper starts from a trained LargeFOV and trains
@@ -14,7 +14,7 @@ Not given: rates and steps for the new weights. The paper starts from a trained 
     --config.train.rate_multipliers='(("(?!msc).*",0),("msc._fc8/kernel",10),("msc._fc8/bias",20))'.
 Weights: VGG16.h5 is the VGG16 file of Keras Applications (ImageNet, with its top); fc6 and fc7 are
     cut out of fc1 and fc2. Without the flag everything starts from random numbers, from which
-    these rates do not come near the score.
+    these rates do not come near the mIoU.
 """
 
 from deeplab_tf.training.recipes import recipe_config

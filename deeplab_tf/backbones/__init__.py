@@ -1,15 +1,58 @@
 """Dense feature extractors, one file a family."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
 from deeplab_tf.backbones.resnet import ResNet
 from deeplab_tf.backbones.vgg import VGG16
 
-__all__ = ["BACKBONES", "MEAN_RGB", "VGG16", "ResNet", "to_caffe_input"]
+__all__ = [
+    "BACKBONES",
+    "MEAN_RGB",
+    "VGG16",
+    "Backbone",
+    "ResNet",
+    "backbone_class",
+    "build_backbone",
+    "to_caffe_input",
+]
 
-# Name in `DeepLab(backbone=...)` -> layer and what it fixes.
-BACKBONES = {
+# Name in `DeepLab(backbone=...)` -> class and the arguments that it fixes.
+BACKBONES: dict[str, tuple[type[Backbone], dict[str, Any]]] = {
     "vgg16": (VGG16, {}),
     "resnet50": (ResNet, {"depth": 50}),
     "resnet101": (ResNet, {"depth": 101}),
     "resnet152": (ResNet, {"depth": 152}),
 }
+
+
+def backbone_class(name: str) -> type[Backbone]:
+    """Returns the class of a backbone, for what it states without being built.
+
+    Args:
+        name: row of `BACKBONES`.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    if name not in BACKBONES:
+        raise ValueError(
+            f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={name!r}"
+        )
+    return BACKBONES[name][0]
+
+
+def build_backbone(name: str, **arguments: Any) -> Backbone:
+    """Builds a backbone that bears the name of its row.
+
+    Args:
+        name: row of `BACKBONES`.
+        **arguments: output stride, width, method and dtype, see `Backbone`.
+
+    Raises:
+        ValueError: there is no such row, or the backbone refuses an argument.
+    """
+    return backbone_class(name)(**BACKBONES[name][1], **arguments, name=name)

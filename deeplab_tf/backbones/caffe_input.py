@@ -14,6 +14,6 @@ FIRST_KERNEL_INITIALIZER = {
 }
 
 
-def to_caffe_input(images):
+def to_caffe_input(images: tf.Tensor) -> tf.Tensor:
     """Turns RGB images 0..255 [B, H, W, 3] of any dtype into BGR minus the mean, float32."""
     return tf.cast(images, tf.float32)[..., ::-1] - tf.constant(MEAN_BGR, tf.float32)

@@ -2,104 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from typing import Any
+
 import keras
 import tensorflow as tf
 
+from deeplab_tf.backbones.backbone import Backbone
+from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
 from deeplab_tf.backbones.stride import plan_stages
-from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.layers.configured import ConfigFromArguments
-from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.layers.receptive_field import chain_radius
 
 # Residual units in stages res2 to res5.
 UNITS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 STAGE_CHANNELS = (64, 128, 256, 512)
 EXPANSION = 4
-
-
-@keras.saving.register_keras_serializable(package="deeplab_tf")
-class ConvNorm(ConfigFromArguments, keras.layers.Layer):
-    """A convolution without bias, frozen batch normalisation and, if wanted, a ReLU.
-
-    The statistics are never updated and the affine part is not trained, as in the released
-    networks, whose batches of one crop are too small to estimate them. So the normalisation is a
-    factor and a shift a channel, which kernel and bias take up: the features are passed over once.
-
-    Args:
-        filters: number of output channels.
-        kernel_size: taps along a side.
-        norm_name: Caffe name of the normalisation; the convolution has the layer's own name.
-        strides: subsampling.
-        dilation_rate: distance of two taps in pixels.
-        method: implementation of atrous convolution.
-        relu: whether a ReLU follows.
-        **kwargs: name and dtype of the layer.
-    """
-
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        norm_name,
-        strides=1,
-        dilation_rate=1,
-        method="native",
-        relu=True,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.norm_name = norm_name
-        self.strides = strides
-        self.dilation_rate = dilation_rate
-        self.method = method
-        self.relu = relu
-        self.conv = AtrousConv2D(
-            filters,
-            kernel_size,
-            dilation_rate=dilation_rate,
-            method=method,
-            strides=strides,
-            activation="relu" if relu else None,
-            use_bias=False,
-            name=self.name,
-            dtype=self.dtype_policy,
-        )
-        self.norm = FrozenBatchNormalization(
-            momentum=0.999, epsilon=1e-5, name=norm_name, dtype=self.dtype_policy
-        )
-
-    @property
-    def receptive_field_radius(self) -> int:
-        """Input pixels that an output sees to each side."""
-        return self.conv.receptive_field_radius
-
-    def build(self, input_shape):
-        """Creates the weights of both layers."""
-        self.conv.build(input_shape)
-        self.norm.build((None, None, None, self.filters))
-        self.built = True
-
-    def fold(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the kernel and the bias that take up the normalisation, float32."""
-        norm = self.norm
-        # Inside `call` mixed precision has cast the kernel already.
-        kernel = tf.cast(tf.convert_to_tensor(self.conv.kernel), self.compute_dtype)
-        gamma, beta, mean, variance, kernel = (
-            tf.cast(tf.convert_to_tensor(variable), tf.float32)
-            for variable in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, kernel)
-        )
-        factor = gamma * tf.math.rsqrt(variance + norm.epsilon)
-        return kernel * factor, beta - mean * factor
-
-    def call(self, inputs):
-        """Returns a tensor [B, H / strides, W / strides, filters]."""
-        kernel, bias = self.fold()
-        return self.conv.convolve(
-            inputs, tf.cast(kernel, inputs.dtype), tf.cast(bias, inputs.dtype)
-        )
+_KERAS_LAYER = re.compile(r"conv(\d)_block(\d+)_(\d)_(conv|bn)")
+_KERAS_BRANCHES = ("branch1", "branch2a", "branch2b", "branch2c")
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -116,7 +39,13 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
     """
 
     def __init__(
-        self, channels, strides=1, dilation_rate=1, project=False, method="native", **kwargs
+        self,
+        channels: int,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        project: bool = False,
+        method: str = "native",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.channels = channels
@@ -125,9 +54,9 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         self.project = project
         self.method = method
 
-        def conv_norm(branch, filters, kernel_size=1, **options):
+        def conv_norm(branch: str, filters: int, kernel_size: int = 1, **options: Any):
             conv_name = f"{self.name}_branch{branch}"
-            return ConvNorm(
+            return ConvNormAct(
                 filters,
                 kernel_size,
                 norm_name=conv_name.replace("res", "bn"),
@@ -138,25 +67,30 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
             )
 
         outputs = channels * EXPANSION
-        self.shortcut = conv_norm("1", outputs, strides=strides, relu=False) if project else None
+        self.shortcut = (
+            conv_norm("1", outputs, strides=strides, activation=None) if project else None
+        )
         self.reduce = conv_norm("2a", channels, strides=strides)
         self.spatial = conv_norm("2b", channels, kernel_size=3, dilation_rate=dilation_rate)
-        self.expand = conv_norm("2c", outputs, relu=False)
+        self.expand = conv_norm("2c", outputs, activation=None)
 
     @property
     def receptive_field_radius(self) -> int:
         """Input pixels that an output sees to each side."""
         return chain_radius([self.reduce, self.spatial, self.expand])
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor, training: bool | None = False) -> tf.Tensor:
         """Returns a tensor [B, H / strides, W / strides, 4 * channels]."""
-        shortcut = inputs if self.shortcut is None else self.shortcut(inputs)
-        residual = self.expand(self.spatial(self.reduce(inputs)))
+        shortcut = residual = inputs
+        if self.shortcut is not None:
+            shortcut = self.shortcut(inputs, training=training)
+        for part in (self.reduce, self.spatial, self.expand):
+            residual = part(residual, training=training)
         return keras.activations.relu(shortcut + residual)
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
-class ResNet(ConfigFromArguments, keras.layers.Layer):
+class ResNet(Backbone):
     """The ResNet backbone of the released networks at any output stride.
 
     At the published output stride of 8 all 3x3 convolutions of res4 have rate 2 and those of res5
@@ -179,17 +113,25 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
     Source: released DeepLab v2 ResNet-101 test.prototxt; Chen et al. 2016, section 4.1.2.
     """
 
-    def __init__(self, depth=101, output_stride=8, width=1.0, method="native", **kwargs):
-        super().__init__(**kwargs)
+    mean_rgb = MEAN_RGB
+    keras_applications = ("ResNet50", "ResNet101", "ResNet152")
+    preprocess = staticmethod(to_caffe_input)
+
+    def __init__(
+        self,
+        depth: int = 101,
+        output_stride: int = 8,
+        width: float = 1.0,
+        method: str = "native",
+        **kwargs: Any,
+    ):
+        super().__init__(output_stride, width, method, **kwargs)
         if depth not in UNITS:
             raise ValueError(f"depth must be one of {sorted(UNITS)}. Received: depth={depth}")
         self.depth = depth
-        self.output_stride = output_stride
-        self.width = width
-        self.method = method
         # Stages with a stride: conv1, pool1, res3, res4, res5 (res2 follows pool1 directly).
         stem, pool, *later = plan_stages([2] * 5, output_stride)
-        self.stem = ConvNorm(
+        self.stem = ConvNormAct(
             self._channels(64),
             kernel_size=7,
             norm_name="bn_conv1",
@@ -214,11 +156,13 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
     def _channels(self, channels: int) -> int:
         return max(1, round(channels * self.width))
 
-    def _stage(self, stage, units, channels, stride, rate) -> list[Bottleneck]:
+    def _stage(
+        self, stage: int, units: int, channels: int, stride: int, rate: int
+    ) -> list[Bottleneck]:
         return [
             Bottleneck(
                 self._channels(channels),
-                name=_unit_name(depth=self.depth, stage=stage, index=i),
+                name=f"res{stage}{_unit_letter(UNITS[self.depth], stage, i)}",
                 strides=stride if i == 0 else 1,
                 dilation_rate=rate,
                 project=i == 0,
@@ -229,21 +173,43 @@ class ResNet(ConfigFromArguments, keras.layers.Layer):
         ]
 
     @property
+    def native_strides(self) -> dict[str, int]:
+        """Stride of every map in the classification network."""
+        return {"conv1": 2, "pool1": 4} | {u.name: 2 ** int(u.name[3]) for u in self.units}
+
+    @property
     def receptive_field_radius(self) -> int:
         """Input pixels that a feature sees to each side."""
         return chain_radius([self.stem, self.pool, *self.units])
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor, training: bool | None = False) -> dict[str, tf.Tensor]:
         """Extracts features from preprocessed images [B, H, W, 3]."""
-        features = {"conv1": self.stem(inputs)}
+        features = {"conv1": self.stem(inputs, training=training)}
         x = features["pool1"] = self.pool(features["conv1"])
         for unit in self.units:
-            x = features[unit.name] = unit(x)
+            x = features[unit.name] = unit(x, training=training)
         return features
 
+    @classmethod
+    def keras_layer_names(cls, layers: Collection[str]) -> dict[str, str] | None:
+        """Maps `conv4_block7_2_bn` to `bn4b6_branch2b`."""
+        if "conv1_conv" not in layers or "conv1_bn" not in layers:
+            return None
+        parts = [part for part in map(_KERAS_LAYER.fullmatch, layers) if part]
+        units = tuple(
+            max((int(part[2]) for part in parts if part[1] == stage), default=0) for stage in "2345"
+        )
+        names = {"conv1_conv": "conv1", "conv1_bn": "bn_conv1"}
+        for part in parts:
+            stage, block, branch, kind = part.groups()
+            unit = _unit_letter(units, int(stage), int(block) - 1)
+            prefix = "res" if kind == "conv" else "bn"
+            names[part[0]] = f"{prefix}{stage}{unit}_{_KERAS_BRANCHES[int(branch)]}"
+        return names
 
-def _unit_name(depth: int, stage: int, index: int) -> str:
-    """Caffe counts the units of short stages a, b, c and those of long ones a, b1, b2."""
-    if depth == 50 or stage in (2, 5):
-        return f"res{stage}{'abcdef'[index]}"
-    return f"res{stage}a" if index == 0 else f"res{stage}b{index}"
+
+def _unit_letter(units: tuple[int, ...], stage: int, index: int) -> str:
+    """Names units a, b, c, ..., in the middle stages of a deep network a, b1, b2, ... as Caffe."""
+    if units[2] > 6 and stage in (3, 4):
+        return f"b{index}" if index else "a"
+    return chr(ord("a") + index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,6 +49,11 @@ def plan_stages(native_strides: Sequence[int], output_stride: int) -> list[Stage
     if output_stride not in OUTPUT_STRIDES:
         raise ValueError(
             f"output_stride must be one of {OUTPUT_STRIDES}. Received: {output_stride}"
+        )
+    largest = math.prod(native_strides)
+    if output_stride > largest:
+        raise ValueError(
+            f"output_stride of this backbone must be at most {largest}. Received: {output_stride}"
         )
     plans, reached, rate = [], 1, 1
     for native in native_strides:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import keras
+import re
+from collections.abc import Collection
+from typing import Any
 
-from deeplab_tf.backbones.caffe_input import FIRST_KERNEL_INITIALIZER
+import keras
+import tensorflow as tf
+
+from deeplab_tf.backbones.backbone import Backbone
+from deeplab_tf.backbones.caffe_input import FIRST_KERNEL_INITIALIZER, MEAN_RGB, to_caffe_input
 from deeplab_tf.backbones.stride import plan_stages
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
-from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.receptive_field import chain_radius
 
 # Convolutions and channels of the five blocks; each ends in a pool of stride 2.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 PUBLISHED_OUTPUT_STRIDE = 8
+_KERAS_LAYER = re.compile(r"block(\d)_conv(\d)")
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
-class VGG16(ConfigFromArguments, keras.layers.Layer):
+class VGG16(Backbone):
     """The VGG-16 backbone of the released networks at any output stride.
 
     All pools have 3x3 windows. At the published output stride of 8, pool4 and pool5 have
@@ -37,14 +43,22 @@ class VGG16(ConfigFromArguments, keras.layers.Layer):
     Source: released DeepLab-LargeFOV train.prototxt; Chen et al. 2016, section 3.1.
     """
 
-    def __init__(self, output_stride=8, width=1.0, method="native", **kwargs):
-        super().__init__(**kwargs)
-        self.output_stride = output_stride
-        self.width = width
-        self.method = method
+    mean_rgb = MEAN_RGB
+    # Biases learn twice as fast in the released solver files, those of the head too.
+    rate_multipliers = ((".*/bias", 2.0),)
+    has_fc6 = True
+    has_pool5a = True
+    multi_scale_endpoints = ("pool1", "pool2", "pool3", "pool4")
+    keras_applications = ("VGG16",)
+    preprocess = staticmethod(to_caffe_input)
+
+    def __init__(
+        self, output_stride: int = 8, width: float = 1.0, method: str = "native", **kwargs: Any
+    ):
+        super().__init__(output_stride, width, method, **kwargs)
         plans = plan_stages([2] * len(BLOCKS), output_stride)
         options = {"dtype": self.dtype_policy}
-        self.steps = []
+        self.steps: list[AtrousConv2D | CaffePool2D] = []
         conv_rate = 1
         for block, ((count, channels), plan) in enumerate(zip(BLOCKS, plans, strict=True), 1):
             self.steps += [
@@ -69,13 +83,30 @@ class VGG16(ConfigFromArguments, keras.layers.Layer):
             conv_rate = plan.next_rate
 
     @property
+    def native_strides(self) -> dict[str, int]:
+        """Stride of every map in the classification network."""
+        strides, stride = {}, 1
+        for step in self.steps:
+            stride *= 2 if isinstance(step, CaffePool2D) else 1
+            strides[step.name] = stride
+        return strides
+
+    @property
     def receptive_field_radius(self) -> int:
         """Input pixels that a feature sees to each side."""
         return chain_radius(self.steps)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor, training: bool | None = False) -> dict[str, tf.Tensor]:
         """Extracts features from preprocessed images [B, H, W, 3]."""
         features, x = {}, inputs
         for step in self.steps:
             x = features[step.name] = step(x)
         return features
+
+    @classmethod
+    def keras_layer_names(cls, layers: Collection[str]) -> dict[str, str] | None:
+        """Maps `block1_conv2` to `conv1_2`; VGG-19, which has a `block3_conv4`, is another."""
+        if "block1_conv1" not in layers or "block3_conv4" in layers:
+            return None
+        parts = {layer: _KERAS_LAYER.fullmatch(layer) for layer in layers}
+        return {layer: f"conv{part[1]}_{part[2]}" for layer, part in parts.items() if part}

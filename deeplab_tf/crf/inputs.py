@@ -1,4 +1,4 @@
-"""What the CRF takes: NumPy arrays are refused if they are wrong, tensors get a defined answer."""
+"""Checks the CRF's inputs: wrong NumPy arrays are errors, wrong tensors have a defined result."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _ROUNDING = 1e-3
 _WIDEST = 2 * 255
 
 
-def check_inputs(logits, image):
-    """Checks what the CRF is given for one image.
+def check_inputs(logits: np.ndarray, image: np.ndarray) -> None:
+    """Checks logits and image.
 
     Args:
         logits: float [H, W, C], minus the unary energy; -infinity excludes a label.
         image: [H, W, 3].
 
     Raises:
-        ValueError: the shapes do not fit, a score is NaN or infinity, a pixel has -infinity for
+        ValueError: the shapes do not fit, a logit is NaN or infinity, a pixel has -infinity for
             all labels, or the image is not finite or of 16 bits; the message says where.
     """
     _check_shapes(logits, image)
@@ -29,13 +29,13 @@ def check_inputs(logits, image):
     _check_colors(image)
 
 
-def log_probabilities(probabilities, image, clip: float) -> np.ndarray:
+def log_probabilities(probabilities: np.ndarray, image: np.ndarray, clip: float) -> np.ndarray:
     """Returns logits float32 [H, W, C] of probabilities.
 
     Args:
         probabilities: float [H, W, C]; those of a pixel need not add up to 1.
         image: [H, W, 3].
-        clip: what is below counts as this.
+        clip: lower bound of the probabilities.
 
     Raises:
         ValueError: the shapes do not fit, or a value is NaN or not within 0..1; the message says
@@ -53,17 +53,17 @@ def log_probabilities(probabilities, image, clip: float) -> np.ndarray:
     return np.log(np.clip(probabilities, clip, 1.0))
 
 
-def defined_values(values):
-    """Makes every pixel's softmax a distribution, in the graph.
+def defined_values(values: tf.Tensor) -> tf.Tensor:
+    """Replaces what has no softmax, in the graph.
 
-    A pixel with NaN or infinity, or with nothing but -infinity, says nothing: all its labels get 0,
-    and no gradient. Other pixels stay as they are; -infinity among finite ones excludes a label.
+    A pixel with NaN or infinity, or with nothing but -infinity, gets 0 for all labels, and no
+    gradient. Other pixels stay as they are; -infinity among finite ones excludes a label.
 
     Args:
         values: float32 [..., C], logits or probabilities.
     """
 
-    def defined():
+    def defined() -> tf.Tensor:
         is_below = tf.reduce_all(values < np.inf, axis=-1, keepdims=True)  # NaN is below nothing
         is_above = tf.reduce_any(values > -np.inf, axis=-1, keepdims=True)
         return tf.where(is_below & is_above, values, 0.0)
@@ -73,8 +73,8 @@ def defined_values(values):
     return tf.cond(is_finite, lambda: tf.identity(values), defined)
 
 
-def finite_image(image):
-    """Returns the image, float32 [H, W, 3], in the graph.
+def finite_image(image: tf.Tensor) -> tf.Tensor:
+    """Returns the image, float32 [H, W, 3], checked in the graph.
 
     Raises:
         tf.errors.InvalidArgumentError: when run, it holds NaN or infinity.
@@ -85,7 +85,7 @@ def finite_image(image):
         return tf.identity(image)
 
 
-def _check_shapes(logits, image):
+def _check_shapes(logits: np.ndarray, image: np.ndarray) -> None:
     if logits.ndim != 3 or image.shape != (*logits.shape[:2], 3):
         raise ValueError(
             "The CRF needs logits [H, W, C] and an image [H, W, 3] of the same height and width. "
@@ -93,7 +93,7 @@ def _check_shapes(logits, image):
         )
 
 
-def _check_logits(logits):
+def _check_logits(logits: np.ndarray) -> None:
     if np.isfinite(logits).all():
         return
     is_wrong = np.isnan(logits) | (logits == np.inf)
@@ -110,7 +110,7 @@ def _check_logits(logits):
         )
 
 
-def _check_colors(image):
+def _check_colors(image: np.ndarray) -> None:
     if not image.size:
         return
     is_wrong = ~np.isfinite(image)
@@ -131,7 +131,7 @@ def _check_colors(image):
         )
 
 
-def _first(is_wrong, values) -> str:
+def _first(is_wrong: np.ndarray, values: np.ndarray) -> str:
     """Describes the first of the wrong values [H, W, n]."""
     row, column, channel = np.unravel_index(is_wrong.argmax(), is_wrong.shape)
     count = np.count_nonzero(is_wrong.any(axis=-1))

@@ -1,28 +1,59 @@
-"""The kernels of the CRF on an image."""
+"""Builds the kernels of the CRF on an image."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf.inputs import finite_image
-from deeplab_tf.crf.lattice_kernel import LatticeKernel
+from deeplab_tf.crf.lattice.build_lattice import Lattice, build_lattice
+from deeplab_tf.crf.lattice.kernel import LatticeKernel
+from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters
-from deeplab_tf.crf.permutohedral import build_lattice
 from deeplab_tf.crf.separable_kernel import SeparableKernel
+
+# A linear map over the pixels, from [N, K] to tensors [N, K] whose sum is the result.
+Filter = Callable[[tf.Tensor], list[tf.Tensor]]
+
+
+class Kernel(Protocol):
+    """What the mean field needs of a kernel, which has its weight and normalisation inside."""
+
+    def __call__(self, values: tf.Tensor) -> list[tf.Tensor]:
+        """Filters [N, K]; returns tensors [N, K] whose sum is the result."""
+
+    def restrict(
+        self, points: tf.Tensor, is_point: tf.Tensor, values: tf.Tensor
+    ) -> tuple[list[tf.Tensor], Filter]:
+        """Filters all pixels' values for some pixels only, and makes the kernel between these.
+
+        Args:
+            points: int32 [P], the pixels.
+            is_point: bool [N], the same.
+            values: [N, K].
+
+        Returns:
+            Tensors [P, K] whose sum is the result at these pixels, and the filter from [P, K] to
+            the same.
+        """
 
 
 def build_kernels(
-    image, parameters: CrfParameters, weights, columns: int | None, lattices=None
-) -> list:
-    """Returns linear maps; the sum of all they return is what pixels say to each other.
-
-    A kernel whose weight is fixed at 0 is left out.
+    image: tf.Tensor,
+    parameters: CrfParameters,
+    weights: Weights,
+    columns: int | None,
+    lattices: list[Lattice] | None = None,
+) -> list[Kernel]:
+    """Builds the weighted and normalised kernels, but none whose weight is fixed at 0.
 
     Args:
         image: float32 [H, W, 3], RGB 0..255.
         parameters: of the CRF.
-        weights: `Weights` of both kernels, used in place of the parameters' own.
+        weights: of both kernels, used in place of the parameters' own.
         columns: the number of labels, if known.
         lattices: those of the `pixel_features`, if they are built already.
     """
@@ -31,7 +62,7 @@ def build_kernels(
         lattices = [build_lattice(features) for features in pixel_features(image, parameters)]
     pairs = zip(("bilateral", "gaussian"), (weights.bilateral, weights.gaussian), strict=True)
     used = [weight for kernel, weight in pairs if _is_used(kernel, parameters)]
-    kernels = [
+    kernels: list[Kernel] = [
         LatticeKernel(lattice, weight, normalization, columns)
         for lattice, weight in zip(lattices, used, strict=False)
     ]
@@ -41,7 +72,7 @@ def build_kernels(
     return kernels
 
 
-def pixel_features(image, parameters: CrfParameters) -> list[list[tf.Tensor]]:
+def pixel_features(image: tf.Tensor, parameters: CrfParameters) -> list[list[tf.Tensor]]:
     """Returns, for every kernel on a lattice, all pixels' coordinates in standard deviations.
 
     Args:
@@ -72,5 +103,5 @@ def _is_used(kernel: str, parameters: CrfParameters) -> bool:
     return parameters.trainable or getattr(parameters, f"{kernel}_weight") > 0
 
 
-def _divided(values, sigma: float) -> list[tf.Tensor]:
+def _divided(values: list[tf.Tensor], sigma: float) -> list[tf.Tensor]:
     return [value / np.float32(sigma) for value in values]

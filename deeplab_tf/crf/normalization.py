@@ -1,15 +1,15 @@
-"""Where the sum of a kernel divides."""
+"""Normalises kernels by their sum at each pixel."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 
-def normalizers(sums, normalization: str):
-    """Returns what a kernel's values are multiplied with before and after filtering.
+def normalizers(sums: tf.Tensor, normalization: str) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """Returns the factors that normalise a kernel, before and after filtering.
 
     Args:
-        sums: every pixel's sum of the kernel.
+        sums: float32 [N, 1], the sum of the kernel at each pixel.
         normalization: as in `CrfParameters`.
 
     Returns:

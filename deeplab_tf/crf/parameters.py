@@ -6,14 +6,16 @@ import dataclasses
 import difflib
 import math
 import numbers
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 
-# A hundred times what the papers take: a file may come from anybody, and each takes its time.
+# A hundred times the papers' number: a file may come from anybody, and each iteration takes time.
 MOST_ITERATIONS = 1000
 _CHOICES = {
     "normalization": ("after", "symmetric", "before", "none"),
@@ -74,7 +76,7 @@ class CrfParameters:
     gaussian_weight: float = 3.0
     gaussian_sigma_xy: float = 1.0
     normalization: str = "after"
-    compatibility: str | tuple = "potts"
+    compatibility: str | Sequence | np.ndarray = "potts"
     implementation: str = "graph"
     mode: str = "exact"
     spatial_kernel: str = "separable"
@@ -82,7 +84,7 @@ class CrfParameters:
     clip: float = 1e-5
     trainable: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 self._fail(name, "one of " + ", ".join(map(repr, choices)))
@@ -103,8 +105,11 @@ class CrfParameters:
             )
 
     @classmethod
-    def from_dict(cls, values: Mapping) -> CrfParameters:
+    def from_dict(cls, values: Mapping[str, Any]) -> CrfParameters:
         """Builds the parameters from a mapping; keys left out keep their defaults.
+
+        Args:
+            values: parameters by name.
 
         Raises:
             ValueError: a key is unknown (the message names the nearest) or a value is wrong.
@@ -122,7 +127,7 @@ class CrfParameters:
         return cls(**values)
 
     @classmethod
-    def load(cls, path) -> CrfParameters:
+    def load(cls, path: str | os.PathLike) -> CrfParameters:
         """Reads the parameters from a JSON file, the form of `--crf=FILE.json`.
 
         Args:
@@ -142,18 +147,18 @@ class CrfParameters:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns every parameter in the form of JSON; `from_dict` takes it back."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.compatibility != "potts":
             values["compatibility"] = np.array(self.compatibility).tolist()
         return values
 
-    def penalties(self, num_classes: int) -> np.ndarray | None:
+    def penalties(self, num_classes: int | None) -> np.ndarray | None:
         """Returns the compatibility as an array for a number of classes.
 
         Args:
-            num_classes: C, the number of channels of the logits.
+            num_classes: C, the number of channels of the logits; may be None for Potts.
 
         Returns:
             None for Potts, float32 [C] for a vector, symmetric float32 [C, C] for a matrix.
@@ -198,14 +203,14 @@ class CrfParameters:
             self._fail("compatibility", wanted)
         return tuple(tuple(row) if array.ndim == 2 else row for row in array.tolist())
 
-    def _set(self, name: str, value):
+    def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
-    def _fail(self, name: str, wanted: str):
+    def _fail(self, name: str, wanted: str) -> NoReturn:
         raise ValueError(
             f"CRF parameter {name} must be {wanted}. Received: {name}={getattr(self, name)!r}."
         )
 
 
-def _is_number(value, kind) -> bool:
+def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)

@@ -1,16 +1,19 @@
-"""Mean field of the fully connected CRF through the package pydensecrf, in NumPy."""
+"""Runs the fully connected CRF through the package pydensecrf, in NumPy."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 
 from deeplab_tf.crf.inputs import check_inputs
 from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.crf.reference import softmax
 
 
-def load_pydensecrf():
+def load_pydensecrf() -> ModuleType:
     """Returns the module `pydensecrf.densecrf`.
 
     Raises:
@@ -27,13 +30,13 @@ def load_pydensecrf():
         ) from error
 
 
-def mean_field(logits, image, parameters: CrfParameters) -> np.ndarray:
+def mean_field(logits: np.ndarray, image: np.ndarray, parameters: CrfParameters) -> np.ndarray:
     """Refines the logits of one image.
 
     Args:
         logits: float [H, W, C], minus the unary energy: logits or log probabilities.
         image: [H, W, 3] RGB 0..255, uint8 or float (floats are not rounded).
-        parameters: of the CRF; `implementation` is not looked at.
+        parameters: of the CRF; `implementation` makes no difference here.
 
     Returns:
         float32 [H, W, C], probabilities of the labels.
@@ -66,7 +69,9 @@ def mean_field(logits, image, parameters: CrfParameters) -> np.ndarray:
     return np.ascontiguousarray(marginals.T).reshape(logits.shape)
 
 
-def mean_field_batch(logits, images, sizes, parameters: CrfParameters) -> np.ndarray:
+def mean_field_batch(
+    logits: np.ndarray, images: np.ndarray, sizes: np.ndarray, parameters: CrfParameters
+) -> np.ndarray:
     """Refines the valid top-left part of every image of a batch, one after the other.
 
     Args:
@@ -82,7 +87,7 @@ def mean_field_batch(logits, images, sizes, parameters: CrfParameters) -> np.nda
         ValueError: a size does not fit into the batch's height and width.
     """
     height, width = logits.shape[1:3]
-    marginals = softmax(logits)
+    marginals = softmax(np.asarray(logits, np.float32))
     for i, (h, w) in enumerate(np.asarray(sizes).tolist()):
         if not (0 <= h <= height and 0 <= w <= width):
             raise ValueError(
@@ -93,14 +98,9 @@ def mean_field_batch(logits, images, sizes, parameters: CrfParameters) -> np.nda
     return marginals
 
 
-def softmax(logits) -> np.ndarray:
-    """Returns the float32 softmax over the last axis."""
-    logits = np.asarray(logits, np.float32)
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-def _kernels(image, parameters: CrfParameters):
+def _kernels(
+    image: np.ndarray, parameters: CrfParameters
+) -> Iterator[tuple[str, float, np.ndarray]]:
     """Yields argument name, weight and features [D, N] of both kernels that have a weight."""
     height, width = image.shape[:2]
     y, x = np.indices((height, width), np.float32).reshape(2, -1)
@@ -119,7 +119,7 @@ def _kernels(image, parameters: CrfParameters):
         yield "bilateral_sigma_xy or _rgb", parameters.bilateral_weight, features
 
 
-def _signed_compatibility(weight: float, penalties: np.ndarray | None):
+def _signed_compatibility(weight: float, penalties: np.ndarray | None) -> float | np.ndarray:
     """Returns what pydensecrf calls compat.
 
     It negates a number (Potts) itself, but adds a vector or matrix to the energy as it stands:
@@ -130,7 +130,7 @@ def _signed_compatibility(weight: float, penalties: np.ndarray | None):
     return _writable(weight * (-penalties if penalties.ndim == 1 else penalties))
 
 
-def _normalization(densecrf, name: str):
+def _normalization(densecrf: ModuleType, name: str):
     return {
         "none": densecrf.NO_NORMALIZATION,
         "before": densecrf.NORMALIZE_BEFORE,
@@ -139,13 +139,13 @@ def _normalization(densecrf, name: str):
     }[name]
 
 
-def _writable(array) -> np.ndarray:
+def _writable(array: np.ndarray) -> np.ndarray:
     """Returns a fresh float32 copy in C order: pydensecrf refuses read-only buffers."""
     return np.array(array, np.float32, order="C", copy=True)
 
 
-def _check_lattice_range(features, name: str, shape):
-    """Raises where a lattice coordinate would pass pydensecrf's 16 bits, which it does not see."""
+def _check_lattice_range(features: np.ndarray, name: str, shape: tuple[int, ...]):
+    """Raises ValueError for lattice coordinates beyond the 16 bits that pydensecrf has for them."""
     axes = len(features)
     j = np.arange(1, axes + 1)
     reach = np.abs(features).max(axis=1) * np.sqrt(2 / 3) * (axes + 1) / np.sqrt(j * (j + 1))

@@ -1,4 +1,4 @@
-"""What happens from step to step of the mean field."""
+"""Traces how the mean field changes from step to step."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.crf.inference import MeanField, fixed_weights
+from deeplab_tf.crf.learnable import fixed_weights
+from deeplab_tf.crf.mean_field import local_update
 from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.crf.refine import build_mean_field
 
 
 class Trace(NamedTuple):
-    """The course of one image's mean field over T steps.
+    """Objective and changed labels of one image's mean field over T steps.
 
     Attributes:
         objective: float64 [T + 1], the free energy of the marginals before the first and after
             every step, up to a constant of the image: what mean field makes small. With
             `normalization="symmetric"` its minima are the iteration's fixed points; the other
             normalisations send unlike messages back and forth, so that it need not fall.
-        changed_labels: int64 [T], pixels whose most likely label another one has become.
+        changed_labels: int64 [T], number of pixels whose most likely label has changed.
     """
 
     objective: np.ndarray
     changed_labels: np.ndarray
 
 
-def traced_mean_field(logits, image, parameters: CrfParameters) -> tuple[np.ndarray, Trace]:
+def traced_mean_field(
+    logits: np.ndarray, image: np.ndarray, parameters: CrfParameters
+) -> tuple[np.ndarray, Trace]:
     """Refines one image step by step, with all labels and in exact mode.
 
     Args:
@@ -35,22 +39,22 @@ def traced_mean_field(logits, image, parameters: CrfParameters) -> tuple[np.ndar
         parameters: of the CRF.
 
     Returns:
-        float32 [H, W, C], probabilities of the labels, and their course.
+        float32 [H, W, C], probabilities of the labels, and the trace.
 
     Source: Krähenbühl and Koltun 2011, equation 4; the sum over pairs takes each pair once and a
     pixel's pair with itself half.
     """
-    logits = tf.constant(logits, tf.float32)
-    weights = fixed_weights(parameters, logits.shape[2])
-    problem = MeanField(logits, tf.cast(image, tf.float32), parameters, weights, prune=False)
+    unary = tf.constant(logits, tf.float32)
+    weights = fixed_weights(parameters, unary.shape[2])
+    problem = build_mean_field(unary, tf.cast(image, tf.float32), parameters, weights)
 
     @tf.function
-    def step(marginals):
+    def step(marginals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         messages = problem.messages(marginals)
-        return problem.update(messages)[0], messages
+        return local_update(problem.unary, messages)[0], messages
 
-    marginals, objective, changed = problem.start, [], []
-    flat = logits.numpy().reshape(marginals.shape)
+    marginals, objective, changed = problem.unary.marginals, [], []
+    flat = unary.numpy().reshape(marginals.shape)
     for i in range(parameters.iterations + 1):
         following, messages = step(marginals)
         objective.append(_free_energy(marginals.numpy(), flat, messages.numpy()))
@@ -59,11 +63,11 @@ def traced_mean_field(logits, image, parameters: CrfParameters) -> tuple[np.ndar
             changed.append(np.count_nonzero(labels != new_labels))
             marginals = following
     trace = Trace(np.array(objective), np.array(changed, np.int64))
-    return marginals.numpy().reshape(logits.shape), trace
+    return marginals.numpy().reshape(unary.shape), trace
 
 
-def _free_energy(marginals, logits, messages) -> float:
-    """Unary energy plus pair energy minus entropy; a message is the pairs' energy, negated."""
+def _free_energy(marginals: np.ndarray, logits: np.ndarray, messages: np.ndarray) -> float:
+    """Returns unary plus pair energy less entropy; messages are the pairs' energy, negated."""
     marginals = marginals.astype(np.float64)
     logarithm = np.log(np.maximum(marginals, 1e-37))
     energies = np.where(marginals > 0, -logits, 0)  # an excluded label costs nothing, not 0 * inf

@@ -1,7 +1,8 @@
 """From files to batches."""
 
-from deeplab_tf.data.augment import Augmentation, augment
+from deeplab_tf.data.augment import AugmentationPipeline, augment
 from deeplab_tf.data.image import decode_image, read_upright
+from deeplab_tf.data.old_augmentation import Augmentation
 from deeplab_tf.data.pipeline import evaluation_dataset, training_dataset
 from deeplab_tf.data.png import decode_label, encode_label, read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes, voc_palette
@@ -18,6 +19,7 @@ from deeplab_tf.data.voc_layout import VocSplit
 
 __all__ = [
     "Augmentation",
+    "AugmentationPipeline",
     "DataError",
     "DatasetSpec",
     "Split",

@@ -1,96 +1,161 @@
-"""Random scale, padding, crop and mirror of a training example."""
+"""Augmentation of training examples: named operations, applied by the example's seed."""
 
-import dataclasses
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
-from deeplab_tf.data.resized_crop import View
+from deeplab_tf.data.affine_crop import AffineCrop
+from deeplab_tf.data.augmentations.crop import Crop
+from deeplab_tf.data.augmentations.frame import Frame, TransformedFrame
+from deeplab_tf.data.augmentations.operation import Geometric, Operation, Photometric, draw_each
+from deeplab_tf.data.augmentations.parser import parse_operations
+from deeplab_tf.data.resized_crop import ResizedCrop
 
 
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """What happens to a training example, in the order of DeepLab's data layer.
+class AugmentationPipeline:
+    """Operations that turn a stored image and its label into a training example.
 
-    The image is resized by `image_scale`, as evaluation does too. All else is training's alone:
-    one factor is drawn; the image is resized by it, padded at the bottom and right where it is
-    smaller than the crop, cropped at a random place and mirrored in half of the cases
-    (DeepLab v2, section 4.1.2 and its released training code).
+    Geometric operations (scale, crop, mirror, rotate) are applied in their order, as one map that
+    reads the image once; while they keep its sides horizontal and vertical, only the part of a JPEG
+    that the crop shows is decoded. Photometric operations (color_jitter, blur) then change the
+    colours of the crop in their order, wherever they stand; padding keeps its colour.
 
     Args:
-        crop_size: height and width of the result in pixels; larger crops show more context
-            and cost memory with their square.
-        scales: factors to choose from with equal chance; ``(1.0,)`` keeps the size.
-        scale_range: (lowest, highest) of an even distribution, instead of ``scales``.
-        mirror: whether half of the examples are flipped left to right; wrong for data where
-            left and right are different classes.
-        image_scale: factor on the sides of every image, before all else; below 1 the network
-            sees more context in less time and loses small things.
+        operations: text such as ``"scale(0.5|0.75|1)|crop(321)|mirror"``; `data/augmentations/`
+            has the operations. ``crop`` has to occur once.
+        image_scale: factor on the sides of every image, before all else. It is the model's, which
+            does the same in evaluation; below 1 the network sees more context in less time and
+            loses small things.
+
+    Attributes:
+        operations: the parsed operations.
+        image_scale: as given.
 
     Raises:
-        ValueError: when a value makes no sense.
+        ValueError: an operation is unknown or has a wrong argument, or they do not make a crop of
+            one size.
 
     Example:
-        >>> Augmentation(321, scales=(0.5, 0.75, 1.0)).describe()
-        'scale(0.5|0.75|1) pad crop(321) mirror'
+        >>> augmentation = AugmentationPipeline("scale(0.5|1)|crop(321)|mirror|color_jitter(0.2)")
+        >>> augmentation.crop_size, str(augmentation)
+        (321, 'scale(0.5|1)|crop(321)|mirror|color_jitter(0.2)')
     """
 
-    crop_size: int
-    scales: tuple[float, ...] = (1.0,)
-    scale_range: tuple[float, float] | None = None
-    mirror: bool = True
-    image_scale: float = 1.0
+    operations: tuple[Operation, ...]
+    image_scale: float
 
-    def __post_init__(self):
-        object.__setattr__(self, "scales", tuple(float(s) for s in self.scales))
-        if self.scale_range is not None:
-            object.__setattr__(self, "scale_range", tuple(float(s) for s in self.scale_range))
-        if self.crop_size < 1:
-            raise ValueError(f"crop_size must be at least 1. Received: {self.crop_size}.")
-        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
-            raise ValueError(f"scales must be factors above 0. Received: {self.scales}.")
+    def __init__(self, operations: str, image_scale: float = 1.0):
+        self.operations = parse_operations(operations)
+        self.image_scale = float(image_scale)
+        self._check_order()
         if not 0 < self.image_scale < math.inf:
-            raise ValueError(f"image_scale must be above 0. Received: {self.image_scale}.")
-        limits = self.scale_range
-        if limits is not None and not (len(limits) == 2 and 0 < limits[0] <= limits[1] < math.inf):
+            raise ValueError(f"image_scale must be above 0. Received: {image_scale}.")
+
+    def _check_order(self) -> None:
+        places = [i for i, operation in enumerate(self.operations) if isinstance(operation, Crop)]
+        if len(places) != 1:
             raise ValueError(
-                "scale_range must be (lowest, highest) with 0 < lowest <= highest. "
-                f"Received: {self.scale_range}."
+                f"crop must occur once, {len(places)} found: training needs images of one size. "
+                f"Received: {str(self)!r}"
             )
+        for operation in self.operations[places[0] :]:
+            if isinstance(operation, Geometric) and operation.changes_size:
+                raise ValueError(
+                    f"{operation} changes the size and must stand before crop. "
+                    f"Received: {str(self)!r}"
+                )
+
+    @property
+    def crop_size(self) -> int:
+        """Height and width of every example in pixels."""
+        return next(o.side for o in self.operations if isinstance(o, Crop))
+
+    def __str__(self) -> str:
+        """Writes the text of the operations; reading it again gives the same."""
+        return "|".join(map(str, self.operations))
+
+    def __repr__(self) -> str:
+        return f"AugmentationPipeline({str(self)!r}, image_scale={self.image_scale:g})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AugmentationPipeline) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
     def describe(self) -> str:
-        """One readable line, for logs and for the run's files."""
-        resize = "" if self.image_scale == 1.0 else f"resize({self.image_scale:g}) "
-        if self.scale_range is not None:
-            scale = f"scale({self.scale_range[0]:g}..{self.scale_range[1]:g}) "
-        elif self.scales != (1.0,):
-            scale = f"scale({'|'.join(f'{s:g}' for s in self.scales)}) "
-        else:
-            scale = ""
-        return f"{resize}{scale}pad crop({self.crop_size}){' mirror' if self.mirror else ''}"
+        """Describes what happens in one line, for logs."""
+        scaled = "" if self.image_scale == 1.0 else f" of images at scale {self.image_scale:g}"
+        return f"{self}{scaled}"
+
+    def draw_crop(self, size: tf.Tensor, seed: tf.Tensor) -> ResizedCrop | AffineCrop:
+        """Makes the random choices of the geometric operations.
+
+        Args:
+            size: int32 [2], height and width of the stored image.
+            seed: the example's, int32 or int64 [2].
+
+        Returns:
+            What the example shows, and of which stored pixels.
+        """
+        frame: Frame | TransformedFrame = Frame(size, self.image_scale)
+        geometric = draw_each(self.operations, seed, Geometric)  # type: ignore[type-abstract]
+        for operation, draws in geometric:
+            frame = operation.place(frame, draws)
+        return frame.crop()
+
+    def change_colors(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Applies the photometric operations.
+
+        Args:
+            image: float32 [height, width, 3], RGB 0..255, without padding.
+            seed: the example's, int32 or int64 [2].
+
+        Returns:
+            float32 of the same shape, 0..255.
+        """
+        photometric = draw_each(self.operations, seed, Photometric)  # type: ignore[type-abstract]
+        for operation, draws in photometric:
+            image = tf.clip_by_value(operation.change(image, draws), 0.0, 255.0)
+        return image
+
+
+def read_augmentation(data: ConfigDict) -> AugmentationPipeline:
+    """Reads the augmentation of a configuration.
+
+    Args:
+        data: section `data`, of which `augmentation` and `image_scale` count.
+
+    Raises:
+        ValueError: see `AugmentationPipeline`.
+    """
+    return AugmentationPipeline(data.augmentation, data.image_scale)
 
 
 def augment(
     image: tf.Tensor,
     label: tf.Tensor,
     seed: tf.Tensor,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     ignore_label: int = 255,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Applies an augmentation; the seed alone decides every random choice.
+    """Augments an example; the seed alone decides every random choice.
 
     Args:
-        image: ``[height, width, 3]`` RGB, any number type.
-        label: ``[height, width]`` integers.
-        seed: int32 or int64 ``[2]``.
+        image: [height, width, 3] RGB 0..255, any number type.
+        label: [height, width] integers.
+        seed: int32 or int64 [2].
         augmentation: what to do.
         pad_color: RGB of padding; with the model's mean, padding enters the network as 0.
         ignore_label: id of padding.
 
     Returns:
-        float32 ``[crop_size, crop_size, 3]`` and int32 ``[crop_size, crop_size]``.
+        float32 [crop_size, crop_size, 3], 0..255, and int32 [crop_size, crop_size].
     """
 
     def read_window(window: tf.Tensor) -> tf.Tensor:
@@ -103,86 +168,27 @@ def augment_windowed(
     read_window: Callable[[tf.Tensor], tf.Tensor],
     label: tf.Tensor,
     seed: tf.Tensor,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     ignore_label: int = 255,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Does the same as ``augment`` for an image of which only the needed window is read.
+    """Augments as `augment` does, reading only the window of the image that the crop needs.
 
     Args:
-        read_window: gives the pixels ``[height, width, 3]`` of an int32 ``[4]``: top, left,
-            height, width.
-        label: ``[height, width]`` integers, all of the image.
-        seed: int32 or int64 ``[2]``.
+        read_window: returns the pixels [height, width, 3] of an int32 [4]: top, left, height,
+            width.
+        label: [height, width] integers, all of the image.
+        seed: int32 or int64 [2].
         augmentation: what to do.
         pad_color: RGB of padding.
         ignore_label: id of padding.
 
     Returns:
-        The same as ``augment``.
+        The same as `augment`.
     """
-    view = draw_view(tf.shape(label), seed, augmentation)
-    image, label = view.show(read_window(view.window()), label)
-    image, label = tf.cond(
-        tf.reduce_all(tf.equal(view.shown, augmentation.crop_size)),
-        lambda: (image, label),
-        lambda: _pad(image, label, view.mirrored, augmentation.crop_size, pad_color, ignore_label),
-    )
+    crop = augmentation.draw_crop(tf.shape(label), seed)
+    image, label = crop.show(read_window(crop.window()), label)
+    image = augmentation.change_colors(image, seed)
+    image, label = crop.pad(image, label, pad_color, ignore_label)
     size = [augmentation.crop_size] * 2
     return tf.ensure_shape(image, [*size, 3]), tf.ensure_shape(label, size)
-
-
-def draw_view(size: tf.Tensor, seed: tf.Tensor, augmentation: Augmentation) -> View:
-    """Makes the random choices.
-
-    Args:
-        size: int32 ``[2]``, height and width of the image.
-        seed: int32 or int64 ``[2]``.
-        augmentation: what to choose from.
-
-    Returns:
-        What the crop shows of the image; less than the crop where that has to be padded.
-    """
-    draws = tf.random.stateless_uniform([4], seed=seed, dtype=tf.float64)
-    scale = augmentation.image_scale * _choose_scale(draws[0], augmentation)
-    scaled = tf.maximum(1, tf.cast(tf.cast(size, tf.float64) * scale, tf.int32))
-    room = tf.maximum(0, scaled - augmentation.crop_size)
-    return View(
-        size=size,
-        scaled=scaled,
-        start=_below(draws[1:3], room + 1),
-        shown=tf.minimum(scaled, augmentation.crop_size),
-        mirrored=tf.logical_and(augmentation.mirror, draws[3] < 0.5),
-    )
-
-
-def _choose_scale(draw: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
-    if augmentation.scale_range is not None:
-        low, high = augmentation.scale_range
-        return low + draw * (high - low)
-    return tf.constant(augmentation.scales, tf.float64)[_below(draw, len(augmentation.scales))]
-
-
-def _below(draw: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
-    """A whole number in 0..count-1 from a number in [0, 1)."""
-    return tf.cast(draw * tf.cast(count, tf.float64), tf.int32)
-
-
-def _pad(
-    image: tf.Tensor,
-    label: tf.Tensor,
-    mirrored: tf.Tensor,
-    crop_size: int,
-    pad_color: tuple[float, float, float],
-    ignore_label: int,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pads at the bottom and right, which is left in a mirrored crop."""
-    height, width = tf.unstack(tf.shape(label))
-    below, beside = crop_size - height, crop_size - width
-    left = tf.where(mirrored, beside, 0)
-    label = tf.pad(label, [[0, below], [left, beside - left]], constant_values=ignore_label)
-
-    # Constant, so that the graph holds it ready to be cut.
-    canvas = tf.broadcast_to(tf.constant(pad_color, tf.float32), [crop_size, crop_size, 3])
-    row = [canvas[:height, :left], image, canvas[:height, : beside - left]]
-    return tf.concat([tf.concat(row, 1), canvas[:below]], 0), label

@@ -1,4 +1,6 @@
-"""A split that decodes every example once and keeps it in memory."""
+"""Keeps the decoded examples of a split in memory."""
+
+from __future__ import annotations
 
 import tensorflow as tf
 

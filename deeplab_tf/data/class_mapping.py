@@ -1,4 +1,6 @@
-"""Which class of a model is which class of a data set: by name, wherever the two meet."""
+"""Maps the classes of a model to those of a data set, by name."""
+
+from __future__ import annotations
 
 import re
 
@@ -10,12 +12,12 @@ _SHOWN = 5
 
 
 def unnamed_classes(count: int) -> tuple[str, ...]:
-    """The names of classes that nobody has named."""
+    """Returns names for classes without names: "class 0", "class 1" and so on."""
     return tuple(f"class {i}" for i in range(count))
 
 
 def class_mapping(model: DatasetSpec, data: DatasetSpec) -> np.ndarray:
-    """Finds a data set's id of every class of a model.
+    """Returns the data set's id of every class of a model.
 
     Names are the same whatever their case, and whether spaces, underscores or hyphens stand
     between their words, as long as that makes no two names of one side the same. Where
@@ -24,10 +26,10 @@ def class_mapping(model: DatasetSpec, data: DatasetSpec) -> np.ndarray:
 
     Args:
         model: what the model was made for; its ``spec``.
-        data: the data set that it meets.
+        data: the data set that it is used on.
 
     Returns:
-        uint8 ``[classes]``: ``mapping[answers]`` are the data set's ids.
+        uint8 ``[classes]``: ``mapping[predictions]`` are the data set's ids.
 
     Raises:
         ValueError: when their classes are not the same; the message names those that differ.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.overlay import overlay_labels
 from deeplab_tf.data.own_files import CONTACT_SHEET
 from deeplab_tf.data.pipeline import example_at, training_dataset
@@ -28,7 +28,7 @@ _DPI, _OPACITY = 100, 0.6
 
 def encode_contact_sheet(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     seed: int = 0,
     count: int = 12,
@@ -55,8 +55,8 @@ def encode_contact_sheet(
 
     Example:
         >>> from deeplab_tf.data import SyntheticSplit
-        >>> sheet = encode_contact_sheet(
-        ...     SyntheticSplit("train", 2), Augmentation(97), (0.0, 0.0, 0.0), count=4)
+        >>> augmentation, black = AugmentationPipeline("crop(97)"), (0.0, 0.0, 0.0)
+        >>> sheet = encode_contact_sheet(SyntheticSplit("train", 2), augmentation, black, count=4)
         >>> sheet[1:4]
         b'PNG'
     """
@@ -68,7 +68,7 @@ def encode_contact_sheet(
 
 def _named_pairs(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     seed: int,
     count: int,

@@ -1,7 +1,11 @@
-"""What is wrong with a data set, or looks as if it were, before anyone trains on it."""
+"""Summarises label statistics and warns of what looks wrong with a data set."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
+
+import numpy as np
 
 from deeplab_tf.data.label_statistics import LabelStatistics, count_labels
 from deeplab_tf.data.majority_baseline import (
@@ -13,15 +17,15 @@ from deeplab_tf.data.majority_baseline import (
 )
 from deeplab_tf.data.split import Split
 
-# Bounds of what is called suspicious; rules of thumb without a source.
+# Thresholds of the warnings; rules of thumb without a source.
 _TINY_SHARE, _DOMINANT_SHARE, _MUCH_VOID = 0.001, 0.9, 0.5
 _SHOWN_NAMES = 5
-# Images that a look before training takes, spread evenly.
+# Images that are looked at before training, spread evenly.
 SAMPLE = 100
 
 
 def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
-    """Draws what a person should know from the counts.
+    """Summarises label statistics.
 
     Args:
         statistics: from `count_labels`.
@@ -78,10 +82,10 @@ def diagnose(statistics: LabelStatistics, crop_size: int | None = None) -> dict:
 def quick_look(
     split: Split, name: str, crop_size: int | None = None, log: Callable[[str], None] = print
 ) -> None:
-    """Says in a few lines what a bounded sample of a split shows; takes seconds at most.
+    """Prints a few lines about a sample of at most 100 images of a split.
 
     Args:
-        split: what to look at.
+        split: the examples.
         name: what the lines call it.
         crop_size: side of the training crops in pixels; None leaves crops aside.
         log: receives the lines.
@@ -141,7 +145,7 @@ def _table(classes: list[dict]) -> list[str]:
 
 
 def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None) -> list[str]:
-    """Says what looks suspicious; every row is whether it does, and what to say then."""
+    """Returns warnings; every row holds a condition and its text."""
     images, names, shares = len(statistics.names), statistics.spec.class_names, statistics.shares
     void, top = statistics.void_share, int(shares.argmax())
     only_background = statistics.class_pixels[0] > 0 and len(missing) == len(names) - 1 > 0
@@ -151,7 +155,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
     rows = [
         (
             len(names) == 1,
-            f"{names[0]} is the only class: every answer is right, so that nothing is learned "
+            f"{names[0]} is the only class: every prediction is right, so that nothing is learned "
             "(loss 0, mIoU 100). Give what is not it a class of its own, such as background "
             "(id 0), in dataset.json and the labels.",
         ),
@@ -181,11 +185,11 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
         (
             shares[top] > _DOMINANT_SHARE and len(names) > 1,
             f"{percent(shares[top])} % of the labelled pixels are {names[top]}: pixel accuracy "
-            "and loss look good for a network that answers nothing else.",
+            "and loss look good for a network that predicts nothing else.",
         ),
         (
             void > _MUCH_VOID,
-            f"{percent(void)} % of all pixels are void: neither learned nor scored.",
+            f"{percent(void)} % of all pixels are void: neither learned nor evaluated.",
         ),
         (
             2 * small > images,
@@ -197,7 +201,7 @@ def _warnings(statistics: LabelStatistics, missing: list[str], crop: int | None)
 
 
 def _without_labels(statistics: LabelStatistics) -> list[str]:
-    labelled = statistics.pixels.any(1)
+    labelled = np.asarray(statistics.pixels.any(1))
     return [name for name, found in zip(statistics.names, labelled, strict=True) if not found]
 
 

@@ -1,4 +1,6 @@
-"""From the bytes of an image and its label to arrays that fit each other."""
+"""Decodes encoded examples inside a graph and validates that image and label match."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 
@@ -32,7 +34,7 @@ def decode_example(encoded: dict[str, tf.Tensor], spec: DatasetSpec) -> dict[str
 def decode_lazily(
     encoded: dict[str, tf.Tensor], spec: DatasetSpec
 ) -> tuple[Callable[[tf.Tensor], tf.Tensor], tf.Tensor]:
-    """Decodes the label, and of the image what will be asked for.
+    """Decodes the label now, and parts of the image on demand.
 
     Args:
         encoded: as for ``decode_example``.
@@ -52,7 +54,7 @@ def decode_lazily(
 
 
 def allowed_ids(spec: DatasetSpec) -> str:
-    """The end of a sentence about a label id that is none."""
+    """Returns the end of an error message about a label id that is no class."""
     return (
         f"neither one of 0..{spec.num_classes - 1} (the classes of dataset.json) "
         f"nor {spec.ignore_label} (void)"
@@ -60,7 +62,7 @@ def allowed_ids(spec: DatasetSpec) -> str:
 
 
 def _upright(encoded: dict[str, tf.Tensor]) -> tf.Tensor:
-    """The bytes of the image, which has to be stored upright, as labels are."""
+    """Returns the bytes of the image after checking that it is stored upright, as labels are."""
     contents = encoded["image"]
     check = _require(
         ~is_turned(contents),
@@ -100,7 +102,7 @@ def _decode_fitting_label(
 def _require(
     is_met: tf.Tensor, file: tf.Tensor, text: str, values: Callable[[], tf.Tensor | tuple]
 ) -> tf.Tensor:
-    """Asserts; the text is only put together where it is needed."""
+    """Asserts a condition; the message is only built where it fails."""
 
     def fail():
         message = tf.strings.join([file, ": ", tf.strings.format(text, values())])

@@ -1,4 +1,6 @@
-"""What an image and its label must fulfil, wherever they are stored."""
+"""Validates image/label pairs."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
@@ -12,7 +14,7 @@ from deeplab_tf.data.image import TURNED
 from deeplab_tf.data.palette import CONTRADICTED
 from deeplab_tf.data.spec import DataError, DatasetSpec
 
-# What the problem of a file holds -> what to do about all that have it, said once.
+# Part of a problem's text -> advice for all files that have it, printed once.
 _ADVICE = {
     TURNED: "{} image(s) stored turned: labels belong to upright images. Turn the pixels "
     "where the label is upright, or remove the orientation (exiftool -Orientation= FILE) where "
@@ -28,7 +30,7 @@ class Part(NamedTuple):
 
     Attributes:
         name: what messages call it; the path where it is a file.
-        read: gives its pixels or ids, or raises a DataError that says why not.
+        read: returns its pixels or ids, or raises a DataError that says why it cannot.
     """
 
     name: str
@@ -38,7 +40,7 @@ class Part(NamedTuple):
 def inspect_example(
     image: Part, label: Part | None, spec: DatasetSpec
 ) -> tuple[list[str], np.ndarray | None, np.ndarray | None]:
-    """Reads an example and says all that is wrong with it.
+    """Reads an example and lists all that is wrong with it.
 
     Args:
         image: gives uint8 ``[height, width, 3]``.
@@ -81,13 +83,13 @@ def check_examples(
     problems_of: Callable[[int], list[str]],
     known: Sequence[str] = (),
 ) -> None:
-    """Looks at the examples of a split, several at a time.
+    """Validates the examples of a split in parallel threads.
 
     Args:
         where: what the report calls the split.
         total: number of examples.
-        limit: look at so many only, spread evenly.
-        problems_of: gives what is wrong with an example.
+        limit: check so many only, spread evenly.
+        problems_of: returns the problems of an example.
         known: problems found already.
 
     Raises:

@@ -1,7 +1,10 @@
-"""Small helpers for files: whole writes, and error texts of writing and of TensorFlow."""
+"""Atomic writes, file hashes, and readable messages for errors of writing."""
+
+from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import uuid
@@ -10,20 +13,20 @@ from pathlib import Path
 
 import tensorflow as tf
 
-# Of temporary files; what a killed run left of them can be removed.
+# Ending of temporary files; those that a killed run left can be removed.
 PART_ENDING = ".part"
 
 
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike, ending: str = PART_ENDING) -> Iterator[Path]:
-    """Gives a temporary name for a file that appears under its own only when it is whole.
+    """Yields a temporary path; the file appears under its own name only when it is complete.
 
     The temporary file lies in the same folder, made where it is missing. It is renamed when
     the block ends and removed when the block fails. Its name is short, so that whatever name
     the file system takes can be written.
 
     Args:
-        path: where the file shall be; an existing file is replaced.
+        path: where the file goes; an existing file is replaced.
         ending: of the temporary name, for writers that look at it.
 
     Raises:
@@ -61,7 +64,7 @@ def make_folder(folder: str | os.PathLike, wanted_for: str | os.PathLike | None 
 
 @contextlib.contextmanager
 def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Iterator[None]:
-    """Names the file where writing it fails: Python's and TensorFlow's errors mostly do not.
+    """Adds the file's name to errors of writing, which mostly do not have it.
 
     Args:
         path: the file or folder that the block writes.
@@ -98,15 +101,31 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     """Writes a file so that readers see the old content or the new one, never a part.
 
     Args:
-        path: where the file shall be; an existing file is replaced.
+        path: where the file goes; an existing file is replaced.
         data: the whole content.
     """
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 
 
+def file_hash(path: str | os.PathLike) -> str:
+    """Returns the SHA-256 of a file, hexadecimal.
+
+    Args:
+        path: the file, read in blocks of 1 MiB.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def plain_reason(error: Exception) -> str:
-    """The sentence inside a TensorFlow error, without node names and graph positions."""
+    """Returns the message of a TensorFlow error without node names and graph positions."""
     text = getattr(error, "message", None) or str(error)
     asserted = re.search(r"assertion failed: \[(.*)\]", text)
     if asserted:

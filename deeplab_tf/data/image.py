@@ -1,4 +1,6 @@
-"""The one image decoder: JPEG or PNG of any kind to RGB."""
+"""Decodes JPEG and PNG files of any kind to RGB; the only image decoder of the package."""
+
+from __future__ import annotations
 
 import os
 
@@ -90,17 +92,17 @@ def decode_window(
 
 
 def starts_as_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    """Whether bytes begin as those of a JPEG file, inside a graph."""
+    """Returns whether bytes begin as those of a JPEG file, inside a graph."""
     return tf.equal(tf.strings.substr(contents, 0, len(_JPEG_START)), _JPEG_START)
 
 
 def starts_as_png(contents: tf.Tensor) -> tf.Tensor:
-    """Whether bytes begin as those of a PNG file, inside a graph."""
+    """Returns whether bytes begin as those of a PNG file, inside a graph."""
     return tf.equal(tf.strings.substr(contents, 0, len(_PNG_START)), _PNG_START)
 
 
 def _checked(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same bytes, and whether they are a JPEG's and not a PNG's."""
+    """Returns the bytes after checking their kind, and whether they are a JPEG's."""
     is_jpeg, is_png = starts_as_jpeg(contents), starts_as_png(contents)
     message = tf.strings.join([name, ": neither a JPEG nor a PNG file"])
     with tf.control_dependencies([tf.debugging.Assert(is_jpeg | is_png, [message])]):
@@ -108,7 +110,7 @@ def _checked(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.
 
 
 def _png_size(contents: tf.Tensor) -> tf.Tensor:
-    """Width and height as eight bytes, zeros where the file is shorter."""
+    """Returns width and height as eight bytes, zeros where the file is shorter."""
     return tf.strings.substr(tf.strings.join([contents, "\0" * 24]), 16, 8)
 
 
@@ -129,7 +131,7 @@ def _part(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
 
 
 def read_upright(path: str | os.PathLike) -> np.ndarray:
-    """Reads an image as a viewer shows it: with its EXIF orientation applied.
+    """Reads an image and applies its EXIF orientation.
 
     Returns:
         uint8 ``[height, width, 3]``, RGB.
@@ -142,7 +144,7 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
 
 
 def read_image(path: str | os.PathLike, refuse_turned: bool = False) -> np.ndarray:
-    """Reads an image's stored pixels, its EXIF orientation left aside.
+    """Reads an image's stored pixels without applying its EXIF orientation.
 
     Args:
         path: the file.

@@ -1,8 +1,10 @@
-"""Reads JSON that somebody else may have written, without trusting its size or depth."""
+"""Reads JSON from untrusted files, with bounds on its size and depth."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ LARGEST_BYTES = 16 * 2**20
 LARGEST_DEPTH = 32
 
 
-def parse_json(text: str | bytes, source) -> Any:
+def parse_json(text: str | bytes, source: str | os.PathLike) -> Any:
     """Parses JSON whose size and depth have bounds.
 
     Args:
@@ -42,8 +44,11 @@ def parse_json(text: str | bytes, source) -> Any:
     raise _too_deep(source)
 
 
-def read_json(path) -> Any:
+def read_json(path: str | os.PathLike) -> Any:
     """Reads a JSON file with the bounds of `parse_json`.
+
+    Args:
+        path: of the file.
 
     Raises:
         ValueError: as `parse_json`.
@@ -53,11 +58,11 @@ def read_json(path) -> Any:
         return parse_json(file.read(LARGEST_BYTES + 1), path)
 
 
-def _children(value: Any):
+def _children(value: Any) -> Iterable:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
 
 
-def _too_deep(source) -> ValueError:
+def _too_deep(source: str | os.PathLike) -> ValueError:
     return ValueError(f"{source}: nested more than {LARGEST_DEPTH} levels deep.")

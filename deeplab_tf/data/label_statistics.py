@@ -1,6 +1,9 @@
-"""Counts of label pixels, and what follows from them."""
+"""Counts label pixels and derives class frequencies and weights."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -12,12 +15,12 @@ from deeplab_tf.data.split import Split, naming_broken_files
 
 @dataclasses.dataclass(frozen=True)
 class LabelStatistics:
-    """What the labels of a split hold, image by image.
+    """Label statistics of a split, image by image.
 
     Args:
         spec: the data set.
-        names: the images that were looked at.
-        examples: number of images of the split, looked at or not.
+        names: the images that were counted.
+        examples: number of images of the split, counted or not.
         pixels: int64 ``[images, classes]``, pixels of every class; void is none of them.
         sizes: int64 ``[images, 2]``, height and width.
 
@@ -47,17 +50,17 @@ class LabelStatistics:
 
     @property
     def shares(self) -> np.ndarray:
-        """Part of the labelled pixels that every class has, 0 where there is none."""
+        """Share of every class in the labelled pixels, 0 where no pixel is labelled."""
         return self.class_pixels / max(self.class_pixels.sum(), 1)
 
     @property
     def void_share(self) -> float:
-        """Part of all pixels that count neither in the loss nor in a score."""
+        """Share of pixels that count neither in the loss nor in a metric."""
         return float(1 - self.pixels.sum() / self.sizes.prod(1).sum())
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Pixels of a class by all pixels of the images where it occurs.
+        """Pixels of a class divided by all pixels of the images where it occurs.
 
         NaN for a class that never occurs.
         """
@@ -66,7 +69,7 @@ class LabelStatistics:
 
     @property
     def median_frequency_weights(self) -> np.ndarray:
-        """Weights that balance the classes: median of the frequencies by frequency.
+        """Weights that balance the classes: median of the frequencies divided by the frequency.
 
         NaN for a class that never occurs; the median is that of the others.
 
@@ -77,12 +80,14 @@ class LabelStatistics:
         return (np.median(known) if known.size else np.nan) / frequencies
 
 
-def count_labels(split: Split, limit: int | None = None, progress=iter) -> LabelStatistics:
+def count_labels(
+    split: Split, limit: int | None = None, progress: Callable[[Iterable], Iterable] = iter
+) -> LabelStatistics:
     """Reads every label once, in parallel threads, and counts its pixels.
 
     Args:
         split: where labels come from.
-        limit: look at so many images only, spread evenly over the split.
+        limit: count so many images only, spread evenly over the split.
         progress: wraps the images, such as `tqdm`.
 
     Raises:

@@ -1,15 +1,19 @@
-"""The score of an answer that does not look at the image: what every network has to beat."""
+"""The majority-class baseline: the mIoU of predicting one class for every pixel."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from deeplab_tf.data.formatting import or_none, percent
+
 
 def constant_prediction_miou(class_pixels: np.ndarray) -> np.ndarray:
-    """The mIoU of every answer that gives all pixels one class.
+    """Returns the mIoU of predicting a single class for all pixels, for every class.
 
-    The class that is answered has its share of the labelled pixels as IoU, every other class
-    that occurs has 0, by the rule of `evaluation.ConfusionMatrix`.
+    The predicted class has its share of the labelled pixels as IoU, every other class that
+    occurs has 0, by the rule of `evaluation.ConfusionMatrix`.
 
     Args:
         class_pixels: ``[classes]``, labelled pixels of every class.
@@ -29,26 +33,20 @@ def constant_prediction_miou(class_pixels: np.ndarray) -> np.ndarray:
 
 
 def majority_baseline(class_pixels: np.ndarray, class_names: Sequence[str]) -> dict:
-    """The class that scores best when every pixel is given it.
+    """Returns the class with the highest mIoU when it is predicted for every pixel.
+
+    Args:
+        class_pixels: [classes], labelled pixels of every class.
+        class_names: one a class.
 
     Returns:
         ``class`` (its name) and ``miou`` (None where no pixel is labelled), as in JSON files.
     """
-    scores = constant_prediction_miou(class_pixels)
-    best = int(scores.argmax())
-    return {"class": class_names[best], "miou": or_none(scores[best])}
+    ious = constant_prediction_miou(class_pixels)
+    best = int(ious.argmax())
+    return {"class": class_names[best], "miou": or_none(ious[best])}
 
 
 def format_baseline(prediction: dict, which: str = "majority-class") -> str:
-    """Formats a majority-class baseline's score for people."""
+    """Formats a majority-class baseline's mIoU for people."""
     return f"{which} baseline ({prediction['class']}): {percent(prediction['miou'])} mIoU"
-
-
-def or_none(score: float) -> float | None:
-    """JSON has no NaN."""
-    return None if np.isnan(score) else float(score)
-
-
-def percent(share: float | None) -> str:
-    """Formats a score or share, 0..1, for people."""
-    return "-" if share is None else f"{100 * share:.2f}"

@@ -1,4 +1,6 @@
-"""EXIF orientation: which way up the stored pixels of an image are to be seen."""
+"""Reads and applies the EXIF orientation of images."""
+
+from __future__ import annotations
 
 import io
 import os
@@ -29,7 +31,7 @@ _HEAD = 8192  # bytes; EXIF comes first, and to search all would take as long as
 
 
 def read_orientation(path: str | os.PathLike) -> int:
-    """The EXIF orientation of a file, 1 (upright) where it has none or no readable one.
+    """Reads the EXIF orientation of a file; 1 (upright) where it has none or an unreadable one.
 
     Raises:
         DataError: when the image is so large that Pillow takes it for an attack.
@@ -38,7 +40,7 @@ def read_orientation(path: str | os.PathLike) -> int:
 
 
 def orientation_of(contents: bytes, name: str) -> int:
-    """The EXIF orientation of an image's bytes, as ``read_orientation`` gives that of a file.
+    """Reads the EXIF orientation of an image's bytes, as `read_orientation` does for a file.
 
     Args:
         contents: JPEG or PNG.
@@ -51,7 +53,7 @@ def orientation_of(contents: bytes, name: str) -> int:
 
 
 def is_turned(contents: tf.Tensor) -> tf.Tensor:
-    """Whether a JPEG or PNG has an EXIF orientation other than upright, inside a graph.
+    """Returns whether a JPEG or PNG has an EXIF orientation other than upright, inside a graph.
 
     Sees EXIF in the first 8 KiB, where cameras and editors write it; not XMP.
 
@@ -62,7 +64,7 @@ def is_turned(contents: tf.Tensor) -> tf.Tensor:
 
 
 def apply_orientation(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns and mirrors stored pixels upright.
+    """Rotates and mirrors stored pixels upright.
 
     Args:
         image: ``[height, width, ...]``.

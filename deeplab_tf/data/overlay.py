@@ -1,4 +1,6 @@
-"""Labels painted over an image."""
+"""Paints labels over an image."""
+
+from __future__ import annotations
 
 import numpy as np
 

@@ -1,7 +1,9 @@
-"""Which files this library has written: it replaces no other ones unasked.
+"""Recognises files that this library wrote, so that others are not overwritten unasked.
 
 PNGs carry a mark in their header, other files are known by what they hold.
 """
+
+from __future__ import annotations
 
 import errno
 import os
@@ -22,7 +24,7 @@ _HEAD = 256
 
 
 def png_mark(mark: str | None) -> PngInfo | None:
-    """The text chunk ``Software`` that marks a PNG as ours, as Pillow's ``pnginfo`` takes it.
+    """Returns the text chunk `Software` that marks a PNG, for Pillow's argument `pnginfo`.
 
     Args:
         mark: one of the marks above, so that no kind of image is taken for another; None for
@@ -36,7 +38,7 @@ def png_mark(mark: str | None) -> PngInfo | None:
 
 
 def is_png_of(mark: str) -> Callable[[Path], bool]:
-    """Returns what tells whether a file is a PNG with a mark; reads its first bytes only.
+    """Returns a function that tells whether a file is a PNG with a mark, by its first bytes.
 
     Example:
         >>> import tempfile
@@ -51,17 +53,17 @@ def is_png_of(mark: str) -> Callable[[Path], bool]:
 
 
 def is_text_with(text: str) -> Callable[[Path], bool]:
-    """Returns what tells whether a file holds a text in its first bytes."""
+    """Returns a function that tells whether a file holds a text in its first bytes."""
     return lambda file: text.encode() in _head(file)
 
 
 def is_json_with(*keys: str) -> Callable[[Path], bool]:
-    """Returns what tells whether a file is a JSON object that has these keys."""
+    """Returns a function that tells whether a file is a JSON object with these keys."""
     return lambda file: set(keys) <= set(json_object(file))
 
 
 def json_object(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one where it holds none or cannot be read."""
+    """Reads the object in a JSON file; an empty one where it holds none or cannot be read."""
     try:
         values = read_json(file)
     except (OSError, ValueError):
@@ -74,15 +76,15 @@ def check_outputs(
     overwrite: bool = False,
     advice: str = "Give another --output, or --overwrite (overwrite=True) to replace it.",
 ) -> None:
-    """Stops before any work where a file of somebody else would be replaced, or none be written.
+    """Raises before any work if a foreign file would be overwritten or a folder is not writable.
 
-    Every writer calls it with all that it is going to write. What an earlier run of the same
-    command has written is replaced without a question.
+    Every writer calls it with all files that it is going to write. Files of an earlier run of the
+    same command are overwritten.
 
     Args:
-        files: what is going to be written; for each what tells of an existing file whether this
-            library wrote it, such as ``is_png_of(PREDICTION)``.
-        overwrite: replace all.
+        files: what is going to be written, each with a function that tells whether an existing
+            file was written by this library, such as `is_png_of(PREDICTION)`.
+        overwrite: allow overwriting any file.
         advice: the end of the message: what to do.
 
     Raises:
@@ -101,7 +103,7 @@ def check_outputs(
 
 
 def _check_folder(folder: Path) -> None:
-    """Stops where a folder is none, or may not be written into or made."""
+    """Raises where a path is no folder, or may not be written into or made."""
     there = next((f for f in (folder, *folder.parents) if os.path.lexists(f)), Path())
     if not there.is_dir():
         raise NotADirectoryError(

@@ -1,21 +1,24 @@
-"""What the palette of a label PNG says of its ids, where it speaks of the data set's classes."""
+"""Detects label PNGs whose palette contradicts the classes of the data set."""
+
+from __future__ import annotations
 
 import struct
 
 import numpy as np
 
-from deeplab_tf.data.spec import VOID_COLOR, Color, DatasetSpec, voc_palette
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.voc_colors import VOID_COLOR, Color, voc_palette
 
-# What the message about a palette that contradicts dataset.json holds.
+# Part of the message about a palette that contradicts dataset.json.
 CONTRADICTED = "its palette gives "
 _COLOR_TYPE_AT, _PALETTE, _HEADER_END = 25, 3, 33
 _SHOWN = 3
 
 
 def palette_problem(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> str | None:
-    """Says which ids of a label have the colour that ``dataset.json`` gives to another class.
+    """Describes which ids of a label have the colour that `dataset.json` gives to another class.
 
-    Most palettes are decoration and no evidence. One is only believed where ``dataset.json`` has
+    Most palettes say nothing about classes. One is only trusted where ``dataset.json`` has
     a palette, too, and every class in the label has a colour of it. A ramp of greys and the
     colours of PASCAL VOC, which many tools put on any ids, have to be colours of the data set
     one and all, used or not. Neither void counts, whose colour is a convention of each tool, nor a
@@ -58,7 +61,7 @@ def palette_problem(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> str 
 
 
 def _read_palette(contents: bytes) -> list[Color]:
-    """The colours of a PNG whose pixels are indices of a palette; none of any other."""
+    """Reads the palette of an indexed PNG; empty for any other."""
     at = _HEADER_END
     while contents[_COLOR_TYPE_AT] == _PALETTE and at + 8 <= len(contents):
         length, kind = struct.unpack_from(">I4s", contents, at)

@@ -1,4 +1,6 @@
-"""Paths that people give, and names in data that become paths."""
+"""Validates paths given by users and names in data sets that become paths."""
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -19,7 +21,7 @@ class DataError(ValueError):
 
 
 def expand_path(path: str | os.PathLike) -> str:
-    """Says which file or folder a person means; every path from outside comes through here.
+    """Expands `~` in a path given by a user and refuses addresses; every such path passes here.
 
     Args:
         path: as it was given. What is no path of its own (`synthetic`, `hed`, a pattern with `*`)
@@ -47,13 +49,13 @@ def expand_path(path: str | os.PathLike) -> str:
 
 
 def user_path(path: str | os.PathLike) -> Path:
-    """The same as ``expand_path``, as a ``Path``."""
+    """Returns `expand_path` as a `Path`."""
     return Path(expand_path(path))
 
 
 @contextlib.contextmanager
 def without_wildcards(folder: str | os.PathLike) -> Iterator[str]:
-    """Gives another path of a folder for TensorFlow, which reads checkpoints' paths as patterns.
+    """Yields a path to a folder without wildcards: TensorFlow reads checkpoint paths as patterns.
 
     Args:
         folder: such as ``runs/lr[0.01]``.
@@ -71,10 +73,10 @@ def without_wildcards(folder: str | os.PathLike) -> Iterator[str]:
 
 
 def checked_name(name: str, where: str | os.PathLike) -> str:
-    """Returns a name out of a data set if the file that it stands for lies below its folder.
+    """Validates that a name in a data set stands for a file below its folder, and returns it.
 
-    Whoever reads names (of examples, splits or shards) from a file, or writes files under
-    them, asks here. Sub-folders, such as ``city/0001``, are allowed.
+    All code that reads names (of examples, splits or shards) from a file, or writes files under
+    them, calls this. Sub-folders, such as ``city/0001``, are allowed.
 
     Args:
         name: of an example, a split or a shard.

@@ -1,15 +1,17 @@
-"""The tf.data graphs for training and evaluation.
+"""Builds the tf.data pipelines for training and evaluation.
 
 The order of training is a function of (seed, position) and of nothing else: position
 ``p = 0, 1, 2, ...`` of a run lies in epoch ``p // n`` and shows example
 ``shuffle(p % n)``, shuffled anew in every epoch. A run is resumed by its step alone.
 """
 
+from __future__ import annotations
+
 import functools
 
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation, augment, augment_windowed
+from deeplab_tf.data.augment import AugmentationPipeline, augment, augment_windowed
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.split import EncodedSplit, Split
@@ -17,7 +19,7 @@ from deeplab_tf.data.split import EncodedSplit, Split
 
 def training_dataset(
     split: Split,
-    augmentation: Augmentation,
+    augmentation: AugmentationPipeline,
     pad_color: tuple[float, float, float],
     micro_batch: int,
     iter_size: int = 1,
@@ -29,7 +31,7 @@ def training_dataset(
     workers: int = 1,
     cache: bool = False,
 ) -> tf.data.Dataset:
-    """Augmented batches in an order that depends on (seed, step) only.
+    """Returns augmented batches in an order that depends on (seed, step) only.
 
     Every step owns ``micro_batch * replicas * iter_size`` positions. Replica ``r`` takes, for
     micro-batch ``i``, the ``micro_batch`` positions from ``(i * replicas + r) * micro_batch``
@@ -80,7 +82,7 @@ def training_dataset(
 
 
 def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Dataset:
-    """The images of a split one by one, in canonical order and in their own sizes.
+    """Returns the images of a split one by one, in canonical order and in their own sizes.
 
     Args:
         split: where examples come from.
@@ -101,7 +103,7 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
 
 
 def spread_evenly(count: int, limit: int | None = None) -> list[int]:
-    """Chooses numbers out of 0..count-1.
+    """Chooses evenly spread numbers from 0..count-1.
 
     Args:
         count: how many there are.
@@ -116,7 +118,7 @@ def spread_evenly(count: int, limit: int | None = None) -> list[int]:
 
 
 def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
-    """Which example a position of a training run shows.
+    """Returns the example that a position of a training run shows.
 
     Args:
         position: int64 scalar.
@@ -135,7 +137,7 @@ def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
 
 
 def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Tensor:
-    """Place in the run of this worker's example number ``counter``."""
+    """Returns the position in the run of this worker's example number `counter`."""
     step, rest = counter // (local * iter_size * micro_batch), counter // micro_batch
     micro, rest = rest % iter_size, rest // iter_size
     replica = worker * local + rest % local
@@ -143,7 +145,13 @@ def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Te
     return block * micro_batch + counter % micro_batch
 
 
-def _training_example(split, position, augmentation, pad_color, seed) -> dict[str, tf.Tensor]:
+def _training_example(
+    split: Split,
+    position: tf.Tensor,
+    augmentation: AugmentationPipeline,
+    pad_color: tuple[float, float, float],
+    seed: int,
+) -> dict[str, tf.Tensor]:
     seeds = tf.random.stateless_uniform(
         [2, 2], seed=tf.stack([tf.constant(seed, tf.int64), position]), dtype=tf.int32,
         minval=None, maxval=None,
@@ -160,7 +168,9 @@ def _training_example(split, position, augmentation, pad_color, seed) -> dict[st
     return {"images": image, "labels": label, "seeds": seeds[1]}
 
 
-def _in_micro_batches(iter_size, micro_batch, batch) -> dict[str, tf.Tensor]:
+def _in_micro_batches(
+    iter_size: int, micro_batch: int, batch: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
     return {
         key: tf.reshape(value, [iter_size, micro_batch, *value.shape[1:]])
         for key, value in batch.items()
@@ -175,7 +185,9 @@ def _finish(dataset: tf.data.Dataset, prefetch: int) -> tf.data.Dataset:
     return dataset.prefetch(prefetch).with_options(options)
 
 
-def _check_counts(micro_batch, iter_size, replicas, worker, workers) -> None:
+def _check_counts(
+    micro_batch: int, iter_size: int, replicas: int, worker: int, workers: int
+) -> None:
     counts = {"micro_batch": micro_batch, "iter_size": iter_size, "replicas": replicas}
     for name, value in {**counts, "workers": workers}.items():
         if value < 1:

@@ -1,4 +1,6 @@
-"""Label maps as PNG: indices in, indices out, never palette colours."""
+"""Reads and writes label maps as PNG: ids, never palette colours."""
+
+from __future__ import annotations
 
 import io
 import os
@@ -94,7 +96,7 @@ def read_label(path: str | os.PathLike, spec: DatasetSpec | None = None) -> np.n
 
 
 def label_ids(contents: bytes, name: str, spec: DatasetSpec | None = None) -> np.ndarray:
-    """Decodes the bytes of a label, as ``read_label`` does with a file.
+    """Decodes the bytes of a label PNG, as `read_label` does with a file.
 
     Args:
         contents: a PNG.
@@ -164,7 +166,7 @@ def _spread(depth: tf.Tensor) -> tf.Tensor:
 
 
 def _as_grey(contents: tf.Tensor, header: tf.Tensor, is_palette: tf.Tensor) -> tf.Tensor:
-    """The same PNG with colour type "grey" and without what stands before its pixels.
+    """Returns the PNG with colour type "grey" and without the chunks before its pixels.
 
     Palette and transparency go because libpng logs a warning where a grey file has them.
     """
@@ -179,10 +181,10 @@ def _as_grey(contents: tf.Tensor, header: tf.Tensor, is_palette: tf.Tensor) -> t
 
 
 def _first_pixel_chunk(contents: tf.Tensor) -> tf.Tensor:
-    """Position of the first IDAT chunk, or the end of the file where there is none."""
+    """Returns the position of the first IDAT chunk, or the end of the file without one."""
     end = tf.strings.length(contents)
 
-    def chunk_size(at):
+    def chunk_size(at: tf.Tensor) -> tf.Tensor:
         length = tf.io.decode_raw(
             tf.strings.join(["\0\0\0\0", tf.strings.substr(contents, at, 4)]),
             tf.int64,
@@ -190,7 +192,7 @@ def _first_pixel_chunk(contents: tf.Tensor) -> tf.Tensor:
         )
         return tf.cast(tf.minimum(length[0] + 12, tf.cast(end, tf.int64)), tf.int32)
 
-    def goes_on(at):
+    def goes_on(at: tf.Tensor) -> tf.Tensor:
         inside = at + 8 <= end
         safe = tf.where(inside, at, 0)
         return inside & tf.not_equal(tf.strings.substr(contents, safe + 4, 4), b"IDAT")

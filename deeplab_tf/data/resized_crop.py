@@ -1,19 +1,23 @@
-"""A part of a resized image, computed from the stored pixels that it needs."""
+"""A crop of a resized image, computed from the stored pixels that it needs."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
 
-class View(NamedTuple):
-    """Which part of a resized image is shown, and which way round.
+class ResizedCrop(NamedTuple):
+    """A square crop of a resized image, mirrored or not, and padded where the image is smaller.
 
     Attributes:
-        size: int32 ``[2]``, height and width of the stored image.
-        scaled: int32 ``[2]``, its size after resizing.
-        start: int32 ``[2]``, the part's upper left corner in the resized image.
-        shown: int32 ``[2]``, the part's height and width.
-        mirrored: bool scalar, whether the part is flipped left to right.
+        size: int32 [2], height and width of the stored image.
+        scaled: int32 [2], its size after resizing.
+        start: int32 [2], the crop's upper left corner in the resized image.
+        shown: int32 [2], height and width of the part of the crop that shows the image.
+        mirrored: bool scalar, whether this part is flipped left to right.
+        side: of the crop in pixels, padding included.
+        pads_left: bool scalar, whether padding stands left of the image instead of right.
     """
 
     size: tf.Tensor
@@ -21,12 +25,14 @@ class View(NamedTuple):
     start: tf.Tensor
     shown: tf.Tensor
     mirrored: tf.Tensor
+    side: int
+    pads_left: tf.Tensor
 
     def window(self) -> tf.Tensor:
-        """The stored pixels that ``show`` asks for.
+        """Returns which stored pixels are needed.
 
         Returns:
-            int32 ``[4]``: top, left, height, width.
+            int32 [4]: top, left, height, width.
         """
         needed = self._needed()
         whole = tf.concat([[0, 0], self.size], 0)
@@ -38,11 +44,11 @@ class View(NamedTuple):
         The numbers of the image are those of ``tf.image.resize``, to the last bit.
 
         Args:
-            pixels: ``[height, width, 3]``, what ``window`` names.
-            label: ``[height, width]``, all of the stored label map.
+            pixels: [height, width, 3], what `window` names.
+            label: [height, width], all of the stored label map.
 
         Returns:
-            float32 ``[*shown, 3]`` and int32 ``[*shown]``.
+            float32 [*shown, 3] and int32 [*shown].
         """
         image, label = tf.cond(
             self._keeps_size(),
@@ -53,6 +59,30 @@ class View(NamedTuple):
             lambda: (self._resized(pixels), self._nearest(label)),
         )
         return image, tf.cast(label, tf.int32)
+
+    def pad(
+        self,
+        image: tf.Tensor,
+        label: tf.Tensor,
+        pad_color: tuple[float, float, float],
+        ignore_label: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Pads at the bottom, and right or left, where the image is smaller than the crop.
+
+        Args:
+            image: float32 [*shown, 3] from `show`; its colours may have been changed.
+            label: int32 [*shown] from `show`.
+            pad_color: RGB of padding.
+            ignore_label: id of padding.
+
+        Returns:
+            float32 [side, side, 3] and int32 [side, side].
+        """
+        return tf.cond(
+            tf.reduce_all(tf.equal(self.shown, self.side)),
+            lambda: (image, label),
+            lambda: self._padded(image, label, pad_color, ignore_label),
+        )
 
     def _keeps_size(self) -> tf.Tensor:
         return tf.reduce_all(tf.equal(self.size, self.scaled))
@@ -102,21 +132,37 @@ class View(NamedTuple):
             lambda: self._interpolated(pixels),
         )
 
+    def _padded(
+        self,
+        image: tf.Tensor,
+        label: tf.Tensor,
+        pad_color: tuple[float, float, float],
+        ignore_label: int,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        height, width = tf.unstack(tf.shape(label))
+        below, beside = self.side - height, self.side - width
+        left = tf.where(self.pads_left, beside, 0)
+        label = tf.pad(label, [[0, below], [left, beside - left]], constant_values=ignore_label)
+
+        # Constant, so that the graph holds it ready to be cut.
+        canvas = tf.broadcast_to(tf.constant(pad_color, tf.float32), [self.side, self.side, 3])
+        row = [canvas[:height, :left], image, canvas[:height, : beside - left]]
+        return tf.concat([tf.concat(row, 1), canvas[:below]], 0), label
+
     def _interpolated(self, pixels: tf.Tensor) -> tf.Tensor:
         # Columns first, on bytes: copies of whole rows come cheap, those of pixels do not, and
         # there are fewer of them before the rows are enlarged. Flat rows of numbers, because
         # broadcasting along the last axis but one is slow.
         top, left, height, _ = tf.unstack(self._needed())
         lower, upper, weight = map(self._turned, self._neighbours(1))
-        rows = _between(
-            *(
-                tf.reshape(tf.cast(tf.gather(pixels, at - left, axis=1), tf.float32), [height, -1])
-                for at in (lower, upper)
-            ),
-            tf.repeat(weight, 3),
+        before, after = (
+            tf.reshape(tf.cast(tf.gather(pixels, at - left, axis=1), tf.float32), [height, -1])
+            for at in (lower, upper)
         )
+        rows = _between(before, after, tf.repeat(weight, 3))
         lower, upper, weight = self._neighbours(0)
-        flat = _between(*(tf.gather(rows, at - top) for at in (lower, upper)), weight[:, None])
+        before, after = (tf.gather(rows, at - top) for at in (lower, upper))
+        flat = _between(before, after, weight[:, None])
         return tf.reshape(flat, [self.shown[0], self.shown[1], 3])
 
 

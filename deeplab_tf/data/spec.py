@@ -1,4 +1,6 @@
-"""DatasetSpec: the one description of a data set (``dataset.json``)."""
+"""DatasetSpec: the description of a data set, read from ``dataset.json``."""
+
+from __future__ import annotations
 
 import dataclasses
 import json
@@ -6,54 +8,16 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from deeplab_tf.data.dataset_json import FILE_NAME, Shard, of_kind, spec_arguments, template_text
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.json_file import read_json
-from deeplab_tf.data.paths import DataError, checked_name, user_path
+from deeplab_tf.data.paths import DataError, user_path
+from deeplab_tf.data.voc_colors import VOID_COLOR, Color, voc_palette
 
-FILE_NAME = "dataset.json"
-VOID_COLOR = (224, 224, 192)
 # Unicode's categories of control and format characters, surrogates and breaks of lines.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-Color = tuple[int, int, int]
-
-
-def voc_palette(count: int) -> tuple[Color, ...]:
-    """The colours of the PASCAL VOC annotations.
-
-    The bits of an id are dealt to red, green and blue in turn, each channel filled from its
-    highest bit down.
-
-    Args:
-        count: how many colours, at most 256.
-
-    Returns:
-        ``count`` tuples (red, green, blue), 0..255.
-
-    Example:
-        >>> voc_palette(3)
-        ((0, 0, 0), (128, 0, 0), (0, 128, 0))
-    """
-    return tuple(
-        tuple(sum(((i >> (3 * k + c)) & 1) << (7 - k) for k in range(3)) for c in range(3))
-        for i in range(count)
-    )
-
-
-class Shard(NamedTuple):
-    """One TFRecord file of a split.
-
-    Attributes:
-        file: its name within the data set's folder.
-        examples: how many it holds.
-        sha256: of its bytes, hexadecimal.
-    """
-
-    file: str
-    examples: int
-    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +32,7 @@ class DatasetSpec:
         class_names: one name a class; the position is the label id.
         palette: one (red, green, blue), 0..255, a class; empty means the VOC colours.
         splits: number of examples of every split, where known.
-        ignore_label: id of pixels that count neither in the loss nor in a score.
+        ignore_label: id of pixels that count neither in the loss nor in a metric.
         shards: the files of every split, where the folder is one of TFRecord shards.
         has_palette: whether the colours are the data set's own; False where ``palette`` is empty.
 
@@ -120,11 +84,11 @@ class DatasetSpec:
 
     @property
     def num_classes(self) -> int:
-        """How many classes a model of this data set tells apart; void is none of them."""
+        """Number of classes; void is none of them."""
         return len(self.class_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """The form of ``dataset.json``."""
+        """Returns the content of `dataset.json`."""
         return {
             "name": self.name,
             "class_names": list(self.class_names),
@@ -140,8 +104,8 @@ class DatasetSpec:
         return entry
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = FILE_NAME) -> "DatasetSpec":
-        """Reads the form of ``dataset.json``; unknown keys are left aside.
+    def from_dict(cls, values: Mapping[str, Any], source: str = FILE_NAME) -> DatasetSpec:
+        """Reads the content of `dataset.json`; unknown keys are ignored.
 
         Args:
             values: the parsed JSON object.
@@ -151,25 +115,12 @@ class DatasetSpec:
             DataError: when a key is missing or has a value of the wrong kind.
         """
         try:
-            return cls(
-                name=_of_kind(values.get("name", ""), str, "name"),
-                class_names=tuple(
-                    _of_kind(name, str, "class_names")
-                    for name in _of_kind(values.get("class_names"), list | tuple, "class_names")
-                ),
-                palette=tuple(
-                    tuple(_of_kind(v, int, "palette") for v in _of_kind(c, list | tuple, "palette"))
-                    for c in _of_kind(values.get("palette", []), list | tuple, "palette")
-                ),
-                splits=_split_sizes(values.get("splits", {})),
-                shards=_split_shards(values.get("splits", {})),
-                ignore_label=_of_kind(values.get("ignore_label", 255), int, "ignore_label"),
-            )
+            return cls(**spec_arguments(values))
         except DataError as error:
-            raise DataError(f"{source}: {error} {_template_text()}") from None
+            raise DataError(f"{source}: {error} {template_text()}") from None
 
     @classmethod
-    def load(cls, folder: str | os.PathLike) -> "DatasetSpec":
+    def load(cls, folder: str | os.PathLike) -> DatasetSpec:
         """Reads ``FOLDER/dataset.json``.
 
         Raises:
@@ -183,11 +134,11 @@ class DatasetSpec:
             values = read_json(path)
         except FileNotFoundError:
             raise DataError(
-                f"{path}: no such file, and the classes are never guessed. {_template_text()}"
+                f"{path}: no such file, and the classes are never guessed. {template_text()}"
             ) from None
         except ValueError as error:
-            raise DataError(f"{error} {_template_text()}") from None
-        return cls.from_dict(_of_kind(values, dict, str(path)), source=str(path))
+            raise DataError(f"{error} {template_text()}") from None
+        return cls.from_dict(of_kind(values, dict, str(path)), source=str(path))
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes ``FOLDER/dataset.json``."""
@@ -196,7 +147,10 @@ class DatasetSpec:
 
 
 def palette_bytes(spec: DatasetSpec) -> bytes:
-    """The palette of label PNGs as Pillow takes it.
+    """Returns the palette of label PNGs as Pillow takes it.
+
+    Args:
+        spec: the data set.
 
     Returns:
         768 bytes: red, green, blue of ids 0..255; void in VOC's light grey, ids that are no
@@ -208,53 +162,6 @@ def palette_bytes(spec: DatasetSpec) -> bytes:
 
 
 def _steers_a_terminal(character: str) -> bool:
-    """Whether a character does something else than appear, such as escape sequences do."""
+    """Returns whether a character is invisible or a control character, as in escape sequences."""
     joins_letters = character in "\u200c\u200d"  # scripts from Persian to Malayalam need them
     return unicodedata.category(character) in _INVISIBLE and not joins_letters
-
-
-def _of_kind(value: Any, kind: Any, key: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise DataError(f"{key!r} is missing or of the wrong kind, received {value!r}.")
-    return value
-
-
-def _split_sizes(splits: Any) -> dict[str, int]:
-    entries = {
-        checked_name(name, "splits"): _of_kind(entry, dict, f"splits.{name}")
-        for name, entry in _of_kind(splits, dict, "splits").items()
-    }
-    return {
-        name: _of_kind(entry["examples"], int, f"splits.{name}.examples")
-        for name, entry in entries.items()
-        if "examples" in entry
-    }
-
-
-def _split_shards(splits: Mapping[str, Any]) -> dict[str, tuple[Shard, ...]]:
-    return {
-        name: tuple(
-            _read_shard(shard, f"splits.{name}.shards")
-            for shard in _of_kind(entry["shards"], list | tuple, f"splits.{name}.shards")
-        )
-        for name, entry in splits.items()
-        if entry.get("shards")
-    }
-
-
-def _read_shard(entry: Any, key: str) -> Shard:
-    values = _of_kind(entry, dict, key)
-    kinds = Shard.__annotations__
-    shard = Shard(**{name: _of_kind(values.get(name), kinds[name], key) for name in kinds})
-    checked_name(shard.file, key)
-    return shard
-
-
-def _template_text() -> str:
-    return (
-        f"{FILE_NAME} must look like this (class_names in the order of the label ids; palette "
-        'and splits may be left out):\n{"name": "my_data", '
-        '"class_names": ["background", "cat", "dog"], "ignore_label": 255,\n '
-        '"palette": [[0, 0, 0], [128, 0, 0], [0, 128, 0]],\n '
-        '"splits": {"train": {"examples": 100}, "val": {"examples": 20}}}'
-    )

@@ -1,4 +1,6 @@
-"""What every data source offers to the pipelines, and how one is opened by name."""
+"""The interface of data set splits, and how one is opened by name."""
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -51,10 +53,10 @@ class Split(Protocol):
         """
 
     def check(self, limit: int | None = None) -> None:
-        """Reads the examples and raises one ``DataError`` that lists all that is wrong.
+        """Validates the examples and raises one `DataError` that lists all that is wrong.
 
         Args:
-            limit: look at so many examples only, spread evenly over the split.
+            limit: check so many examples only, spread evenly over the split.
         """
 
 
@@ -108,7 +110,7 @@ def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
 
 
 def require_labels(split: Split) -> None:
-    """Stops where labels are needed and a split has none.
+    """Raises if a split has no labels.
 
     Raises:
         DataError: when the split is not labelled.
@@ -116,13 +118,13 @@ def require_labels(split: Split) -> None:
     if not split.labelled:
         raise DataError(
             f"The split {split.split!r} of {split.spec.name!r} has no labels: it can be predicted "
-            "(evaluate.py --submission), but neither scored nor trained on."
+            "(evaluate.py --submission), but neither evaluated nor trained on."
         )
 
 
 @contextlib.contextmanager
 def naming_broken_files(split: Split) -> Iterator[None]:
-    """Turns an error of a decoder, which knows no file, into one that names the files.
+    """Adds the names of broken files to errors of a decoder.
 
     Wrap the loop over a data set in it. The split is checked only after an error.
 

@@ -1,9 +1,11 @@
-"""The embedded data set: procedural scenes for the quick start and the tests.
+"""The synthetic data set: procedural scenes for the quick start and the tests.
 
 Every scene has a plain background and a few shapes. A class is a kind of shape with a kind of
-texture; its colour is random and says nothing, only that it differs from what lies around it.
+texture; its colour is random, but differs from what lies around it.
 A thin void line follows every outline, as in PASCAL VOC.
 """
+
+from __future__ import annotations
 
 import zlib
 
@@ -23,12 +25,12 @@ _GRAIN = 3.0
 
 
 def synthetic_spec() -> DatasetSpec:
-    """The description of the embedded data set."""
+    """Returns the description of the synthetic data set."""
     return DatasetSpec(SYNTHETIC, _CLASS_NAMES, splits=dict(_EXAMPLES), ignore_label=_VOID)
 
 
 class SyntheticSplit:
-    """One split of the embedded data set, drawn when it is opened.
+    """One split of the synthetic data set, drawn when it is opened.
 
     Args:
         split: ``"train"`` or ``"val"``.
@@ -93,7 +95,8 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
     height, width = _SIZES[split][index % len(_SIZES[split])]
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    colors, centers = [rng.uniform(45, 210, 3)], []
+    colors: list[np.ndarray] = [rng.uniform(45, 210, 3)]
+    centers: list[np.ndarray] = []
     slope = rng.uniform(-12, 12, (2, 3))
     image = colors[0] + (y / height - 0.5)[..., None] * slope[0]
     image += (x / width - 0.5)[..., None] * slope[1]
@@ -113,7 +116,7 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
 
 
 def _farthest(candidates: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
-    """Of a few random colours or places the one that differs most from those in the image."""
+    """Returns the candidate colour or place that differs most from those in the image."""
     if not others:
         return candidates[0]
     gaps = np.linalg.norm(candidates[:, None] - np.array(others)[None], axis=-1)
@@ -127,7 +130,7 @@ def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.
 def _outline_distance(
     kind: int, x: np.ndarray, y: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Distance of every pixel to the outline of a shape around (0, 0), negative inside."""
+    """Returns the distance of every pixel to the outline of a shape at (0, 0), negative inside."""
     radius = rng.uniform(16, 28)
     u, v = _turned(x, y, rng.uniform(0, 2 * np.pi))
     if kind == 1:
@@ -143,7 +146,7 @@ def _outline_distance(
 
 
 def _texture(kind: int, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pattern of a class, -1..1, turned at random."""
+    """Returns the pattern of a class, -1..1, rotated at random."""
     u, v = _turned(x, y, rng.uniform(0, 2 * np.pi))
     u, v = u + rng.uniform(0, 8), v + rng.uniform(0, 8)
     if kind == 1:

@@ -1,4 +1,6 @@
-"""Reader for folders of TFRecord shards."""
+"""Reads folders of TFRecord shards."""
+
+from __future__ import annotations
 
 import dataclasses
 import os

@@ -1,6 +1,7 @@
-"""TFRecord shards as files: written whole, found through, proved unchanged."""
+"""Writes, indexes and verifies TFRecord shards."""
 
-import hashlib
+from __future__ import annotations
+
 import mmap
 import os
 import struct
@@ -13,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from deeplab_tf.data.example_checks import raise_report
-from deeplab_tf.data.files import whole_file
+from deeplab_tf.data.files import file_hash, whole_file
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
@@ -22,8 +23,10 @@ from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 _HEADER, _FOOTER = 12, 4
 
 
-def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None):
-    """Makes the record of an example.
+def encode_example(
+    name: str, image: bytes, size: tuple[int, int], label: np.ndarray | None
+) -> bytes:
+    """Encodes an example as a record.
 
     Args:
         name: of the example; may hold sub-folders.
@@ -59,7 +62,7 @@ def encode_example(name: str, image: bytes, size: tuple[int, int], label: np.nda
 
 
 def write_shard(path: str | os.PathLike, examples: Iterable[bytes]) -> Shard:
-    """Writes records to a file, which appears only when it is whole.
+    """Writes records to a file, which appears only when it is complete.
 
     Args:
         path: where to.
@@ -76,15 +79,6 @@ def write_shard(path: str | os.PathLike, examples: Iterable[bytes]) -> Shard:
                 count += 1
         digest = file_hash(temporary)
     return Shard(Path(path).name, count, digest)
-
-
-def file_hash(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def verify_shards(folder: str | os.PathLike, progress: Callable = iter) -> int:
@@ -124,7 +118,7 @@ def verify_shards(folder: str | os.PathLike, progress: Callable = iter) -> int:
 
 
 class ShardEntry(NamedTuple):
-    """Where an example lies in its shard.
+    """The position of an example in its shard.
 
     Attributes:
         offset: first byte of its record.
@@ -136,7 +130,7 @@ class ShardEntry(NamedTuple):
 
 
 def index_shard(folder: Path, shard: Shard) -> list[ShardEntry]:
-    """Finds the examples of a shard; reads their names and none of their images.
+    """Finds the examples of a shard; reads their names, no images.
 
     Args:
         folder: the data set.

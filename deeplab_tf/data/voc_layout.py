@@ -1,7 +1,10 @@
-"""Reader for folders in PASCAL VOC layout."""
+"""Reads folders in PASCAL VOC layout."""
+
+from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -115,8 +118,8 @@ def read_list(folder: Path, split: str) -> list[str]:
     return names
 
 
-def files_by_stem(folder: Path, names: list[str]) -> dict[str, str]:
-    """Name without ending -> name with ending, of the images in the folders of the names."""
+def files_by_stem(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Maps names without ending to names with it, for images in the folders of the names."""
     found: dict[str, str] = {}
     for sub in sorted({os.path.dirname(name) for name in names}):
         if not (folder / sub).is_dir():

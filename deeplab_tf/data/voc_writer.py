@@ -1,5 +1,7 @@
 """Writes any data set as a folder in PASCAL VOC layout."""
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import os
@@ -58,10 +60,10 @@ def write_voc_layout(
 
 
 def _owners(folder: Path, splits: Mapping[str, Split], spec: DatasetSpec) -> dict:
-    """Everything that is written, with what tells whether an earlier call wrote it."""
+    """Returns all written files, each with a check whether an earlier call wrote it."""
 
     def is_own_list(file: Path) -> bool:
-        """Whether every label of a list is one of ours."""
+        """Returns whether an earlier call wrote every label of a list."""
         names = file.read_text("utf-8", "replace").split("\n")[:-1] if file.is_file() else []
         labels = [folder / LABELS / f"{name}.png" for name in names]
         return bool(labels) and all(map(is_png_of(DATA_SET), labels))
@@ -81,7 +83,7 @@ def _list(folder: Path, split: str) -> Path:
 
 
 def _examples(folder: Path, split: Split) -> list[tuple[Path, Path]]:
-    """Image and label of every example."""
+    """Returns the files of image and label of every example."""
     names = [f"{checked_name(name, f'split {split.split!r}')}.png" for name in split.names]
     return [(folder / IMAGES / name, folder / LABELS / name) for name in names]
 

@@ -1,4 +1,6 @@
-"""Work in several processes that neither hang when one dies nor outlive their parent."""
+"""A pool of worker processes that neither hangs when one dies nor outlives its parent."""
+
+from __future__ import annotations
 
 import contextlib
 import multiprocessing
@@ -13,7 +15,7 @@ import tensorflow as tf
 
 @contextlib.contextmanager
 def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
-    """Gives a ``map`` that works in other processes, or in this one where one is enough.
+    """Yields a `map` over worker processes, or over this process where one is enough.
 
     Args:
         processes: how many; as many as there are processors if left out.
@@ -51,5 +53,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)

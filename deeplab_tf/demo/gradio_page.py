@@ -1,9 +1,12 @@
-"""The page in Gradio. Everything it needs comes from the machine it runs on."""
+"""Lays out the web page in Gradio; it loads nothing from other machines."""
 
 # Gradio reads the annotations of functions, so that they must not be postponed.
 import os
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from deeplab_tf.demo.labeller import Labeller
@@ -11,19 +14,24 @@ from deeplab_tf.demo.result_html import hint
 from deeplab_tf.demo.session import CONTROLS, FIRST_STEP, Control, Session
 from deeplab_tf.demo.uploads import Uploads
 
+if TYPE_CHECKING:
+    from gradio import Blocks, Slider
+
 KEPT_SECONDS = 3600
 _OPACITY = 60
 _SET_OPACITY = "(v) => document.documentElement.style.setProperty('--opacity', v / 100)"
 
 
-def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Uploads):
+def build_page(
+    labeller: Labeller, examples: dict[str, np.ndarray], folder: Path, uploads: Uploads
+) -> "Blocks":
     """Lays out the page.
 
     Args:
-        labeller: computes.
+        labeller: labels images.
         examples: uint8 RGB [H, W, 3] by name.
-        folder: is made, and gets the examples as files.
-        uploads: the one folder from which uploads are read and deleted.
+        folder: is created for files of the examples.
+        uploads: the only folder from which uploads are read and deleted.
 
     Returns:
         gradio.Blocks.
@@ -35,7 +43,7 @@ def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Upload
     files = _write_examples(examples, folder)
     gradio.set_static_paths(folder)  # shown from there, not copied to the uploads
 
-    def example(event: gradio.SelectData, *values):
+    def example(event: gradio.SelectData, *values):  # type: ignore[name-defined]
         return session.example(event.index, *values)
 
     def receive(path: str, *values):
@@ -73,7 +81,7 @@ def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Upload
                     sliders = [_slider(gradio, *row) for row in zip(CONTROLS, start, strict=True)]
                 reset = gradio.Button("Reset the CRF", size="sm")
             with gradio.Column(scale=1):
-                shown = gradio.HTML(hint(FIRST_STEP), elem_id="answer")
+                shown = gradio.HTML(hint(FIRST_STEP), elem_id="result")
 
         # One computation at a time: two would only slow each other down.
         computing = {
@@ -98,7 +106,7 @@ def build_page(labeller: Labeller, examples: dict, folder: Path, uploads: Upload
     return page
 
 
-def _write_examples(examples: dict, folder: Path) -> list[Path]:
+def _write_examples(examples: dict[str, np.ndarray], folder: Path) -> list[Path]:
     folder.mkdir(parents=True)
     files = [folder / f"{name}.png" for name in examples]
     for file, image in zip(files, examples.values(), strict=True):
@@ -107,11 +115,11 @@ def _write_examples(examples: dict, folder: Path) -> list[Path]:
 
 
 async def _local_path(path: str | None) -> str | None:
-    """Stands for what would fetch an address that a visitor gives as the path of an upload."""
+    """Replaces a function of Gradio that fetches any address given as the path of an upload."""
     return path
 
 
-def _slider(gradio, control: Control, value: float):
+def _slider(gradio: ModuleType, control: Control, value: float) -> "Slider":
     slider = gradio.Slider(
         min(control.low, value),
         max(control.high, value),
@@ -127,8 +135,8 @@ def _slider(gradio, control: Control, value: float):
     return slider
 
 
-def import_gradio():
-    """Imports Gradio so that it tells nobody.
+def import_gradio() -> ModuleType:
+    """Imports Gradio with its usage statistics switched off.
 
     Raises:
         ImportError: it is not installed.

@@ -1,4 +1,4 @@
-"""What the page shows of an image, as HTML that needs nothing but itself."""
+"""Renders the labels of an image as self-contained HTML."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ STYLE = """
 """
 
 
-def answer(labeller: Labeller, image: LabelledImage, refined: Refined) -> str:
-    """Shows an image, its labels before and after the CRF, the legend and the times.
+def result(labeller: Labeller, image: LabelledImage, refined: Refined) -> str:
+    """Renders an image, its labels before and after the CRF, the legend and the times.
 
     Args:
-        labeller: gives classes, colours and the label PNGs.
+        labeller: knows the classes and their colours, and encodes the label PNGs.
         image: with the labels before the CRF.
-        refined: the labels after.
+        refined: the labels after the CRF.
     """
     before = image.labels
     height, width = before.shape
@@ -69,23 +69,23 @@ def answer(labeller: Labeller, image: LabelledImage, refined: Refined) -> str:
 
 
 def problem(message: str) -> str:
-    """Shows what is wrong with an upload."""
+    """Renders what is wrong with an upload."""
     return to_html(element("p", message, class_="problem", role="alert"))
 
 
 def hint(message: str) -> str:
-    """Shows what to do first."""
+    """Renders what to do first."""
     return to_html(element("p", message, class_="hint"))
 
 
 def _figure(name: str, title: str, images: list[Element], *caption: Element | str) -> Element:
     stack = element("div", *images, class_="stack")
-    caption = element("figcaption", *caption)
-    return element("figure", element("h3", title), stack, caption, id=f"figure-{name}")
+    below = element("figcaption", *caption)
+    return element("figure", element("h3", title), stack, below, id=f"figure-{name}")
 
 
 def _legend(spec: DatasetSpec, *stages: np.ndarray) -> Element:
-    """Lists the classes with their share of the pixels before and after the CRF."""
+    """Renders the classes with their shares of the pixels before and after the CRF."""
     counts = [np.bincount(labels.ravel(), minlength=spec.num_classes) for labels in stages]
     entries = []
     for i, (name, color) in enumerate(zip(spec.class_names, spec.palette, strict=True)):

@@ -1,4 +1,4 @@
-"""Serves the page until the process is told to end, and leaves nothing behind."""
+"""Serves the page until the process is stopped, and deletes its files then."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.demo.gradio_page import build_page, import_gradio
@@ -18,7 +20,7 @@ from deeplab_tf.demo.uploaded_image import MAX_BYTES
 from deeplab_tf.demo.uploads import UploadLimit, Uploads
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
-# Scores of all visitors take up to so many bytes; the longest unused ones go first.
+# Logits of all visitors take up to so many bytes; the least recently used ones go first.
 KEPT_BYTES = 2**31
 EXAMPLES = 4
 _PAGE_STYLE = """
@@ -27,11 +29,11 @@ _PAGE_STYLE = """
 """
 
 
-def serve(labeller: Labeller, host: str, port: int):
+def serve(labeller: Labeller, host: str, port: int) -> None:
     """Serves the page until the process ends.
 
     Args:
-        labeller: computes.
+        labeller: labels images.
         host: address to listen at; `127.0.0.1` for this machine only.
         port: to listen at.
 
@@ -47,8 +49,8 @@ def serve(labeller: Labeller, host: str, port: int):
         from starlette.middleware import Middleware
 
         scenes = {f"val_{i:04d}": draw_scene("val", i)[0] for i in range(EXAMPLES)}
-        for name, image in scenes.items():  # the first visitor shall not wait for graphs
-            labeller.refine(labeller.score(name, image), {})
+        for name, image in scenes.items():  # so that the first visitor does not wait for tracing
+            labeller.refine(labeller.label(name, image), {})
         page = build_page(labeller, scenes, folder / "examples", uploads)
         options = {
             "state_session_capacity": _capacity(labeller.spec.num_classes),
@@ -62,7 +64,7 @@ def serve(labeller: Labeller, host: str, port: int):
             page.close(verbose=False)  # so that nothing comes into the folder any more
 
 
-def _launch(page, host: str, port: int, options: dict) -> str:
+def _launch(page: Any, host: str, port: int, options: dict[str, Any]) -> str:
     """Starts the server in a thread; returns the page's address."""
     try:
         _, url, _ = page.launch(
@@ -86,15 +88,15 @@ def _launch(page, host: str, port: int, options: dict) -> str:
 
 
 @contextlib.contextmanager
-def _exit_on_signals():
-    """Makes the signals that end a process run its `finally` clauses; exit status 0."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+def _exit_on_signals() -> Iterator[None]:
+    """Has signals that end the process run its `finally` clauses; exit status 0."""
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     if threading.current_thread() is not threading.main_thread():
-        numbers = ()  # Python allows no handlers elsewhere
+        numbers = []  # Python allows no handlers elsewhere
 
-    def leave(*_):
+    def leave(*_: Any) -> None:
         for number in numbers:
-            signal.signal(number, signal.SIG_IGN)  # a second one shall not stop the clearing up
+            signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning up
         sys.exit()
 
     before = {number: signal.signal(number, leave) for number in numbers}
@@ -106,12 +108,11 @@ def _exit_on_signals():
 
 
 @contextlib.contextmanager
-def _temporary_folder():
-    options = {"prefix": "deeplab_demo_", "ignore_cleanup_errors": True}
-    with tempfile.TemporaryDirectory(**options) as folder:
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="deeplab_demo_", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 
 def _capacity(num_classes: int) -> int:
-    """How many visitors' logits are kept at once."""
+    """Returns how many visitors' logits are kept at once."""
     return max(1, KEPT_BYTES // (4 * num_classes * WHOLE_PIXELS))

@@ -1,8 +1,8 @@
-"""What a visitor of the page can do, without the page."""
+"""The actions of a visitor of the page, without the page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.demo.labeller import LabelledImage, Labeller
-from deeplab_tf.demo.result_html import answer, hint, problem
+from deeplab_tf.demo.result_html import hint, problem, result
 from deeplab_tf.demo.uploaded_image import read_image
 
 FIRST_STEP = (
@@ -23,10 +23,10 @@ class Control(NamedTuple):
 
     Attributes:
         name: of the parameter.
-        label: what the page calls it.
+        label: its name on the page.
         low: smallest value.
         high: largest value.
-        step: between two values.
+        step: difference between two values.
     """
 
     name: str
@@ -46,12 +46,12 @@ CONTROLS = (
 
 
 class Session:
-    """What a visitor's actions lead to: an image to keep, and HTML to show.
+    """Carries out a visitor's actions; each returns an image to keep, HTML to show, or both.
 
-    Images are handed in and out, so that the object knows nothing of any visitor.
+    Images are handed in and out, so that the object holds nothing of any visitor.
 
     Args:
-        labeller: computes.
+        labeller: labels images.
         examples: uint8 RGB [H, W, 3] by name.
     """
 
@@ -65,6 +65,9 @@ class Session:
         Args:
             path: the file.
             values: of the `CONTROLS`.
+
+        Returns:
+            The image, None if the upload is not good, and HTML.
         """
         try:
             image = read_image(path)
@@ -78,20 +81,30 @@ class Session:
         return self._label(Path(path).stem, image, values)
 
     def example(self, number: int, *values: float) -> tuple[LabelledImage | None, str]:
-        """Labels an example."""
+        """Labels an example; as `upload`, with the example's number."""
         return self._label(*self._examples[number], values)
 
     def refine(self, labelled: LabelledImage | None, *values: float | None) -> str:
-        """Refines what is scored already; None before the first image, and for an emptied box."""
+        """Refines an image with other values of the `CONTROLS`.
+
+        Args:
+            labelled: the image, None before the first one.
+            values: None for an emptied box, which leaves the parameter as the model has it.
+
+        Returns:
+            HTML.
+        """
         if labelled is None:
             return hint(FIRST_STEP)
         pairs = zip(CONTROLS, values, strict=True)
         changes = {control.name: value for control, value in pairs if value is not None}
-        return answer(self._labeller, labelled, self._labeller.refine(labelled, changes))
+        return result(self._labeller, labelled, self._labeller.refine(labelled, changes))
 
-    def _label(self, stem: str, image, values) -> tuple[LabelledImage | None, str]:
+    def _label(
+        self, stem: str, image: np.ndarray, values: Sequence[float]
+    ) -> tuple[LabelledImage | None, str]:
         try:
-            labelled = self._labeller.score(stem, image)
+            labelled = self._labeller.label(stem, image)
         except FloatingPointError as error:
             return None, problem(f"{stem}: {error}")
         return labelled, self.refine(labelled, *values)

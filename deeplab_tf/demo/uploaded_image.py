@@ -1,4 +1,4 @@
-"""Uploaded images: bounded before they are decoded."""
+"""Reads uploaded images, whose size is checked before they are decoded."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _size_in_header(contents: bytes) -> tuple[int, int]:
         with tf.device("CPU:0"):
             height, width = image_size(tf.constant(contents)).numpy().tolist()
     except tf.errors.InvalidArgumentError:
-        return 0, 0  # the decoder will say what is wrong
+        return 0, 0  # the decoder reports what is wrong
     return height, width
 
 

@@ -1,4 +1,4 @@
-"""The folder that Gradio keeps uploads in, bounded in size."""
+"""Limits the size of the folder in which Gradio keeps uploads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from deeplab_tf.demo.uploaded_image import MAX_BYTES
 
@@ -20,12 +22,16 @@ _FILLED_SECONDS = 60
 # Of a request, with the form around an image.
 _MAX_REQUEST = MAX_BYTES + 2**16
 
+_Receive = Callable[[], Awaitable[dict[str, Any]]]
+_Send = Callable[[dict[str, Any]], Awaitable[None]]
+_Application = Callable[[dict[str, Any], _Receive, _Send], Awaitable[None]]
+
 
 class Uploads:
-    """A folder of uploads.
+    """A folder of uploads of limited size.
 
     Args:
-        folder: where they lie; nothing else may be there.
+        folder: of the uploads; nothing else may be there.
         limit: bytes that they may take.
     """
 
@@ -34,7 +40,7 @@ class Uploads:
         self._limit, self._expected, self._lock = limit, 0, threading.Lock()
 
     def holds(self, path: str | None) -> bool:
-        """Whether a path that a visitor names is one of an upload."""
+        """Returns whether a path that a visitor names is one of an upload."""
         return path is not None and self.folder in Path(path).resolve().parents
 
     def reserve(self, size: int) -> bool:
@@ -54,12 +60,12 @@ class Uploads:
             self._shrink(self._limit - expected)
         return True
 
-    def release(self, size: int):
-        """Ends a reservation: from now on the file itself counts."""
+    def release(self, size: int) -> None:
+        """Ends a reservation of `size` bytes: from now on the file itself counts."""
         with self._lock:
             self._expected -= max(size, _LEAST)
 
-    def _shrink(self, limit: int):
+    def _shrink(self, limit: int) -> None:
         """Deletes the oldest files until they take `limit` bytes, and folders left empty."""
         files = []
         for folder, subfolders, names in os.walk(self.folder, topdown=False):
@@ -80,25 +86,31 @@ class Uploads:
 
 
 class UploadLimit:
-    """Stands in front of the page's server: bounds every request, and what uploads take together.
+    """Middleware that limits the size of each request, and of all uploads together.
 
     Args:
-        app: the server, an ASGI application.
-        uploads: where it puts them.
+        app: the page's server, an ASGI application.
+        uploads: its folder of uploads.
 
     Source: the ASGI specification, version 3.0.
     """
 
-    def __init__(self, app, uploads: Uploads):
+    def __init__(self, app: _Application, uploads: Uploads):
         self._app, self._uploads = app, uploads
 
-    async def __call__(self, scope, receive, send):
-        """Passes the request on, or answers that it is too large."""
+    async def __call__(self, scope: dict[str, Any], receive: _Receive, send: _Send) -> None:
+        """Passes the request on, or responds that it is too large.
+
+        Args:
+            scope: of the request, see the ASGI specification.
+            receive: returns the next part of the request.
+            send: takes the next part of the response.
+        """
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers:
-            return await _refuse(send, 411, "A request must tell its length.")
+            return await _refuse(send, 411, "A request must state its length.")
         size = int(headers.get(b"content-length", 0))
         if size > _MAX_REQUEST:
             message = f"{size} bytes exceed the maximum allowed size of {MAX_BYTES} bytes."
@@ -114,8 +126,8 @@ class UploadLimit:
             self._uploads.release(size)
 
 
-async def _refuse(send, status: int, message: str, receive=None):
-    """Answers; first reads what is still to come, since browsers look at no answer before."""
+async def _refuse(send: _Send, status: int, message: str, receive: _Receive | None = None) -> None:
+    """Sends a response; reads the rest of the request first, before which no browser reads it."""
     while receive is not None and (await receive()).get("more_body"):
         pass
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]

@@ -1,4 +1,4 @@
-"""From scores to numbers."""
+"""Labels of images, and how good they are."""
 
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import evaluate

@@ -1,22 +1,23 @@
-"""Boundary IoU: the IoU of the rims of regions."""
+"""Boundary IoU: the IoU of the rims of regions, which errors at outlines weigh in."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deeplab_tf.evaluation.confusion import check_pair, mean_over_classes, ratio
 
 
 class BoundaryIoU:
-    """IoU of every class within a distance of its outlines.
+    """Computes the IoU of every class within a distance of its outlines.
 
     The rim of a class in a label map is what an erosion by d pixels takes off its region, the
     image's border counting as an outline. The boundary IoU of a class is the pixels of the
     rims in labels and prediction both, divided by those of either, each summed over the data
     set. Void pixels do not count and belong to no region of the prediction either: what is
-    predicted there changes nothing, and a right answer scores 1.
+    predicted there changes nothing, and a perfect prediction has 1.
 
     Args:
         num_classes: C, labels are 0..C-1.
@@ -38,7 +39,7 @@ class BoundaryIoU:
         self._num_classes, self._ignore_label, self._ratio = num_classes, ignore_label, ratio
         self._labelled, self._predicted, self._both = np.zeros([3, num_classes], np.int64)
 
-    def update(self, label, prediction):
+    def update(self, label: ArrayLike, prediction: ArrayLike) -> None:
         """Counts the pixels of one image.
 
         Args:

@@ -1,8 +1,9 @@
-"""The confusion matrix and the one rule for mIoU."""
+"""The confusion matrix and the metrics computed from it, with the one rule for mIoU."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # What a class whose union is empty counts as in a mean over classes, where it is not left out.
 _COUNTS_AS = {"zero": 0.0, "one": 1.0, "nan": np.nan}
@@ -10,13 +11,13 @@ ABSENT_RULES = ("exclude", "exclude_unlabelled", *_COUNTS_AS)
 
 
 class ConfusionMatrix:
-    """Counts of pixels by label and prediction, and the scores drawn from them.
+    """Counts pixels by label and prediction, and computes metrics from the counts.
 
-    The rule: one matrix over the whole data set, never a mean of per-image scores. Pixels whose
+    The rule: one matrix over the whole data set, never a mean over images. Pixels whose
     label is `ignore_label` are not counted at all. The IoU of a class is its correct pixels
     divided by the pixels that carry it in the labels, the predictions or both. A class that
     occurs in neither has no IoU (NaN) and is left out of the mean; a class that is predicted but
-    never labelled has IoU 0 and counts. Without one counted pixel every score is NaN.
+    never labelled has IoU 0 and counts. Without one counted pixel every metric is NaN.
     `mean_over_classes` has the rules of other code bases.
 
     Args:
@@ -29,7 +30,7 @@ class ConfusionMatrix:
     Raises:
         ValueError: `num_classes` is not a positive whole number.
 
-    Source: the PASCAL VOC development kit (Everingham et al.), which scores the same way.
+    Source: the PASCAL VOC development kit (Everingham et al.), which counts the same way.
 
     Example:
         >>> cm = ConfusionMatrix(num_classes=3)
@@ -49,7 +50,7 @@ class ConfusionMatrix:
         self.ignore_label = ignore_label
         self.matrix = np.zeros([self.num_classes, self.num_classes], np.int64)
 
-    def update(self, labels, predictions):
+    def update(self, labels: ArrayLike, predictions: ArrayLike) -> None:
         """Counts the pixels of one or more images.
 
         Args:
@@ -115,21 +116,23 @@ class ConfusionMatrix:
         return float(ratio(weighted.sum(), labelled.sum()))
 
 
-def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
-    """Averages the scores of classes by a rule for classes that do not occur.
+def mean_over_classes(
+    values: ArrayLike, labelled: ArrayLike, absent: str = "exclude"
+) -> np.ndarray:
+    """Averages a metric over classes by a rule for classes that do not occur.
 
     A class in neither labels nor predictions
 
-    - `exclude`: is left out. So score Keras and mmsegmentation.
-    - `exclude_unlabelled`: is left out, and so is a class that is predicted but never labelled.
-      So scores kazuto1011/deeplab-pytorch.
-    - `zero`: counts as 0. So score TensorFlow's official models (`MeanIoUV2`) and PaddleSeg.
-    - `one`: counts as 1. So scores segmentation_models.pytorch.
-    - `nan`: makes the mean NaN. So score torchvision's reference scripts and the trimap script of
+    - `exclude`: is left out, as in Keras and mmsegmentation.
+    - `exclude_unlabelled`: is left out, and so is a class that is predicted but never labelled,
+      as in kazuto1011/deeplab-pytorch.
+    - `zero`: counts as 0, as in TensorFlow's official models (`MeanIoUV2`) and PaddleSeg.
+    - `one`: counts as 1, as in segmentation_models.pytorch.
+    - `nan`: makes the mean NaN, as in torchvision's reference scripts and the trimap script of
       DeepLab's authors.
 
     Args:
-        scores: float [..., C]; NaN for a class that does not occur.
+        values: float [..., C]; NaN for a class that does not occur.
         labelled: bool [..., C], whether the class occurs in the labels.
         absent: the name of the rule.
 
@@ -145,29 +148,29 @@ def mean_over_classes(scores, labelled, absent: str = "exclude") -> np.ndarray:
     """
     if absent not in ABSENT_RULES:
         raise ValueError(f"absent must be one of {', '.join(ABSENT_RULES)}. Received: {absent!r}.")
-    scores = np.asarray(scores, np.float64)
-    occurs = ~np.isnan(scores)
+    values = np.asarray(values, np.float64)
+    occurs = ~np.isnan(values)
     if absent in _COUNTS_AS:
-        return np.where(occurs, scores, _COUNTS_AS[absent]).mean(-1)
+        return np.where(occurs, values, _COUNTS_AS[absent]).mean(-1)
     counts = occurs & labelled if absent == "exclude_unlabelled" else occurs
-    return ratio(np.where(counts, scores, 0.0).sum(-1), counts.sum(-1))
+    return ratio(np.where(counts, values, 0.0).sum(-1), counts.sum(-1))
 
 
 def class_ious(matrices: np.ndarray) -> np.ndarray:
-    """IoU of every class from counts [..., C, C]; NaN where the union is empty."""
+    """Returns the IoU of every class from counts [..., C, C]; NaN where the union is empty."""
     correct = np.diagonal(matrices, axis1=-2, axis2=-1)
     return ratio(correct, matrices.sum(-1) + matrices.sum(-2) - correct)
 
 
 def share_right(matrices: np.ndarray) -> np.ndarray:
-    """Pixel accuracy from counts [..., C, C]; NaN without a counted pixel."""
+    """Returns the pixel accuracy from counts [..., C, C]; NaN without a counted pixel."""
     return ratio(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum((-2, -1)))
 
 
 def check_pair(
-    labels, predictions, num_classes: int, ignore_label: int | None
+    labels: ArrayLike, predictions: ArrayLike, num_classes: int, ignore_label: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Checks that labels and predictions fit each other and finds the pixels that count.
+    """Validates labels and predictions of the same pixels, and finds the pixels that count.
 
     Args:
         labels: integers of any shape, ids 0..C-1 or `ignore_label`.
@@ -194,7 +197,9 @@ def check_pair(
     return labels, predictions, counted
 
 
-def _check_ids(values, counted, num_classes: int, name: str, hint: str = ""):
+def _check_ids(
+    values: np.ndarray, counted: np.ndarray, num_classes: int, name: str, hint: str = ""
+) -> None:
     if values.dtype.kind not in "iu":
         raise ValueError(f"{name} must be integers. Received: dtype {values.dtype}.")
     wrong = ((values < 0) | (values >= num_classes)) & counted
@@ -206,7 +211,7 @@ def _check_ids(values, counted, num_classes: int, name: str, hint: str = ""):
         )
 
 
-def ratio(part, whole) -> np.ndarray:
+def ratio(part: ArrayLike, whole: ArrayLike) -> np.ndarray:
     """Returns part / whole, NaN where the whole is 0."""
     whole = np.asarray(whole)
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)

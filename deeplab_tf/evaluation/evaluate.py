@@ -1,23 +1,25 @@
-"""Scores a model on a split, before and after the CRF in one pass."""
+"""Evaluates a predictor on a split, before and after the CRF in one pass."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from deeplab_tf.data.class_mapping import class_mapping
-from deeplab_tf.data.majority_baseline import format_baseline, majority_baseline, percent
+from deeplab_tf.data.formatting import percent
+from deeplab_tf.data.majority_baseline import format_baseline, majority_baseline
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.metrics import Metrics
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.models.old_names import renamed_argument, warn_renamed
 
-# Images that may wait to be scored and written while the next ones are labelled.
+# Images that may wait to be counted and written while the next ones are labelled.
 _WAITING = 4
 MEANS = {
     "mIoU": "miou",
@@ -31,7 +33,7 @@ _TRIMAP_WIDTHS = (1, 5, 10, 20, 40)
 
 
 class EvaluatedImage(NamedTuple):
-    """One image of an evaluation.
+    """One image of an evaluation, as callbacks receive it.
 
     Attributes:
         name: its name in the split.
@@ -46,19 +48,26 @@ class EvaluatedImage(NamedTuple):
     label: np.ndarray | None
     predictions: list[np.ndarray]
 
+    @property
+    def answers(self) -> list[np.ndarray]:
+        """The name of `predictions` in version 0.1."""
+        warn_renamed("EvaluatedImage.answers", "EvaluatedImage.predictions", stacklevel=3)
+        return self.predictions
 
+
+@renamed_argument("listeners", "callbacks")
 def evaluate(
     predictor: Predictor,
     split: Split,
     limit: int | None = None,
-    progress=iter,
-    callbacks: Sequence[Callable[[EvaluatedImage], None]] = (),
-    **measures,
-) -> dict:
-    """Scores a predictor on the images of a split at their own sizes.
+    progress: Callable[[Iterable], Iterable] = iter,
+    callbacks: Sequence[Callable[[EvaluatedImage], object]] = (),
+    **measures: Any,
+) -> dict[str, Any]:
+    """Computes the metrics of a predictor on the images of a split at their own sizes.
 
-    Decoding runs ahead and scoring behind, in a thread of its own, while the predictor computes.
-    Classes are matched by their names: what the predictor answers becomes the data set's ids.
+    Decoding runs ahead and counting behind, in a thread of its own, while the predictor computes.
+    Classes are matched by their names: the predictor's labels become the data set's ids.
 
     Args:
         predictor: what labels the images.
@@ -68,20 +77,27 @@ def evaluate(
         callbacks: each is called with every image, in the order of the split and in one
             thread, but not the caller's; such as a `SubmissionWriter`. Images that were
             labelled before something went wrong still reach them.
-        **measures: what is measured: `trimap`, `boundary` and `absent` of `Metrics`.
+        **measures: which metrics are computed: `trimap`, `boundary` and `absent` of `Metrics`.
 
     Returns:
         The content of `metrics.json`: `images`, the results of a `Metrics` (None for a class that
         occurs neither in labels nor in predictions), the same under `crf` where the predictor has
-        one, the `best_constant` answer to the same pixels, and `seconds`. A split without labels
-        has no scores.
+        one, the majority-class baseline of the same pixels under `best_constant`, and `seconds`.
+        A split without labels has no metrics.
 
     Raises:
-        ValueError: model and data set have other classes; or a score or a callback failed with
-            an OSError or ValueError, and the message names the image.
+        ValueError: model and data set have other classes; or the metrics or a callback failed
+            with an OSError or ValueError, and the message names the image.
         DataError: a file is broken; the message names it. Or there are neither labels nor
             callbacks.
         FloatingPointError: the network's logits for an image are not finite.
+
+    Example:
+        >>> split = deeplab_tf.data.open_split("synthetic", "val")
+        >>> predictor = Predictor(deeplab_tf.DeepLab(dataset=split.spec, width=0.05))
+        >>> results = evaluate(predictor, split, limit=2)
+        >>> results["images"], 0 <= results["miou"] <= 1
+        (2, True)
     """
     spec = split.spec
     mapping = class_mapping(predictor.model.spec, spec)
@@ -89,17 +105,17 @@ def evaluate(
         require_labels(split)
     stage_metrics = [Metrics(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
     start, images = time.monotonic(), 0
-    waiting = deque()
+    waiting: deque[Future] = deque()
     with naming_broken_files(split), ThreadPoolExecutor(max_workers=1) as worker:
         for example in progress(evaluation_dataset(split, limit)):
-            image = _prediction(predictor, example, split.labelled, mapping)
+            image = _predict(predictor, example, split.labelled, mapping)
             waiting.append(worker.submit(_receive, image, stage_metrics, callbacks))
             if len(waiting) > _WAITING:
                 waiting.popleft().result()
             images += 1
         for received in waiting:
             received.result()
-    results = {"images": images}
+    results: dict[str, Any] = {"images": images}
     if split.labelled:
         results.update(stage_metrics[0].results())
         if predictor.crf is not None:
@@ -109,8 +125,8 @@ def evaluate(
     return {**results, "seconds": round(time.monotonic() - start, 3)}
 
 
-def _prediction(
-    predictor: Predictor, example: dict, labelled: bool, mapping: np.ndarray
+def _predict(
+    predictor: Predictor, example: dict[str, Any], labelled: bool, mapping: np.ndarray
 ) -> EvaluatedImage:
     image = example["image"].numpy()
     label = example["label"].numpy().astype(np.uint8) if labelled else None
@@ -124,7 +140,7 @@ def _prediction(
 
 def _receive(
     image: EvaluatedImage, stage_metrics: Sequence[Metrics], callbacks: Sequence[Callable]
-):
+) -> None:
     try:
         if image.label is not None:
             for metrics, prediction in zip(stage_metrics, image.predictions, strict=True):
@@ -135,8 +151,12 @@ def _receive(
         raise ValueError(f"{image.name}: {error}") from error
 
 
-def one_line(results: dict) -> str:
-    """Formats the mean scores for a log."""
+def one_line(results: dict[str, Any]) -> str:
+    """Formats the mean metrics in one line for a log.
+
+    Args:
+        results: from `evaluate`.
+    """
     line = f"mIoU {percent(results['miou'])}  pixel accuracy {percent(results['pixel_accuracy'])}"
     if "crf" in results:
         crf = results["crf"]
@@ -145,8 +165,12 @@ def one_line(results: dict) -> str:
     return f"{line}  ({results['images']} images, {results['seconds']:.0f} s)"
 
 
-def format_table(results: dict) -> str:
-    """Formats per-class and mean scores for people, before and after the CRF."""
+def format_table(results: dict[str, Any]) -> str:
+    """Formats per-class and mean metrics as a table, before and after the CRF.
+
+    Args:
+        results: from `evaluate`.
+    """
     columns = (
         {"before CRF": results, "after CRF": results["crf"]}
         if "crf" in results

@@ -1,20 +1,26 @@
-"""The one way from an image to a label map."""
+"""Labels images with a model: the one predictor that all tools, the export and the demo use."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.evaluation.scales import FUSIONS, NOT_FINITE, checked_scales, logits_and_finite
+from deeplab_tf.evaluation.batches import batches_of_one_size, checked_image, stack_images
+from deeplab_tf.evaluation.old_predictor_names import OldPredictorNames
+from deeplab_tf.evaluation.refinement import refine_logits
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
+from deeplab_tf.evaluation.traced_once import TracedOnce, checked_results
 from deeplab_tf.layers.dense_crf import DenseCRF
-from deeplab_tf.models.scaling import grid_multiple, round_up
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.inference import Inference
+from deeplab_tf.models.scaling import checked_scales
 
 
-class Predictor:
+class Predictor(OldPredictorNames):
     """Labels images with a model: at several scales, mirrored, in tiles, then with the CRF.
 
     Images of up to `WHOLE_PIXELS` are computed as a whole, larger ones in overlapping tiles of
@@ -24,10 +30,10 @@ class Predictor:
         model: a DeepLab.
         crf: a DenseCRF layer, a dict of its parameters, or None for no CRF. It refines images
             of up to `WHOLE_PIXELS` as a whole, larger ones tile by tile.
-        scales: factors on an image's sides at which it is scored, on top of `model.image_scale`.
-            More than one is slower and mostly logits better; time grows with the sum of their
-            squares.
-        flip: whether the mirrored image is scored too, in twice the time.
+        scales: factors on an image's sides at which logits are computed, on top of
+            `model.image_scale`. More than one is slower and mostly more accurate; time grows with
+            the sum of their squares.
+        flip: whether logits of the mirrored image are computed too, in twice the time.
         fusion: `mean` of the probabilities of all scales, or `max` of their logits.
         tile: largest side in pixels that is computed at once, for every image; None as above.
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
@@ -36,6 +42,7 @@ class Predictor:
             progress bar.
 
     Attributes:
+        inference: Inference, the way from images to logits.
         grid: TileGrid, where tiles of large images lie.
         whole_pixels: largest image that is computed at once without `tile`.
 
@@ -54,84 +61,100 @@ class Predictor:
 
     def __init__(
         self,
-        model,
-        crf=None,
-        scales=(1.0,),
-        flip=False,
-        fusion="mean",
-        tile=None,
-        progress=lambda tiles: tiles,
+        model: DeepLab,
+        crf: DenseCRF | Mapping[str, Any] | None = None,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        fusion: str = "mean",
+        tile: int | None = None,
+        progress: Callable[[list], Iterable] = iter,
     ):
-        if fusion not in FUSIONS:
-            raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
+        scales = [model.image_scale * scale for scale in checked_scales(scales)]
+        self.inference = Inference(model, scales, flip, fusion)
         self.model = model
-        self.crf = DenseCRF(**crf) if isinstance(crf, dict) else crf
-        self.scales = checked_scales(model.image_scale * scale for scale in checked_scales(scales))
+        self.crf = DenseCRF(**crf) if isinstance(crf, Mapping) else crf
+        self.scales = self.inference.scales
         self.flip = flip
         self.fusion = fusion
         self.tile = tile
         self._progress = progress
-        multiple = grid_multiple(model.size_multiple, self.scales)
+        multiple = self.inference.multiple
         self.whole_pixels = int(WHOLE_PIXELS / max(1.0, *self.scales) ** 2)
         if tile is None:
             tile = max(math.isqrt(self.whole_pixels), multiple + 1)
         self.grid = plan_grid(model, self.scales, multiple, tile)
-        # Known to be one: spares the CRF copies, and see `compat.one_image_is_slow`.
+        # A batch known to be one spares the CRF copies and lets convolutions be split
+        # (`layers/split_conv.py`).
         image = tf.TensorSpec([1, None, None, 3], tf.uint8)
-        score = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
+        logits = tf.TensorSpec([1, None, None, model.num_classes], tf.float32)
         batch = [tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, 2], tf.int32)]
-        self._logits_of_one = _checked(tf.function(lambda x: self.logits_and_finite(x), [image]))
-        self._labels_of_one = _checked(tf.function(lambda x: self._labels_and_finite(x), [image]))
-        self._labels_of_logits = tf.function(self._labels, [score, image])
-        self._labels_of_batch = _checked(
-            tf.function(lambda x, sizes: self._labels_and_finite(x, sizes), batch)
-        )
+        self._logits_of_one = checked_results(TracedOnce(self.logits_and_finite, [image]))
+        self._labels_of_one = checked_results(TracedOnce(self._labels_and_finite, [image]))
+        self._labels_of_logits = TracedOnce(self._labels, [logits, image])
+        self._labels_of_batch = checked_results(TracedOnce(self._labels_and_finite, batch))
 
     # === Functions of the graph ===
 
-    def logits(self, images, sizes=None):
-        """Scores images inside a graph; a function of the model's variables and nothing else.
+    def logits(self, images: tf.Tensor, sizes: tf.Tensor | None = None) -> tf.Tensor:
+        """Computes logits inside a graph; a function of the model's variables and nothing else.
 
         Args:
             images: uint8 RGB [B, H, W, 3].
-            sizes: int32 [B, 2], see `fused_logits`.
+            sizes: int32 [B, 2], height and width of the part of each image that counts; None for
+                all of it.
 
         Returns:
             float32 [B, H, W, C], whose softmax are probabilities.
         """
         return self.logits_and_finite(images, sizes)[0]
 
-    def logits_and_finite(self, images, sizes=None):
-        """Scores images as `logits` does and says whether the logits can be trusted.
+    def logits_and_finite(
+        self, images: tf.Tensor, sizes: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes logits as `logits` does, and whether they can be trusted.
 
         Returns:
             float32 [B, H, W, C], and bool [B]: whether all of an image's logits are finite.
         """
-        return logits_and_finite(self.model, images, self.scales, self.flip, self.fusion, sizes)
+        return self.inference.logits_and_finite(images, sizes)
 
-    def refine(self, logits, images, sizes=None):
+    def refine(
+        self, logits: tf.Tensor, images: tf.Tensor, sizes: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Refines what `logits` gives with the CRF, inside a graph.
+
+        Args:
+            logits: float32 [B, H, W, C].
+            images: uint8 RGB [B, H, W, 3].
+            sizes: as for `logits`.
 
         Returns:
             float32 probabilities [B, H, W, C].
-        """
-        if self.crf.parameters.from_probabilities:
-            logits = tf.nn.softmax(logits)
-        return self.crf((logits, images), valid=sizes)
 
-    def _labels(self, logits, images, sizes=None):
+        Raises:
+            ValueError: the predictor has no CRF.
+        """
+        if self.crf is None:
+            raise ValueError("The predictor has no CRF; create it with crf={} or parameters.")
+        return refine_logits(self.crf, logits, images, sizes)
+
+    def _labels(
+        self, logits: tf.Tensor, images: tf.Tensor, sizes: tf.Tensor | None = None
+    ) -> list[tf.Tensor]:
         stages = [logits]
         if self.crf is not None:
             stages.append(self.refine(logits, images, sizes))
         return [tf.cast(tf.argmax(stage, axis=-1), tf.uint8) for stage in stages]
 
-    def _labels_and_finite(self, images, sizes=None):
+    def _labels_and_finite(
+        self, images: tf.Tensor, sizes: tf.Tensor | None = None
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
         logits, finite = self.logits_and_finite(images, sizes)
         return self._labels(logits, images, sizes), finite
 
     # === Arrays ===
 
-    def __call__(self, image) -> np.ndarray:
+    def __call__(self, image: np.ndarray) -> np.ndarray:
         """Labels one image.
 
         Args:
@@ -146,7 +169,7 @@ class Predictor:
         """
         return self.predict_stages(image)[-1]
 
-    def predict_stages(self, image) -> list[np.ndarray]:
+    def predict_stages(self, image: np.ndarray) -> list[np.ndarray]:
         """Labels one image without the CRF and, if there is one, with it.
 
         Args:
@@ -154,6 +177,10 @@ class Predictor:
 
         Returns:
             One or two uint8 arrays [H, W].
+
+        Raises:
+            ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
         """
         image = checked_image(image)
         height, width = image.shape[:2]
@@ -168,14 +195,18 @@ class Predictor:
                 whole[place] = core
         return labels
 
-    def predict_logits(self, image) -> np.ndarray:
-        """Scores one image, as the CRF takes them.
+    def predict_logits(self, image: np.ndarray) -> np.ndarray:
+        """Computes the logits of one image, as the CRF takes them.
 
         Args:
             image: uint8 RGB [H, W, 3], any size.
 
         Returns:
             float32 [H, W, C], whose softmax are probabilities.
+
+        Raises:
+            ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
         """
         image = checked_image(image)
         if self._fits(*image.shape[:2]):
@@ -185,7 +216,7 @@ class Predictor:
             logits[place] = core
         return logits
 
-    def batch(self, images: Sequence) -> list[np.ndarray]:
+    def batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Labels images of any sizes, those of the same padded size at once.
 
         Batches hold up to `WHOLE_PIXELS`. An image gets the labels that it gets alone.
@@ -197,35 +228,28 @@ class Predictor:
             A uint8 array [H, W] for each, after the CRF if there is one.
 
         Raises:
+            ValueError: an image is of another type or shape.
             FloatingPointError: the network's logits for one of them are not finite.
         """
         return [labels[-1] for labels in self.predict_stages_batch(images)]
 
-    def predict_stages_batch(self, images: Sequence) -> list[list[np.ndarray]]:
+    def predict_stages_batch(self, images: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """Labels images as `batch` does, each as `predict_stages` does."""
         images = [checked_image(image) for image in images]
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for i, image in enumerate(images):
-            padded = tuple(round_up(side, self.grid.multiple) for side in image.shape[:2])
-            groups.setdefault(padded, []).append(i)
-        labels = {}
-        for (height, width), members in groups.items():
-            count = max(1, self.whole_pixels // (height * width))
-            for start in range(0, len(members), count):
-                chosen = members[start : start + count]
-                labels.update(zip(chosen, self._batch([images[i] for i in chosen]), strict=True))
+        labels: dict[int, list[np.ndarray]] = {}
+        for chosen in batches_of_one_size(images, self.inference.multiple, self.whole_pixels):
+            labels.update(zip(chosen, self._batch([images[i] for i in chosen]), strict=True))
         return [labels[i] for i in range(len(images))]
 
     def _batch(self, images: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Labels images of the same padded size."""
         if len(images) == 1 or not self._fits(*images[0].shape[:2]):
             return [self.predict_stages(image) for image in images]
-        sizes = np.array([image.shape[:2] for image in images], np.int32)
-        padded_images = np.zeros([len(images), *sizes.max(axis=0), 3], np.uint8)
-        for padded_image, image, (height, width) in zip(padded_images, images, sizes, strict=True):
-            padded_image[:height, :width] = image
-        stages = [labels.numpy() for labels in self._labels_of_batch(padded_images, sizes)]
+        stacked, sizes = stack_images(images)
+        stages = [labels.numpy() for labels in self._labels_of_batch(stacked, sizes)]
         return [[s[i, :height, :width] for s in stages] for i, (height, width) in enumerate(sizes)]
+
+    # === Tiles ===
 
     def _fits(self, height: int, width: int) -> bool:
         """Whether an image is computed at once."""
@@ -233,43 +257,16 @@ class Predictor:
             return True
         return len(list(self.grid.tiles(height, width))) == 1
 
-    def _joined_logits(self, image):
+    def _joined_logits(self, image: np.ndarray) -> tf.Tensor:
         """Puts the logits of tiles together on the device: float32 [1, H, W, C]."""
         cores = [core for _, (core,) in self._tiles(image, lambda x: [self._logits_of_one(x)])]
         across = len(self.grid.spans(image.shape[1]))
         rows = [tf.concat(cores[i : i + across], axis=1) for i in range(0, len(cores), across)]
         return tf.concat(rows, axis=0)[None]
 
-    def _tiles(self, image, function):
-        """Yields where a tile's core lies, and what the function gives there."""
+    def _tiles(self, image: np.ndarray, function: Callable) -> Iterator[tuple]:
+        """Yields where a tile's core lies, and what a function of images gives there."""
         for rows, columns in self._progress(list(self.grid.tiles(*image.shape[:2]))):
             results = function(image[None, rows.computed, columns.computed])
             cores = [x[0, rows.core_in_tile, columns.core_in_tile] for x in results]
             yield (rows.core, columns.core), cores
-
-
-def _checked(function: Callable) -> Callable:
-    """Has a function that returns results and `finite` return the results, or raise."""
-
-    def run(*arguments):
-        results, finite = function(*arguments)
-        if not finite.numpy().all():
-            raise FloatingPointError(NOT_FINITE)
-        return results
-
-    return run
-
-
-def checked_image(image) -> np.ndarray:
-    """Returns an image as an array.
-
-    Raises:
-        ValueError: it is not uint8 RGB [H, W, 3], or empty.
-    """
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or not image.size:
-        raise ValueError(
-            "image must be uint8 RGB [height, width, 3]. "
-            f"Received: {image.dtype} of shape {image.shape}"
-        )
-    return image

@@ -1,7 +1,8 @@
-"""Writes predictions as the servers of PASCAL VOC and Cityscapes take them."""
+"""Writes predictions for the evaluation servers of PASCAL VOC and Cityscapes."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +39,9 @@ _FORMATS = {
 
 
 class SubmissionWriter:
-    """Writes one PNG an image, as large as the image.
+    """Writes one PNG for each image, as large as the image, in the layout of a server.
+
+    It is a callback of `evaluate`.
 
     VOC: indexed PNGs with the data set's palette. Cityscapes: grey PNGs of label ids (0..33,
     not the training ids that the network tells apart).
@@ -46,7 +49,7 @@ class SubmissionWriter:
     Args:
         form: `"voc"` or `"cityscapes"`.
         spec: the data set.
-        output: folder that `results/` is made in.
+        output: folder to create `results/` in.
 
     Attributes:
         folder: where the PNGs are.
@@ -64,7 +67,7 @@ class SubmissionWriter:
         ['2008_000006.png']
     """
 
-    def __init__(self, form: str, spec: DatasetSpec, output):
+    def __init__(self, form: str, spec: DatasetSpec, output: str | os.PathLike):
         if form == "cityscapes" and spec.num_classes != len(LABEL_IDS):
             raise DataError(
                 f"A submission to Cityscapes needs its {len(LABEL_IDS)} classes. "
@@ -74,7 +77,10 @@ class SubmissionWriter:
         self.folder = user_path(output) / self._format.folder
 
     def owners(self, names: Iterable[str]) -> dict[Path, Callable[[Path], bool]]:
-        """What is written for images of these names, as `check_outputs` takes it.
+        """Returns the files that are written for images, as `check_outputs` takes them.
+
+        Args:
+            names: of the images.
 
         Raises:
             DataError: a name leaves the folder.
@@ -84,7 +90,7 @@ class SubmissionWriter:
     def _file(self, name: str) -> Path:
         return self.folder / f"{checked_name(name, 'split')}{self._format.ending}"
 
-    def __call__(self, image: EvaluatedImage):
-        """Writes an image's last answer; replaces what is there."""
+    def __call__(self, image: EvaluatedImage) -> None:
+        """Writes an image's last prediction; replaces what is there."""
         file = self._file(image.name)
         write_atomically(file, self._format.encode(image.predictions[-1], self._spec))

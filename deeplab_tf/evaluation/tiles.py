@@ -1,12 +1,13 @@
-"""How a large image is cut into overlapping tiles that the network cannot tell from the whole."""
+"""Cuts large images into overlapping tiles whose logits are those of the whole image."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.scaling import round_up
 
 # Images up to so many pixels, such as 1920x1080, are computed as a whole.
@@ -30,27 +31,27 @@ class Span(NamedTuple):
 
     @property
     def computed(self) -> slice:
-        """What of the image is computed."""
+        """The part of the image that is computed."""
         return slice(self.start, self.stop)
 
     @property
     def core(self) -> slice:
-        """What of the image is kept."""
+        """The part of the image that is kept."""
         return slice(self.core_start, self.core_stop)
 
     @property
     def core_in_tile(self) -> slice:
-        """Where the core lies in what is computed."""
+        """Where the core lies in the part that is computed."""
         return slice(self.core_start - self.start, self.core_stop - self.start)
 
 
 class TileGrid(NamedTuple):
-    """Sizes of the tiles.
+    """Sizes of overlapping tiles, and where they lie in an image.
 
     Attributes:
         side: of a tile, k * multiple + 1.
         margin: pixels between the edge of a tile and its core, a multiple of `multiple`.
-        multiple: of which origins are multiples, so that a tile's score grids are parts of the
+        multiple: of which origins are multiples, so that a tile's feature grids are parts of the
             whole image's.
     """
 
@@ -80,7 +81,7 @@ class TileGrid(NamedTuple):
         return ((rows, columns) for rows in self.spans(height) for columns in self.spans(width))
 
 
-def exact_margin(model, scales) -> int:
+def exact_margin(model: DeepLab, scales: Sequence[float]) -> int:
     """Returns how far from a tile's edge its logits are those of the whole image, in pixels.
 
     That is half of the receptive field at the smallest scale, and what zooming adds: 226 pixels
@@ -88,19 +89,19 @@ def exact_margin(model, scales) -> int:
 
     Args:
         model: a DeepLab.
-        scales: at which images are scored.
+        scales: at which logits are computed.
     """
-    zoom = model.output_stride * (1 if model.scales == (1.0,) else 2)
+    zoom = model.logit_stride * (1 if model.scales == (1.0,) else 2)
     return math.ceil((model.receptive_field_radius + zoom) / (min(scales) * min(model.scales))) + 1
 
 
-def plan_grid(model, scales, multiple: int, side: int) -> TileGrid:
-    """Chooses the margin: as much as makes tiles exact, but at most a quarter of the side.
+def plan_grid(model: DeepLab, scales: Sequence[float], multiple: int, side: int) -> TileGrid:
+    """Chooses the margin of tiles: what makes them exact, but at most a quarter of the side.
 
     Args:
         model: a DeepLab.
-        scales: at which images are scored.
-        multiple: of which origins shall be multiples.
+        scales: at which logits are computed.
+        multiple: of which origins are multiples.
         side: largest side of a tile in pixels; rounded down to the next k * multiple + 1.
 
     Raises:

@@ -1,8 +1,9 @@
-"""Scores in narrow bands around contours, as a function of the bands' width."""
+"""Metrics in narrow bands around contours, as a function of the bands' width."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deeplab_tf.evaluation.confusion import check_pair, class_ious, mean_over_classes, share_right
 
@@ -11,11 +12,11 @@ MAX_WIDTH = 40
 
 
 class Trimap:
-    """mIoU and pixel accuracy of the pixels near contours, for every width of the band.
+    """Computes mIoU and pixel accuracy of the pixels near contours, for every width of the band.
 
     The band of width w holds the pixels that have a contour within w rows and w columns: the
     contour is dilated by a square of side 2w + 1. Void pixels never count. Counts are summed
-    over the data set for each width, then scored as a `ConfusionMatrix` is.
+    over the data set for each width; metrics are those of `ConfusionMatrix`.
 
     Args:
         num_classes: C, labels are 0..C-1.
@@ -55,7 +56,7 @@ class Trimap:
         # Of the pixels that a band holds and the next narrower one does not.
         self._added = np.zeros([max_width, num_classes, num_classes], np.int64)
 
-    def update(self, label, prediction):
+    def update(self, label: ArrayLike, prediction: ArrayLike) -> None:
         """Counts the pixels of one image.
 
         Args:

@@ -1,4 +1,4 @@
-"""Folds batch normalisation into the convolutions, once and for all calls."""
+"""Folds batch normalisation into the convolutions of an export."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from functools import partial
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.backbones.resnet import ConvNorm
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
+from deeplab_tf.models.deeplab import DeepLab
 
 
 @contextlib.contextmanager
-def folded(model) -> Iterator[list[tf.Variable]]:
-    """Has a model compute with kernels and biases that already hold the normalisation.
+def folded(model: DeepLab) -> Iterator[list[tf.Variable]]:
+    """Makes a model compute with kernels and biases that already hold the normalisation.
+
+    It folds every `ConvNormAct`, whatever its normalisation is; calls with `training=True` are not
+    affected.
 
     Args:
         model: a DeepLab; afterwards it is as before.
@@ -22,12 +26,12 @@ def folded(model) -> Iterator[list[tf.Variable]]:
     Yields:
         All variables that the model reads meanwhile.
     """
-    layers = [layer for layer in compat.all_layers(model) if isinstance(layer, ConvNorm)]
+    layers = [layer for layer in compat.all_layers(model) if isinstance(layer, ConvNormAct)]
     pairs = [[tf.Variable(value, trainable=False) for value in layer.fold()] for layer in layers]
     replaced = {id(variable) for layer in layers for variable in layer.weights}
     kept = [compat.tf_variable(v) for v in model.weights if id(v) not in replaced]
     for layer, pair in zip(layers, pairs, strict=True):
-        layer.fold = partial(tuple, pair)
+        setattr(layer, "fold", partial(tuple, pair))  # noqa: B010  mypy knows it as a method
     try:
         yield kept + [variable for pair in pairs for variable in pair]
     finally:

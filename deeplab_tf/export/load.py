@@ -1,7 +1,8 @@
-"""Opens whatever the library has written that can label images."""
+"""Loads any artefact of the library that can label images."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import ml_collections
@@ -11,15 +12,15 @@ from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model
 from deeplab_tf.training.checkpoints import restore_variables
-from deeplab_tf.training.loop import build_model
 
 
-def load(path, safe_mode: bool = True) -> DeepLab | SavedPredictor:
-    """Opens a `.keras` file, a SavedModel or the work directory of a training run.
+def load(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab | SavedPredictor:
+    """Loads a `.keras` file, a SavedModel or the work directory of a training run.
 
     Args:
         path: the file or folder. Of a work directory `model.keras` is opened or, while training

@@ -1,11 +1,11 @@
-"""What LiteRT and ONNX share: their limits, the function, the comparison with the predictor."""
+"""What the LiteRT and ONNX exports share: limits, the function, the parity check."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,16 +15,18 @@ from deeplab_tf import compat
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.parity import Agreement
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
+from deeplab_tf.layers.split_conv import without_splitting
+from deeplab_tf.models.deeplab import DeepLab
 
 
-def check_exportable(predictor: Predictor, kind: str, extra: str, packages: Iterable[str]):
-    """Stops before any work where a format cannot hold the predictor or packages are missing.
+def check_exportable(predictor: Predictor, kind: str, extra: str, packages: Iterable[str]) -> None:
+    """Checks, before any work, that a format can hold the predictor and its packages are installed.
 
     Args:
-        predictor: what shall be exported.
+        predictor: to export.
         kind: the format's name.
-        extra: the extra of this package that brings what the format needs.
-        packages: what has to be importable.
+        extra: of this package, that installs what the format needs.
+        packages: that have to be importable.
 
     Raises:
         ValueError: the predictor has tiles or a CRF, or Keras is 2.
@@ -47,38 +49,43 @@ def check_exportable(predictor: Predictor, kind: str, extra: str, packages: Iter
             )
 
 
-def labelling_function(predictor: Predictor, shape):
-    """Returns the `tf.function` from images to labels and logits.
+def labelling_function(
+    predictor: Predictor, shape: Sequence[int | None]
+) -> tf.types.experimental.PolymorphicFunction:
+    """Builds the `tf.function` from images to labels and logits that is exported.
 
     Args:
         predictor: without CRF and tiles.
         shape: batch, height and width of the images, None where they vary.
+
+    Returns:
+        A function of `images`, uint8 RGB [B, H, W, 3], that returns a dict of `labels`,
+        uint8 [B, H, W], and `logits`, float32 [B, H, W, C], which are `scores` too.
     """
 
-    def label(images):
+    def label(images: tf.Tensor) -> dict[str, tf.Tensor]:
         with _one_operation_each(predictor.model):
             logits = predictor.logits(images)
-        return {"labels": tf.cast(tf.argmax(logits, axis=-1), tf.uint8), "logits": logits}
+        labels = tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
+        # `scores` is the name of version 0.1, which programs ask for; it goes in version 0.3.
+        return {"labels": labels, "logits": logits, "scores": tf.identity(logits)}
 
-    # Not known to be one, or wide convolutions become halves: `compat.one_image_is_slow`.
-    label_any = tf.function(label, [tf.TensorSpec([None, *shape[1:], 3], tf.uint8)])
-
-    def label_shape(images):
-        results = label_any(images).items()
-        return {name: tf.ensure_shape(x, [shape[0], *x.shape[1:]]) for name, x in results}
-
-    return tf.function(label_shape, [tf.TensorSpec([*shape, 3], tf.uint8, "images")])
+    return tf.function(label, [tf.TensorSpec([*shape, 3], tf.uint8, "images")])
 
 
 @contextlib.contextmanager
-def _one_operation_each(model) -> Iterator[None]:
-    """Has a model compute each atrous convolution at once: tf2onnx spoils interlaced ones."""
+def _one_operation_each(model: DeepLab) -> Iterator[None]:
+    """Has a model compute every convolution by one operation.
+
+    tf2onnx spoils interlaced ones, and halves of an image help TensorFlow only.
+    """
     layers = [layer for layer in compat.all_layers(model) if isinstance(layer, AtrousConv2D)]
     methods = [layer.method for layer in layers]
     try:
         for layer in layers:
             layer.method = "native"
-        yield
+        with without_splitting():
+            yield
     finally:
         for layer, method in zip(layers, methods, strict=True):
             layer.method = method
@@ -90,13 +97,17 @@ def require_agreement(
     images: list[np.ndarray],
     least_equal_labels: float,
 ) -> Agreement:
-    """Labels images with what was exported and with the predictor.
+    """Compares the labels of an exported file with the predictor's.
 
     Args:
-        label: takes uint8 RGB [H, W, 3], returns labels [H, W] and logits [H, W, C].
-        predictor: what was exported.
+        label: runs the file; takes uint8 RGB [H, W, 3], returns labels [H, W] and logits
+            [H, W, C].
+        predictor: that was exported.
         images: uint8 RGB [H, W, 3].
-        least_equal_labels: share of equal labels that is enough.
+        least_equal_labels: share of equal labels that is needed.
+
+    Returns:
+        How far they agree.
 
     Raises:
         ValueError: fewer labels are equal.
@@ -108,7 +119,7 @@ def require_agreement(
         equal.append(labels == np.argmax(wanted, axis=-1))
         differences.append(np.abs(logits - wanted).max())
     share = float(np.concatenate(equal, axis=None).mean())
-    agreement = Agreement(len(images), share, float(np.max(differences)), "score")
+    agreement = Agreement(len(images), share, float(np.max(differences)), "logit")
     if not agreement.reaches(least_equal_labels):
         raise ValueError(
             f"Nothing is written: {agreement}. Needed: {100 * least_equal_labels:g} % "
@@ -119,7 +130,7 @@ def require_agreement(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back what TensorFlow warns of while it converts: gradients, its old interpreter."""
+    """Silences what converters warn of: missing gradients, their old interpreter."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

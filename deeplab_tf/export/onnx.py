@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,16 +22,21 @@ from deeplab_tf.export.mobile import (
     require_agreement,
 )
 from deeplab_tf.export.parity_images import verification_images
+from deeplab_tf.models.old_names import renamed_argument
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18
 LEAST_EQUAL_LABELS = 0.9999
 
 
+@renamed_argument("say", "log")
 def export_onnx(
     predictor: Predictor,
-    output,
+    output: str | os.PathLike,
     size: tuple[int, int] | None = None,
-    verify_on=None,
+    verify_on: str | os.PathLike | None = None,
     least_equal_labels: float | None = None,
     overwrite: bool = False,
     log: Callable[[str], None] = print,
@@ -37,15 +44,15 @@ def export_onnx(
     """Writes an `.onnx` file that labels images of any size, or of a fixed one.
 
     It takes `images`, uint8 RGB [B, H, W, 3], and gives `labels`, uint8 [B, H, W], and `logits`,
-    float32 [B, H, W, C], whose softmax are probabilities. It answers with the predictor's scales
-    and mirrored images. The data set is the metadata entry `dataset.json`. Before the file is put
-    into its place it labels images, and has to agree with the predictor.
+    float32 [B, H, W, C], whose softmax are probabilities. The predictor's scales and mirrored
+    images are built in. The data set is the metadata entry `dataset.json`. Before the file is put
+    into its place its labels are compared with the predictor's.
 
     Args:
-        predictor: what is exported, without CRF and tiles.
+        predictor: to export, without CRF and tiles.
         output: file to write, ending in `.onnx`; one that this function wrote is replaced.
         size: height and width of the one image that it takes; None for batches of any size.
-        verify_on: images to compare answers on: a file, a folder or a pattern; None for
+        verify_on: images to compare labels on: a file, a folder or a pattern; None for
             embedded ones.
         least_equal_labels: share of labels that has to be equal; None for `LEAST_EQUAL_LABELS`.
         overwrite: replace the file also where this function did not write it.
@@ -55,7 +62,7 @@ def export_onnx(
         The file.
 
     Raises:
-        ValueError: an argument is wrong, ONNX cannot hold the predictor, or too few labels are
+        ValueError: an argument is wrong, ONNX cannot hold the predictor, too few labels are
             equal, or another file is there. Nothing is written then.
         ImportError: the extra `onnx` is not installed.
     """
@@ -74,11 +81,11 @@ def export_onnx(
 
 
 def _is_own(file: Path) -> bool:
-    """Whether the metadata, the end of the file, has our entry."""
+    """Returns whether the file is one of ours: the data set is among its metadata."""
     return file.is_file() and FILE_NAME.encode() in file.read_bytes()
 
 
-def _convert(predictor: Predictor, size) -> bytes:
+def _convert(predictor: Predictor, size: tuple[int, int] | None) -> bytes:
     import onnx
     import tf2onnx
 
@@ -92,10 +99,10 @@ def _convert(predictor: Predictor, size) -> bytes:
     return model.SerializeToString()
 
 
-def _pad_explicitly(graph):
-    """Gives convolutions of stride 1 their padding: ONNX Runtime infers none where there is a rate.
+def _pad_explicitly(graph: onnx.GraphProto) -> None:
+    """Gives dilated convolutions of stride 1 their padding as numbers.
 
-    tf2onnx leaves it open where the size is.
+    tf2onnx leaves it open where the size is, and ONNX Runtime infers none where there is a rate.
     """
     from onnx import helper
 
@@ -110,14 +117,14 @@ def _pad_explicitly(graph):
 
 
 class OnnxLabeller:
-    """Labels images with an `.onnx` file, as a program without TensorFlow does.
+    """Labels images with an `.onnx` file, without TensorFlow.
 
     Args:
         path: the file.
-        threads: how many compute; None for all.
+        threads: number of threads; None for one a core.
     """
 
-    def __init__(self, path, threads: int | None = None):
+    def __init__(self, path: str | os.PathLike, threads: int | None = None):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -127,6 +134,6 @@ class OnnxLabeller:
         )
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Takes uint8 RGB [H, W, 3]; returns labels [H, W] and logits [H, W, C]."""
+        """Labels uint8 RGB [H, W, 3]; returns labels [H, W] and logits [H, W, C]."""
         labels, logits = self._session.run(["labels", "logits"], {"images": image[None]})
         return labels[0], logits[0]

@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that a SavedModel of this library may hold.
+"""The TensorFlow operations that a SavedModel of this library may hold.
 
 The list is one of what is allowed: which operations do harm changes with every release of
 TensorFlow and with its add-ons. It holds what exports of all networks and CRFs consist of and, so

@@ -1,4 +1,4 @@
-"""How far an export answers as the predictor does that it was made from."""
+"""How far the predictions of an export agree with those of its predictor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Agreement(NamedTuple):
-    """The result of labelling images twice.
+    """Agreement of two predictions of the same images.
 
     Attributes:
-        images: how many were labelled.
-        equal_labels: share of their pixels with the same label.
+        images: number of images.
+        equal_labels: share of pixels with the same label.
         largest_difference: between two values of the same pixel and class.
-        value: what these are, such as `probability`.
+        value: name of these values, such as `probability`.
     """
 
     images: int
@@ -22,7 +22,7 @@ class Agreement(NamedTuple):
     value: str = "probability"
 
     def reaches(self, equal_labels: float, largest_difference: float = math.inf) -> bool:
-        """Whether it is good enough.
+        """Returns whether the agreement is good enough.
 
         Args:
             equal_labels: share that is needed.
@@ -31,7 +31,7 @@ class Agreement(NamedTuple):
         is_near = self.largest_difference <= largest_difference  # not for what is not a number
         return self.equal_labels >= equal_labels and is_near
 
-    def __str__(self):
+    def __str__(self) -> str:
         images = "1 image" if self.images == 1 else f"{self.images} images"
         return (
             f"{100 * self.equal_labels:.4f} % of the labels of {images} are equal, "

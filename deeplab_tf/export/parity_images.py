@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -11,18 +12,20 @@ from deeplab_tf.data.image import read_image
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import open_split
 from deeplab_tf.data.synthetic import SYNTHETIC
-from deeplab_tf.evaluation.predict_files import find_images
+from deeplab_tf.evaluation.prediction_jobs import find_images
 
 VERIFICATION_IMAGES = 5
 
 
-def example_images(data_dir, split: str, count: int, size=None) -> list[np.ndarray]:
+def example_images(
+    data_dir: str | os.PathLike, split: str, count: int, size: tuple[int, int] | None = None
+) -> list[np.ndarray]:
     """Reads images of a data set, spread evenly over a split.
 
     Args:
         data_dir: as for `open_split`.
         split: such as `train`.
-        count: how many at most.
+        count: largest number of images.
         size: height and width to resize them to; None for their own.
 
     Returns:
@@ -35,33 +38,40 @@ def example_images(data_dir, split: str, count: int, size=None) -> list[np.ndarr
     return [_resized(example["image"].numpy(), size) for example in examples]
 
 
-def verification_images(source: str | None = None, data_dir=None, size=None) -> list[np.ndarray]:
-    """Reads the images that an export is compared on.
+def verification_images(
+    source: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+    size: tuple[int, int] | None = None,
+) -> list[np.ndarray]:
+    """Reads the images that an export is compared with its predictor on.
 
     Args:
         source: an image, a folder of images or a pattern; None for examples of a data set.
         data_dir: that data set; None for the embedded one.
         size: height and width to resize them to; None for their own.
 
+    Returns:
+        uint8 RGB [H, W, 3] each.
+
     Raises:
         ValueError: there are no images, or one cannot be read.
     """
     if source is None:
         return example_images(data_dir or SYNTHETIC, "val", VERIFICATION_IMAGES, size)
-    paths = find_images(str(source))[1]
+    paths = find_images(source)[1]
     if not paths:
-        raise ValueError(f"{source}: no images to compare answers on.")
+        raise ValueError(f"{source}: no images to compare labels on.")
     return [_resized(read_image(path), size) for path in paths]
 
 
-def _resized(image: np.ndarray, size) -> np.ndarray:
+def _resized(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     if size is None or image.shape[:2] == tuple(size):
         return image
     return tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8).numpy()
 
 
 def cut_to(image: np.ndarray, max_pixels: int) -> np.ndarray:
-    """Cuts an image that has more pixels to a square of so many, or less."""
+    """Cuts an image [H, W, 3] of more than `max_pixels` to a square of at most so many."""
     if image.shape[0] * image.shape[1] <= max_pixels:
         return image
     side = math.isqrt(max_pixels)

@@ -1,4 +1,4 @@
-"""Decodes what a client sends, inside a graph: to an image, or to the reason why not."""
+"""Decodes images from clients inside a graph, or gives the reason why one cannot be decoded."""
 
 from __future__ import annotations
 
@@ -50,8 +50,10 @@ def decode_or_reason(contents: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, t
     return image, tf.where(tf.size(image) > 0, "", reason)
 
 
-def _or_default(function: Callable, contents: tf.Tensor, default: tf.Tensor) -> tf.Tensor:
-    """Gives the default where the function fails, instead of failing the whole batch."""
+def _or_default(
+    function: Callable[[tf.Tensor], tf.Tensor], contents: tf.Tensor, default: tf.Tensor
+) -> tf.Tensor:
+    """Returns the default if the function fails, instead of failing the whole batch."""
     result = tf.data.Dataset.from_tensors(contents).map(function).ignore_errors()
     result = result.concatenate(tf.data.Dataset.from_tensors(default))
     return result.take(1).get_single_element()

@@ -1,8 +1,9 @@
-"""Checks a SavedModel's operations before TensorFlow loads it, which runs some of them."""
+"""Validates a SavedModel's operations before TensorFlow loads it, which runs some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -15,8 +16,8 @@ from deeplab_tf.export.operations import COMPUTING, SAVING
 _LARGEST_BYTES = 2**28
 
 
-def check_saved_model(folder):
-    """Refuses a SavedModel that does more than compute, by the name of the operation.
+def check_saved_model(folder: str | os.PathLike) -> None:
+    """Refuses a SavedModel that does more than compute, and names the operation.
 
     A SavedModel is a program: its operations can read and write files and open connections,
     and some run when it is loaded. What `tools/export.py` writes computes labels and nothing else.
@@ -62,7 +63,7 @@ def _read(file: Path) -> meta_graph_pb2.MetaGraphDef:
 def _loaded_functions(
     meta_graph: meta_graph_pb2.MetaGraphDef, functions: dict[str, function_pb2.FunctionDef]
 ) -> set[str]:
-    """Names the functions that loading hands out or runs, and those that they call."""
+    """Returns the functions that loading hands out or runs, and those that they call."""
     objects, library = meta_graph.object_graph_def, meta_graph.graph_def.library
     waiting = list(objects.concrete_functions)
     for node in objects.nodes:
@@ -88,7 +89,9 @@ def _called(node: node_def_pb2.NodeDef) -> Iterator[str]:
         yield from (function.name for function in value.list.func)
 
 
-def _check_nodes(nodes, allowed: frozenset[str], place: str):
+def _check_nodes(
+    nodes: Iterable[node_def_pb2.NodeDef], allowed: frozenset[str], place: str
+) -> None:
     for node in nodes:
         if node.op not in allowed:
             raise ValueError(

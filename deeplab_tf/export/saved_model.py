@@ -1,7 +1,8 @@
-"""Exports a model for TF Serving."""
+"""Exports a model as a SavedModel for TF Serving."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.data.files import naming_written
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
@@ -21,30 +23,32 @@ from deeplab_tf.export.verify import (
     compare,
 )
 from deeplab_tf.export.warmup import write_warmup_requests
+from deeplab_tf.models.old_names import renamed_argument
 
 
+@renamed_argument("say", "log")
 def export_saved_model(
     predictor: Predictor,
-    output,
+    output: str | os.PathLike,
     max_pixels: int | None = None,
-    verify_on: str | None = None,
+    verify_on: str | os.PathLike | None = None,
     log: Callable[[str], None] = print,
 ) -> Path:
     """Writes a SavedModel with the signatures `serving_default` and `predict_tensor`.
 
-    It answers as the predictor does, with its scales, mirrored images and CRF, whatever the size
-    of an image. The graph holds no Python function and loads where `deeplab_tf` is not installed.
-    Before it is put into its place it labels images, and has to agree with the predictor.
+    The predictor's scales, mirrored images and CRF are built in, and images may have any size. The
+    graph holds no Python function and loads where `deeplab_tf` is not installed. Before it is put
+    into its place its labels and probabilities are compared with the predictor's.
 
     Args:
-        predictor: what is exported; its CRF in stock operations, and without tiles.
+        predictor: to export; its CRF in stock operations, and without tiles.
         output: folder to write, for TF Serving `MODEL/VERSION` with a whole number for the
             version. Written beside its place and renamed, so that a server that watches the
             folder never sees a part.
         max_pixels: largest height times width of an encoded image; a larger one is refused
             before it is decoded. Memory grows with it. None: the largest that the predictor
             labels as a whole, since a SavedModel has no tiles.
-        verify_on: images to compare answers on: a file, a folder or a pattern; None for
+        verify_on: images to compare predictions on: a file, a folder or a pattern; None for
             embedded ones.
         log: receives lines for people.
 
@@ -70,7 +74,7 @@ def export_saved_model(
         log(f"SavedModel against the Python predictor: {agreement}")
         if not agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE):
             raise ValueError(
-                f"{output} is not written: the SavedModel does not answer as the predictor does "
+                f"{output} is not written: the SavedModel does not agree with the predictor "
                 f"({agreement}; needed: {100 * LEAST_EQUAL_LABELS:.2f} % and at most "
                 f"{LARGEST_DIFFERENCE})."
             )
@@ -81,7 +85,7 @@ def export_saved_model(
     return output
 
 
-def _check(predictor: Predictor, output: Path, max_pixels: int):
+def _check(predictor: Predictor, output: Path, max_pixels: int) -> None:
     if predictor.crf is not None and predictor.crf.parameters.implementation != "graph":
         raise ValueError(
             "A SavedModel holds the CRF in stock operations only: implementation='graph'. "
@@ -102,8 +106,9 @@ def _next_version(output: Path) -> Path:
     return output.parent / str(max(versions, default=0) + 1)
 
 
-def _write(predictor: Predictor, folder: Path, max_pixels: int):
+def _write(predictor: Predictor, folder: Path, max_pixels: int) -> None:
     with folded(predictor.model) as variables:
+        variables = variables + _crf_variables(predictor)
         module = ServingModule(predictor, variables, max_pixels)
         signatures = {
             "serving_default": module.label_bytes,
@@ -114,8 +119,20 @@ def _write(predictor: Predictor, folder: Path, max_pixels: int):
         tf.saved_model.save(module, str(folder), signatures, options)
 
 
-def _write_extras(predictor: Predictor, folder: Path, name: str, max_pixels: int, log):
-    """Adds what clients and TF Serving read besides the graph."""
+def _crf_variables(predictor: Predictor) -> list[tf.Variable]:
+    """Returns the variables of a trainable CRF, which the graph reads beside the model's."""
+    crf, labels = predictor.crf, predictor.model.num_classes
+    if crf is None:
+        return []
+    if not crf.built:
+        crf.build([(None, None, None, labels), (None, None, None, 3)])
+    return [compat.tf_variable(variable) for variable in crf.weights]
+
+
+def _write_extras(
+    predictor: Predictor, folder: Path, name: str, max_pixels: int, log: Callable[[str], None]
+) -> None:
+    """Writes the data set for clients, and warm-up requests for TF Serving."""
     if not predictor.model.dataset:
         log("The model carries no data set: its classes are exported without names.")
     (folder / "assets").mkdir(exist_ok=True)

@@ -1,6 +1,9 @@
-"""A SavedModel that is called as a Predictor is."""
+"""Labels images with a SavedModel, through the interface of `Predictor`."""
 
 from __future__ import annotations
+
+import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,9 +11,9 @@ from absl import logging
 
 from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.predictor import checked_image
-from deeplab_tf.evaluation.scales import NOT_FINITE
+from deeplab_tf.evaluation.batches import checked_image
 from deeplab_tf.export.safe_saved_model import check_saved_model
+from deeplab_tf.models.inference import NOT_FINITE
 
 
 class SavedPredictor:
@@ -29,7 +32,7 @@ class SavedPredictor:
             written it.
     """
 
-    def __init__(self, path, safe_mode: bool = True):
+    def __init__(self, path: str | os.PathLike, safe_mode: bool = True):
         path = user_path(path)
         try:
             if safe_mode:
@@ -40,7 +43,7 @@ class SavedPredictor:
             raise ValueError(f"{path}: not a SavedModel of tools/export.py ({error}).") from error
         self.spec = DatasetSpec.load(path / "assets")
 
-    def __call__(self, image) -> np.ndarray:
+    def __call__(self, image: np.ndarray) -> np.ndarray:
         """Labels one image.
 
         Args:
@@ -63,8 +66,8 @@ class SavedPredictor:
             raise FloatingPointError(NOT_FINITE) from error
 
 
-def load_quietly(path):
-    """Loads a SavedModel without a warning for every function that has no gradient."""
+def load_quietly(path: str | os.PathLike) -> Any:
+    """Loads a SavedModel without TensorFlow's warnings of functions that have no gradient."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

@@ -1,20 +1,20 @@
-"""The graph of a SavedModel: the two signatures around a predictor."""
+"""The graph of a SavedModel: its two signatures."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.safe_decode import decode_or_reason
+from deeplab_tf.models.inference import NOT_FINITE
 
 
 class ServingModule(tf.Module):
-    """The two signatures around a predictor.
+    """Labels encoded images and image tensors with a predictor: `docs/serving.md`.
 
     Args:
         predictor: a Predictor without tiles.
-        variables: what its model reads.
+        variables: that its model reads.
         max_pixels: largest encoded image that is decoded, height times width.
     """
 
@@ -26,18 +26,32 @@ class ServingModule(tf.Module):
         self._max_pixels = max_pixels
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
-    def predict_tensor(self, images):
-        """Labels images of one size, however large: uint8 RGB [B, H, W, 3]."""
+    def predict_tensor(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Labels images of one size, however large.
+
+        Args:
+            images: uint8 RGB [B, H, W, 3].
+
+        Returns:
+            `labels`, uint8 [B, H, W], and `probabilities`, float32 [B, H, W, C].
+        """
         logits, finite = self._logits_and_finite(images)
-        # No output could say it: the request fails, as one of the wrong type does.
+        # No output could report it: the request fails, as one of the wrong type does.
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(finite), [NOT_FINITE])]):
             logits = tf.identity(logits)
         probabilities = tf.nn.softmax(logits) if self._predictor.value.crf is None else logits
         return {"labels": labels_of(logits), "probabilities": probabilities}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
-    def label_bytes(self, image_bytes):
-        """Labels encoded images [B], each of its own size."""
+    def label_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Labels encoded images, each of its own size.
+
+        Args:
+            image_bytes: string [B], a JPEG or PNG each.
+
+        Returns:
+            `label_png_bytes`, string [B], and `error`, string [B], empty for a good image.
+        """
         # One after the other: memory does not grow with the batch.
         pngs, errors = tf.map_fn(
             self._label_one,
@@ -47,24 +61,24 @@ class ServingModule(tf.Module):
         )
         return {"label_png_bytes": pngs, "error": errors}
 
-    def _label_one(self, contents):
+    def _label_one(self, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, reason = decode_or_reason(contents, self._max_pixels)
 
-        def label():
+        def label() -> tuple[tf.Tensor, tf.Tensor]:
             logits, finite = self._logits_and_finite(image[None])
             png = tf.io.encode_png(labels_of(logits)[0][..., None])
             return tf.where(finite[0], png, ""), tf.where(finite[0], "", NOT_FINITE)
 
         return tf.cond(tf.size(image) > 0, label, lambda: (tf.constant(""), reason))
 
-    def _logits_and_finite(self, images):
+    def _logits_and_finite(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns logits, or probabilities where there is a CRF, and whether logits are finite."""
         predictor = self._predictor.value
         logits, finite = predictor.logits_and_finite(images)
         return logits if predictor.crf is None else predictor.refine(logits, images), finite
 
 
-def labels_of(logits):
+def labels_of(logits: tf.Tensor) -> tf.Tensor:
     """Returns the most likely label of every pixel, uint8 [B, H, W]."""
     return tf.cast(tf.argmax(logits, axis=-1), tf.uint8)
 
@@ -72,5 +86,5 @@ def labels_of(logits):
 class _Untracked:
     """Hides an object from TensorFlow's search for things to save."""
 
-    def __init__(self, value):
+    def __init__(self, value: Predictor):
         self.value = value

@@ -1,7 +1,8 @@
-"""Runs a SavedModel against the predictor that it was made from."""
+"""Compares a SavedModel with the predictor that it was exported from."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,13 +17,18 @@ LEAST_EQUAL_LABELS = 0.9999
 LARGEST_DIFFERENCE = 0.01
 
 
-def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agreement:
-    """Labels images with both signatures of a SavedModel and with a predictor.
+def compare(
+    folder: str | os.PathLike, predictor: Predictor, images: Sequence[np.ndarray]
+) -> Agreement:
+    """Compares the predictions of both signatures of a SavedModel with a predictor's.
 
     Args:
         folder: the SavedModel.
-        predictor: what it was exported from.
+        predictor: that it was exported from.
         images: uint8 RGB [H, W, 3], at most as large as the SavedModel takes.
+
+    Returns:
+        How far they agree, over both signatures.
 
     Raises:
         ValueError: the SavedModel refuses an image.
@@ -40,7 +46,7 @@ def compare(folder, predictor: Predictor, images: Sequence[np.ndarray]) -> Agree
         by_tensor = loaded.signatures["predict_tensor"](images=tf.constant(image))
         wanted = predictor(image[0])
         for labels in (tf.io.decode_png(png)[..., 0], by_tensor["labels"][0]):
-            equal += np.count_nonzero(labels == wanted)
+            equal += int(np.count_nonzero(labels == wanted))
             pixels += wanted.size
         gap = np.abs(by_tensor["probabilities"] - _probabilities(predictor, image))
         difference = float(np.maximum(difference, gap.max()))  # not a number stays so

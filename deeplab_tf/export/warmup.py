@@ -1,8 +1,10 @@
-"""Requests that TF Serving sends to a new SavedModel before its first client does."""
+"""Warm-up requests, which TF Serving sends to a new SavedModel before its first client does."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +13,11 @@ from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.export.parity_images import cut_to
 
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
-# Height and width of a usual image, lying and standing.
+# Height and width of a usual image, landscape and portrait.
 _SIZES = ((375, 500), (500, 375))
 
 
-def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
+def write_warmup_requests(folder: str | os.PathLike, model_name: str, max_pixels: int) -> int:
     """Writes one request with encoded images and one for each size with pixels.
 
     Args:
@@ -40,7 +42,7 @@ def write_warmup_requests(folder, model_name: str, max_pixels: int) -> int:
         ) from error
     images = [cut_to(_image(*size), max_pixels) for size in _SIZES]
     contents = [tf.io.encode_jpeg(image).numpy() for image in images]
-    inputs = [("serving_default", "image_bytes", contents)]
+    inputs: list[tuple[str, str, Any]] = [("serving_default", "image_bytes", contents)]
     inputs += [("predict_tensor", "images", image[None]) for image in images]
     path = Path(folder) / FILE_NAME
     path.parent.mkdir()

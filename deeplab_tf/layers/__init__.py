@@ -3,19 +3,25 @@
 from deeplab_tf.layers.aspp import ASPP
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.caffe_pool import CaffePool2D
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.layers.dense_crf import DenseCRF
+from deeplab_tf.layers.depthwise_conv import AtrousDepthwiseConv2D
 from deeplab_tf.layers.dropout import ExampleDropout
 from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 from deeplab_tf.layers.large_fov import LargeFOV
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
+from deeplab_tf.layers.separable_conv_norm_act import SeparableConvNormAct
 
 __all__ = [
     "ASPP",
     "AtrousConv2D",
+    "AtrousDepthwiseConv2D",
     "CaffePool2D",
+    "ConvNormAct",
     "DenseCRF",
     "ExampleDropout",
     "FrozenBatchNormalization",
     "LargeFOV",
     "MultiScaleFeatures",
+    "SeparableConvNormAct",
 ]

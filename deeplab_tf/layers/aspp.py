@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -41,13 +44,13 @@ class ASPP(ConfigFromArguments, keras.layers.Layer):
 
     def __init__(
         self,
-        num_classes,
-        rates=(6, 12, 18, 24),
-        kernel_size=3,
-        filters=1024,
-        dropout=0.5,
-        method="native",
-        **kwargs,
+        num_classes: int,
+        rates: Sequence[int] = (6, 12, 18, 24),
+        kernel_size: int = 3,
+        filters: int | None = 1024,
+        dropout: float = 0.5,
+        method: str = "native",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
@@ -76,13 +79,18 @@ class ASPP(ConfigFromArguments, keras.layers.Layer):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Features that a score sees to each side."""
+        """Features that a logit sees to each side."""
         return max(branch.receptive_field_radius for branch in self.branches)
 
-    def call(self, inputs, training=False, seeds=None):
-        """Scores features [B, H, W, C]."""
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = False,
+        seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits of features [B, H, W, C]."""
         return tf.add_n([b(inputs, training=training, seeds=seeds) for b in self.branches])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         return (*input_shape[:3], self.num_classes)

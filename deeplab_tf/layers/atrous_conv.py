@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from deeplab_tf import compat
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.receptive_field import window_radius
+from deeplab_tf.layers.split_conv import split_conv2d
 
 METHODS = ("native", "interlace")
-# Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
-_WIDE = 256
 # 1 GiB in float32; the largest published one, VGG's 7x7 fc6, has 103 million weights.
 _MOST_WEIGHTS = 2**28
 
@@ -65,9 +65,9 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         strides: int = 1,
         activation: str | None = None,
         use_bias: bool = True,
-        kernel_initializer="he_normal",
-        bias_initializer="zeros",
-        **kwargs,
+        kernel_initializer: Any = "he_normal",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if method not in METHODS:
@@ -92,9 +92,10 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         """Creates the kernel [k, k, C, filters] and the bias [filters]."""
-        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.filters)
+        channels: Any = input_shape[-1]
+        shape = (self.kernel_size, self.kernel_size, channels, self.filters)
         if math.prod(shape) > _MOST_WEIGHTS:
             raise ValueError(
                 f"A kernel has at most {_MOST_WEIGHTS} weights; give smaller filters or "
@@ -115,12 +116,21 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         """Input pixels that an output sees to its farther side."""
         return window_radius(self.kernel_size, self.dilation_rate)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolves [B, H, W, C]."""
         return self.convolve(inputs, self.kernel, self.bias if self.use_bias else None)
 
-    def convolve(self, inputs, kernel, bias=None):
-        """Convolves [B, H, W, C] with another kernel and bias than the layer's own."""
+    def convolve(self, inputs: tf.Tensor, kernel: Any, bias: Any = None) -> tf.Tensor:
+        """Convolves [B, H, W, C] with another kernel and bias than the layer's own.
+
+        Args:
+            inputs: tensor [B, H, W, C].
+            kernel: tensor or variable [k, k, C, filters].
+            bias: tensor or variable [filters], or None.
+
+        Returns:
+            Tensor [B, ceil(H / strides), ceil(W / strides), filters].
+        """
         kernel = tf.convert_to_tensor(kernel)
         if self.dilation_rate == 1 or self.kernel_size == 1:
             outputs = _dense_conv(inputs, kernel, self.strides)
@@ -132,68 +142,57 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
             outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(bias))
         return keras.activations.get(self.activation)(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         batch, height, width = input_shape[:3]
         sides = [None if n is None else -(-n // self.strides) for n in (height, width)]
         return (batch, *sides, self.filters)
 
 
-def _centred_padding(kernel_size: int, rate: int) -> tuple[int, int]:
+def centred_padding(kernel_size: int, rate: int) -> tuple[int, int]:
+    """Returns the zeros before and after a side that keep its size with a stride of 1."""
     total = (kernel_size - 1) * rate
     return total // 2, total - total // 2
 
 
-def _pad(inputs, rows: tuple[int, int], columns: tuple[int, int]):
+def _pad(inputs: tf.Tensor, rows: Any, columns: Any) -> tf.Tensor:
     return tf.pad(inputs, [[0, 0], rows, columns, [0, 0]])
 
 
-def _dense_conv(inputs, kernel, strides: int):
-    before, after = _centred_padding(kernel.shape[0], 1)
+def _dense_conv(inputs: tf.Tensor, kernel: tf.Tensor, strides: int) -> tf.Tensor:
+    before, after = centred_padding(kernel.shape[0], 1)
     if strides == 1:
-        return _conv(inputs, kernel, 1, (before, after))
+        return split_conv2d(inputs, kernel, 1, (before, after))
     padded = _pad(inputs, (before, after), (before, after))
     return tf.nn.conv2d(padded, kernel, strides, "VALID")
 
 
-def _conv(inputs, kernel, rate: int, padding: tuple[int, int]):
-    is_wide = kernel.shape[0] > 1 and min(kernel.shape[2:]) >= _WIDE
-    if inputs.shape[0] == 1 and is_wide and compat.one_image_is_slow():
-        return _conv_of_halves(inputs, kernel, rate, padding)
-    if padding[0] == padding[1]:
-        return tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
-    return tf.nn.conv2d(_pad(inputs, padding, padding), kernel, 1, "VALID", dilations=rate)
-
-
-def _conv_of_halves(inputs, kernel, rate: int, padding: tuple[int, int]):
-    """Convolves the upper and the lower half of one image [1, H, W, C] as a batch of two."""
-    height, width = tf.unstack(tf.shape(inputs)[1:3])
-    half = (height + 1) // 2
-    padded = _pad(inputs, (padding[0], padding[1] + 2 * half - height), padding)
-    halves = tf.concat([padded[:, : half + sum(padding)], padded[:, half:]], axis=0)
-    outputs = tf.nn.conv2d(halves, kernel, 1, "VALID", dilations=rate)
-    outputs = tf.reshape(outputs, [1, 2 * half, width, kernel.shape[-1]])[:, :height]
-    return tf.ensure_shape(outputs, [*inputs.shape[:3], kernel.shape[-1]])
-
-
-def native_atrous_conv(inputs, kernel, rate: int):
+def native_atrous_conv(inputs: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
     """Convolves [B, H, W, C] with holes in one operation, differentiable on every device.
 
     TensorFlow has no CPU kernel for the gradient of a dilated convolution. The gradient of the
     input is itself an atrous convolution with the kernel turned round, that of each tap of the
     kernel is one matrix product.
+
+    Args:
+        inputs: tensor [B, H, W, C].
+        kernel: tensor [k, k, C, D].
+        rate: distance of two taps in pixels.
+
+    Returns:
+        Tensor [B, H, W, D].
     """
-    return _native(inputs, kernel, rate, _centred_padding(kernel.shape[0], rate))
+    return _native(inputs, kernel, rate, centred_padding(kernel.shape[0], rate))
 
 
-def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
+def _native(inputs: tf.Tensor, kernel: tf.Tensor, rate: int, padding: tuple[int, int]) -> tf.Tensor:
     size = kernel.shape[0]
 
     @tf.custom_gradient
-    def convolve(inputs, kernel):
-        outputs = _conv(inputs, kernel, rate, padding)
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        outputs = split_conv2d(inputs, kernel, rate, padding)
 
-        def gradient(upstream):
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             turned = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
             d_inputs = _native(upstream, turned, rate, padding[::-1])
             return d_inputs, _kernel_gradient(inputs, upstream, size, rate, padding)
@@ -203,7 +202,9 @@ def _native(inputs, kernel, rate: int, padding: tuple[int, int]):
     return convolve(inputs, kernel)
 
 
-def _kernel_gradient(inputs, upstream, size: int, rate: int, padding: tuple[int, int]):
+def _kernel_gradient(
+    inputs: tf.Tensor, upstream: tf.Tensor, size: int, rate: int, padding: tuple[int, int]
+) -> tf.Tensor:
     height, width = tf.unstack(tf.shape(inputs)[1:3])
     padded = _pad(inputs, padding, padding)
     flat_upstream = tf.reshape(upstream, [-1, upstream.shape[-1]])
@@ -216,9 +217,18 @@ def _kernel_gradient(inputs, upstream, size: int, rate: int, padding: tuple[int,
     return tf.reshape(tf.stack(taps), [size, size, inputs.shape[-1], upstream.shape[-1]])
 
 
-def interlaced_atrous_conv(inputs, kernel, rate: int):
-    """Convolves [B, H, W, C] densely on its rate**2 subsampled maps and puts them together."""
-    before, after = _centred_padding(kernel.shape[0], rate)
+def interlaced_atrous_conv(inputs: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
+    """Convolves [B, H, W, C] densely on its rate**2 subsampled maps and puts them together.
+
+    Args:
+        inputs: tensor [B, H, W, C].
+        kernel: tensor [k, k, C, D].
+        rate: distance of two taps in pixels.
+
+    Returns:
+        Tensor [B, H, W, D].
+    """
+    before, after = centred_padding(kernel.shape[0], rate)
     height, width = tf.unstack(tf.shape(inputs)[1:3])
     fill = [after + (-(side + before + after)) % rate for side in (height, width)]
     paddings = [[before, fill[0]], [before, fill[1]]]

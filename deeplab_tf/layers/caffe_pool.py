@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -20,16 +23,26 @@ class CaffePool2D(ConfigFromArguments, keras.layers.Layer):
         mode: `"max"` or `"average"`.
         pool_size: window side in taps.
         strides: subsampling; more than 1 only with `dilation_rate=1`.
-        dilation_rate: distance of two taps in pixels.
+        dilation_rate: distance of two taps in pixels; larger sees farther at the same cost.
         **kwargs: name and dtype of the layer.
 
     Returns:
         Tensor [B, ceil(H / strides), ceil(W / strides), C].
 
+    Raises:
+        ValueError: an unknown mode, or a stride together with a rate.
+
     Source: released DeepLab-LargeFOV prototxt (3x3 windows, pad 1); Caffe's pooling layer.
     """
 
-    def __init__(self, mode="max", pool_size=3, strides=1, dilation_rate=1, **kwargs):
+    def __init__(
+        self,
+        mode: str = "max",
+        pool_size: int = 3,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if mode not in ("max", "average"):
             raise ValueError(f"mode must be 'max' or 'average'. Received: mode={mode!r}")
@@ -48,7 +61,7 @@ class CaffePool2D(ConfigFromArguments, keras.layers.Layer):
         """Input pixels that an output sees to its farther side."""
         return window_radius(self.pool_size, self.dilation_rate)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Pools [B, H, W, C]."""
         before = (self.pool_size - 1) * self.dilation_rate // 2
         after = (self.pool_size - 1) * self.dilation_rate - before
@@ -63,7 +76,7 @@ class CaffePool2D(ConfigFromArguments, keras.layers.Layer):
         )
         return tf.ensure_shape(pooled, self.compute_output_shape(inputs.shape))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         batch, height, width, channels = input_shape
         sides = [None if n is None else -(-n // self.strides) for n in (height, width)]

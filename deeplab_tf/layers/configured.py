@@ -1,8 +1,9 @@
-"""What every layer here shares: a configuration that cannot forget an argument."""
+"""The configuration that all layers of this package share."""
 
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import keras
 
@@ -13,7 +14,7 @@ class ConfigFromArguments:
     Forgetting one in a hand-written `get_config` rebuilds a saved model as another network.
     """
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns Keras' own entries and every argument of the constructor."""
         parameters = inspect.signature(type(self).__init__).parameters.values()
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf import pydensecrf_backend
-from deeplab_tf.crf.batch import batch_function
-from deeplab_tf.crf.inference import Weights
 from deeplab_tf.crf.inputs import defined_values
+from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.crf.refine import batch_function
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -42,7 +44,7 @@ class DenseCRF(keras.layers.Layer):
             positive = dislike, see `CrfParameters`.
         implementation: `"graph"`, or `"pydensecrf"` for that package.
         mode: `"exact"`, or `"fast"`: after one update, pixels whose label is surer than 0.99
-            stay as they are, and labels below 0.1 (and 1 / C) everywhere get no messages any more.
+            are frozen, and labels below 0.1 (and 1 / C) everywhere are pruned.
             On images of 500x375, 99.98 % of the labels or more are those of the exact mode, in
             three quarters of the time (docs/crf.md). Without effect on pydensecrf.
         spatial_kernel: how the smoothness kernel is computed: `"separable"` as a true Gaussian,
@@ -56,8 +58,8 @@ class DenseCRF(keras.layers.Layer):
     Call arguments:
         inputs: pair of logits (or probabilities) [B, H, W, C] and images [B, H, W, 3], RGB
             0..255, uint8 or float. A logit of -infinity excludes its label. A pixel with NaN or
-            infinity, or with -infinity for all labels, says nothing: it counts as one whose
-            labels are all alike. (`deeplab_tf.crf.mean_field` refuses such pixels.)
+            infinity, or with -infinity for all labels, counts as one whose labels are all equally
+            likely. (`deeplab_tf.crf.mean_field` refuses such pixels.)
         valid: int32 [B, 2], height and width of the top-left part that counts. Padding outside
             is not refined (its softmax is returned) and does not influence the part inside.
 
@@ -86,21 +88,21 @@ class DenseCRF(keras.layers.Layer):
     def __init__(
         self,
         *,
-        iterations=10,
-        bilateral_weight=4.0,
-        bilateral_sigma_xy=67.0,
-        bilateral_sigma_rgb=3.0,
-        gaussian_weight=3.0,
-        gaussian_sigma_xy=1.0,
-        normalization="after",
-        compatibility="potts",
-        implementation="graph",
-        mode="exact",
-        spatial_kernel="separable",
-        from_probabilities=False,
-        clip=1e-5,
-        trainable=False,
-        **kwargs,
+        iterations: int = 10,
+        bilateral_weight: float = 4.0,
+        bilateral_sigma_xy: float = 67.0,
+        bilateral_sigma_rgb: float = 3.0,
+        gaussian_weight: float = 3.0,
+        gaussian_sigma_xy: float = 1.0,
+        normalization: str = "after",
+        compatibility: str | Sequence | np.ndarray = "potts",
+        implementation: str = "graph",
+        mode: str = "exact",
+        spatial_kernel: str = "separable",
+        from_probabilities: bool = False,
+        clip: float = 1e-5,
+        trainable: bool = False,
+        **kwargs: Any,
     ):
         parameters = CrfParameters(
             iterations=iterations,
@@ -123,8 +125,12 @@ class DenseCRF(keras.layers.Layer):
         self.compiled = True
         self.supports_jit = False
 
-    def build(self, input_shape):
-        """Creates the weights, where they are trainable."""
+    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
+        """Creates the weights, where they are trainable.
+
+        Args:
+            input_shape: shapes of logits and images.
+        """
         parameters = self.parameters
         if parameters.trainable:
             penalties = _initial_penalties(parameters, input_shape[0][-1])
@@ -137,12 +143,12 @@ class DenseCRF(keras.layers.Layer):
             )
         self.built = True
 
-    def _scalar(self, name: str):
+    def _scalar(self, name: str) -> tf.Variable:
         start = keras.initializers.Constant(getattr(self.parameters, name))
         return self.add_weight(name=name, shape=(), initializer=start)
 
-    def call(self, inputs, valid=None):
-        """Refines logits [B, H, W, C] with images [B, H, W, 3]."""
+    def call(self, inputs: Sequence[tf.Tensor], valid: tf.Tensor | None = None) -> tf.Tensor:
+        """Refines logits [B, H, W, C] with images [B, H, W, 3], see the class."""
         logits, images = inputs
         logits, images = tf.cast(logits, tf.float32), tf.cast(images, tf.float32)
         static_shape = _static_shape(logits, images)
@@ -152,13 +158,13 @@ class DenseCRF(keras.layers.Layer):
         marginals.set_shape(static_shape)
         return marginals
 
-    def _logits(self, logits):
-        """Minus the unary energy."""
+    def _logits(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns minus the unary energy."""
         if not self.parameters.from_probabilities:
             return logits
         return tf.math.log(tf.clip_by_value(defined_values(logits), self.parameters.clip, 1.0))
 
-    def _refine(self, logits, images, valid):
+    def _refine(self, logits: tf.Tensor, images: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
         if self.parameters.implementation == "graph":
             if self.parameters.compatibility != "potts":
                 _known_classes(logits.shape[-1])
@@ -179,24 +185,30 @@ class DenseCRF(keras.layers.Layer):
         variables = self.bilateral_weight, self.gaussian_weight, self.compatibility
         return Weights(*(tf.convert_to_tensor(variable) for variable in variables))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(
+        self, input_shape: Sequence[tuple[int | None, ...]]
+    ) -> tuple[int | None, ...]:
         """Returns the shape of the logits."""
         return tuple(input_shape[0])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns Keras' own entries and every parameter."""
         # `trainable` is the constructor's: Keras' flag changes with that of the model around.
         return {**super().get_config(), **self.parameters.to_dict()}
 
 
-def _refine_eagerly(logits, images, valid, parameters):
-    arrays = (tensor.numpy() for tensor in (logits, images, valid))
-    return pydensecrf_backend.mean_field_batch(*arrays, parameters)
+def _refine_eagerly(
+    logits: tf.Tensor, images: tf.Tensor, valid: tf.Tensor, parameters: CrfParameters
+) -> np.ndarray:
+    return pydensecrf_backend.mean_field_batch(
+        logits.numpy(), images.numpy(), valid.numpy(), parameters
+    )
 
 
 def _initial_penalties(parameters: CrfParameters, num_classes: int | None) -> np.ndarray:
-    penalties = parameters.penalties(_known_classes(num_classes))
-    return 1 - np.eye(num_classes, dtype=np.float32) if penalties is None else penalties
+    classes = _known_classes(num_classes)
+    penalties = parameters.penalties(classes)
+    return 1 - np.eye(classes, dtype=np.float32) if penalties is None else penalties
 
 
 def _known_classes(num_classes: int | None) -> int:
@@ -208,8 +220,8 @@ def _known_classes(num_classes: int | None) -> int:
     return num_classes
 
 
-def _static_shape(logits, images) -> tf.TensorShape:
-    """What the graph knows of the output's shape, from logits and images together."""
+def _static_shape(logits: tf.Tensor, images: tf.Tensor) -> tf.TensorShape:
+    """Returns what logits and images together tell of the output's shape."""
     wanted = tf.TensorShape(logits.shape[:3]).concatenate(3)
     if logits.shape.rank not in (None, 4) or not images.shape.is_compatible_with(wanted):
         raise ValueError(

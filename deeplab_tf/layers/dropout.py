@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -27,13 +30,18 @@ class ExampleDropout(ConfigFromArguments, keras.layers.Layer):
         ValueError: a rate outside [0, 1).
     """
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate must lie in [0, 1). Received: rate={rate}")
         self.rate = rate
 
-    def call(self, inputs, training=False, seeds=None):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = False,
+        seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Returns a tensor like `inputs`."""
         if not training or self.rate == 0:
             return inputs
@@ -49,9 +57,9 @@ class ExampleDropout(ConfigFromArguments, keras.layers.Layer):
         kept = tf.cast(uniform >= self.rate, inputs.dtype)
         return inputs * kept / (1 - self.rate)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
-        return input_shape
+        return tuple(input_shape)
 
 
 def _stable_hash(name: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 
@@ -16,10 +18,10 @@ class FrozenBatchNormalization(keras.layers.BatchNormalization):
         **kwargs: of `keras.layers.BatchNormalization`, `trainable` left out.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "trainable": False})
 
-    def add_weight(self, *args, **kwargs):
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """Adds a weight that is the same on all devices."""
         kwargs.pop("synchronization", None)
         return super().add_weight(*args, **kwargs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -20,11 +23,11 @@ CLASSIFIER_INITIALIZER = {
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class LargeFOV(ConfigFromArguments, keras.layers.Layer):
-    """Scores classes with a large field of view: an atrous convolution and two 1x1 layers.
+    """Classifies features with a large field of view: an atrous convolution and two 1x1 layers.
 
     In the VGG form these are fc6 (k x k with holes), fc7 and fc8 of the classification network
     made convolutional, with ReLU and dropout. In the ResNet form (`filters=None`) the atrous
-    convolution logits the classes directly.
+    convolution gives the logits at once.
 
     Args:
         num_classes: channels of the output.
@@ -55,15 +58,15 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
 
     def __init__(
         self,
-        num_classes,
-        kernel_size=3,
-        rate=12,
-        filters=1024,
-        dropout=0.5,
-        pool_rate=None,
-        suffix="",
-        method="native",
-        **kwargs,
+        num_classes: int,
+        kernel_size: int = 3,
+        rate: int = 12,
+        filters: int | None = 1024,
+        dropout: float = 0.5,
+        pool_rate: int | None = None,
+        suffix: str = "",
+        method: str = "native",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
@@ -92,7 +95,9 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
             for i in (6, 7)[: len(self.hidden)]
         ]
 
-    def _conv(self, name, filters, kernel_size, rate, classifier=False) -> AtrousConv2D:
+    def _conv(
+        self, name: str, filters: int, kernel_size: int, rate: int, classifier: bool = False
+    ) -> AtrousConv2D:
         return AtrousConv2D(
             filters,
             kernel_size,
@@ -101,23 +106,28 @@ class LargeFOV(ConfigFromArguments, keras.layers.Layer):
             activation=None if classifier else "relu",
             kernel_initializer=CLASSIFIER_INITIALIZER if classifier else "he_normal",
             name=name + self.suffix,
-            # Scores keep full precision when the rest of the network does not.
+            # Logits keep full precision when the rest of the network does not.
             dtype="float32" if classifier else self.dtype_policy,
         )
 
     @property
     def receptive_field_radius(self) -> int:
-        """Features that a score sees to each side."""
+        """Features that a logit sees to each side."""
         pools = [] if self.pool is None else [self.pool]
         return chain_radius([*pools, *self.hidden, self.classifier])
 
-    def call(self, inputs, training=False, seeds=None):
-        """Scores features [B, H, W, C]."""
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = False,
+        seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits of features [B, H, W, C]."""
         x = inputs if self.pool is None else self.pool(inputs)
         for conv, dropout in zip(self.hidden, self.dropouts, strict=True):
             x = dropout(conv(x), training=training, seeds=seeds)
         return self.classifier(tf.cast(x, tf.float32))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""
         return (*input_shape[:3], self.num_classes)

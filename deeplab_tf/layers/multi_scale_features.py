@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -13,7 +16,7 @@ from deeplab_tf.layers.large_fov import CLASSIFIER_INITIALIZER
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class MultiScaleBranch(ConfigFromArguments, keras.layers.Layer):
-    """Scores classes from one early map: a strided 3x3, a 1x1 and a 1x1 classifier.
+    """Classifies one early map: a strided 3x3, a 1x1 and a 1x1 classifier.
 
     Args:
         num_classes: channels of the output.
@@ -23,7 +26,14 @@ class MultiScaleBranch(ConfigFromArguments, keras.layers.Layer):
         **kwargs: dtype and the name that the layers' names begin with.
     """
 
-    def __init__(self, num_classes, stride, filters=128, dropout=0.5, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        stride: int,
+        filters: int = 128,
+        dropout: float = 0.5,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.stride = stride
@@ -46,8 +56,13 @@ class MultiScaleBranch(ConfigFromArguments, keras.layers.Layer):
             dtype="float32",
         )
 
-    def call(self, inputs, training=False, seeds=None):
-        """Scores a map [B, H, W, C]."""
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = False,
+        seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits of a map [B, H, W, C]."""
         x = inputs
         for conv, dropout in zip(self.convs, self.dropouts, strict=True):
             x = dropout(conv(x), training=training, seeds=seeds)
@@ -56,7 +71,7 @@ class MultiScaleBranch(ConfigFromArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
-    """Scores classes from the image and from early pools, to be added to the head's logits.
+    """Classifies the image and early maps; the logits are added to those of the head.
 
     The branches' logits are summed, which equals the paper's concatenation of their features in
     front of one classifier.
@@ -79,7 +94,14 @@ class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
     Source: Chen et al. 2015, section 4.3; released DeepLab-MSc networks.
     """
 
-    def __init__(self, num_classes, strides=(8, 4, 2, 1, 1), filters=128, dropout=0.5, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        strides: Sequence[int] = (8, 4, 2, 1, 1),
+        filters: int = 128,
+        dropout: float = 0.5,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.strides = tuple(strides)
@@ -92,8 +114,13 @@ class MultiScaleFeatures(ConfigFromArguments, keras.layers.Layer):
             for i, stride in enumerate(self.strides)
         ]
 
-    def call(self, inputs, training=False, seeds=None):
-        """Scores a list of maps."""
+    def call(
+        self,
+        inputs: Sequence[tf.Tensor],
+        training: bool | None = False,
+        seeds: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the logits of a list of maps, summed."""
         logits = [
             branch(maps, training=training, seeds=seeds)
             for maps, branch in zip(inputs, self.branches, strict=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
-def resize(maps, size):
+def resize(maps: tf.Tensor, size: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """Resizes maps bilinearly so that the corner pixels of input and output coincide.
 
     The published networks use this geometry (Caffe's Interp layer) for shrinking inputs and for
@@ -27,8 +29,3 @@ def resize(maps, size):
     return tf.raw_ops.ResizeBilinear(
         images=maps, size=tf.stack(size), align_corners=True, half_pixel_centers=False
     )
-
-
-def scaled_size(size: int, scale: float) -> int:
-    """Returns the size of a scaled side: the distance between corner pixels times the scale."""
-    return (size - 1) * scale + 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
 
 # Argument -> kind, smallest and largest value. Published are a width of 1, kernels of up to 7,
@@ -23,7 +24,7 @@ RANGES = {
 _KINDS = {numbers.Integral: "a whole number", numbers.Real: "a number"}
 
 
-def check_numbers(arguments: Mapping[str, Any]):
+def check_numbers(arguments: Mapping[str, Any]) -> None:
     """Checks the numbers among the arguments of `DeepLab`.
 
     Args:
@@ -36,7 +37,7 @@ def check_numbers(arguments: Mapping[str, Any]):
         check_number(name, arguments[name])
 
 
-def check_number(name: str, value: Any):
+def check_number(name: str, value: Any) -> None:
     """Checks one of the numbers, as `check_numbers` does all."""
     kind, lowest, highest = RANGES[name]
     fits = isinstance(value, kind) and not isinstance(value, bool)
@@ -69,6 +70,40 @@ def checked_input_scales(scales: Sequence[float]) -> tuple[float, ...]:
             f"(1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
         )
     return values
+
+
+def dataset_spec(dataset: DatasetSpec | Mapping[str, Any]) -> DatasetSpec:
+    """Returns a data set, of itself or of its dict.
+
+    Raises:
+        DataError: the dict is none of a data set.
+    """
+    if isinstance(dataset, DatasetSpec):
+        return dataset
+    return DatasetSpec.from_dict(dataset, source="dataset")
+
+
+def number_of_classes(num_classes: int | None, dataset: Mapping[str, Any] | None) -> int:
+    """Returns the number of classes, which a data set knows.
+
+    Args:
+        num_classes: as given, or None.
+        dataset: dict of a data set, or None.
+
+    Raises:
+        ValueError: neither is given, or they contradict each other.
+    """
+    if dataset is None:
+        if num_classes is None:
+            raise ValueError("DeepLab needs num_classes, or a dataset to take it from.")
+        return num_classes
+    known = len(dataset["class_names"])
+    if num_classes not in (None, known):
+        raise ValueError(
+            f"num_classes={num_classes} contradicts the data set {dataset['name']!r} with "
+            f"{known} classes. Leave num_classes out."
+        )
+    return known
 
 
 def _shown(value: Any) -> str:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.backbones import BACKBONES, MEAN_RGB, to_caffe_input
+from deeplab_tf.backbones import BACKBONES, backbone_class, build_backbone
+from deeplab_tf.backbones.backbone import RateMultipliers
 from deeplab_tf.data.class_mapping import unnamed_classes
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.heads import HeadOptions, build_head
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
-from deeplab_tf.models.arguments import check_numbers, checked_input_scales
-from deeplab_tf.models.heads import build_head
+from deeplab_tf.models.arguments import (
+    check_numbers,
+    checked_input_scales,
+    dataset_spec,
+    number_of_classes,
+)
+from deeplab_tf.models.inference import pad, rescale, zoom_and_crop
 from deeplab_tf.models.old_names import OldNames
-from deeplab_tf.models.scaling import grid_multiple, rescale, round_up
+from deeplab_tf.models.rate_multipliers import rate_multipliers
+from deeplab_tf.models.scaling import grid_multiple
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -23,20 +35,22 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     """Semantic segmentation with atrous convolution, DeepLab v1 and v2.
 
     Images are padded below and to the right with the mean colour until the feature grid fits
-    exactly, scored on that grid, zoomed by the exact factor and cropped.
+    exactly; their logits on that grid are zoomed by the exact factor and cropped.
 
     Args:
-        backbone: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
-        head: `fc` (one 1x1 convolution), `large_fov`, `aspp_s` or `aspp_l`.
+        backbone: row of `BACKBONES`: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
+        head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s` or `aspp_l`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
-        output_stride: input pixels between two logits, 1 to 32. Halving it quadruples cost and
-            memory and resolves smaller things; weights fit any stride.
-        scales: sizes at which the image is scored with shared weights, fused by the maximum;
-            (1.0, 0.75, 0.5) is the paper's.
+        output_stride: input pixels between two features, and two logits unless the head is a
+            decoder: 1, 2, 4, 8, 16 or 32. Halving it quadruples cost and memory and resolves
+            smaller things; weights fit any stride.
+        scales: sizes at which the network sees the image, with shared weights, fused by the
+            maximum; (1.0, 0.75, 0.5) is the paper's.
         width: factor on the channels of backbone and head; 1.0 is the paper's.
-        fc6_kernel: taps along a side of fc6 (VGG) or of the head's convolutions (ResNet).
+        fc6_kernel: taps along a side of fc6 (VGG) or of the head's convolutions (ResNet); for
+            `large_fov` and `aspp_*`.
         fc6_rate: rate of fc6 in `large_fov`, for an output stride of 8.
-        fc6_filters: channels of fc6 and fc7 (VGG only).
+        fc6_filters: channels of fc6 and fc7 (VGG only); for `large_fov` and `aspp_*`.
         msc_features: adds v1's multi-scale features (VGG only).
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
@@ -48,7 +62,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     Call arguments:
         images: RGB 0..255, uint8 or float, [B, H, W, 3], any size from 1x1.
-        training: dropout is on if True.
+        training: if True, dropout is on, and normalisations that are not frozen learn.
         seeds: int32 [B, 2], see `ExampleDropout`.
 
     Returns:
@@ -68,35 +82,32 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     def __init__(
         self,
-        backbone="vgg16",
-        head="large_fov",
-        num_classes=None,
-        output_stride=8,
-        scales=(1.0,),
-        width=1.0,
-        fc6_kernel=3,
-        fc6_rate=12,
-        fc6_filters=1024,
-        msc_features=False,
-        dropout=0.5,
-        method="native",
-        dataset=None,
-        image_scale=1.0,
-        crf=None,
-        **kwargs,
+        backbone: str = "vgg16",
+        head: str = "large_fov",
+        num_classes: int | None = None,
+        output_stride: int = 8,
+        scales: Sequence[float] = (1.0,),
+        width: float = 1.0,
+        fc6_kernel: int = 3,
+        fc6_rate: int = 12,
+        fc6_filters: int = 1024,
+        msc_features: bool = False,
+        dropout: float = 0.5,
+        method: str = "native",
+        dataset: DatasetSpec | Mapping[str, Any] | None = None,
+        image_scale: float = 1.0,
+        crf: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         # === Arguments ===
-        if backbone not in BACKBONES:
-            raise ValueError(
-                f"backbone must be one of {sorted(BACKBONES)}. Received: backbone={backbone!r}"
-            )
-        if msc_features and backbone != "vgg16":
-            raise ValueError(f"msc_features belong to VGG-16. Received: backbone={backbone!r}")
+        if msc_features and not backbone_class(backbone).multi_scale_endpoints:
+            able = [row for row, (kind, _) in BACKBONES.items() if kind.multi_scale_endpoints]
+            raise ValueError(f"msc_features are for {able}. Received: backbone={backbone!r}")
         self.backbone_name = backbone
         self.head_name = head
-        self.dataset = None if dataset is None else _spec_of(dataset).to_dict()
-        self.num_classes = _number_of_classes(num_classes, self.dataset)
+        self.dataset = None if dataset is None else dataset_spec(dataset).to_dict()
+        self.num_classes = number_of_classes(num_classes, self.dataset)
         self.output_stride = output_stride
         self.scales = checked_input_scales(scales)
         self.width = width
@@ -111,58 +122,64 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         check_numbers(vars(self))
 
         # === Layers ===
-        layer_class, fixed = BACKBONES[backbone]
-        options = {"method": method, "dtype": self.dtype_policy}
-        self.backbone = layer_class(
-            output_stride=output_stride, width=width, name=backbone, **fixed, **options
-        )
-        is_vgg = backbone == "vgg16"
-        self.head = build_head(
+        options = {"width": width, "method": method, "dtype": self.dtype_policy}
+        self.backbone = build_backbone(backbone, output_stride=output_stride, **options)
+        head_options = HeadOptions(
             head,
-            self.num_classes,
-            output_stride,
-            fc6_kernel,
-            fc6_rate,
-            max(1, round(fc6_filters * width)) if is_vgg else None,
+            fc6_kernel=fc6_kernel,
+            fc6_rate=fc6_rate,
+            fc6_filters=fc6_filters,
             dropout=dropout,
             **options,
         )
-        self.multi_scale = None
-        if msc_features:
-            self.multi_scale = MultiScaleFeatures(
-                self.num_classes,
-                strides=[max(1, output_stride // s) for s in (1, 2, 4, 8, 16)],
-                filters=max(1, round(128 * width)),
-                dropout=dropout,
-                name="msc",
-                dtype=self.dtype_policy,
-            )
+        self._head = build_head(self.backbone, self.num_classes, head_options)
+        self.head = self._head.layer
+        self.multi_scale = self._build_multi_scale() if msc_features else None
         # Variables exist from the start, so that weights can be loaded at once.
         self(tf.zeros([1, 1, 1, 3]))
+
+    def _build_multi_scale(self) -> MultiScaleFeatures:
+        if self.logit_stride != self.output_stride:
+            raise ValueError(
+                f"msc_features need a head with a logit every {self.output_stride} pixels. "
+                f"Received: head={self.head_name!r} with one every {self.logit_stride}"
+            )
+        feature_strides = self.backbone.feature_strides
+        strides = [1, *(feature_strides[name] for name in self.backbone.multi_scale_endpoints)]
+        return MultiScaleFeatures(
+            self.num_classes,
+            strides=[self.output_stride // stride for stride in strides],
+            filters=max(1, round(128 * self.width)),
+            dropout=self.dropout,
+            name="msc",
+            dtype=self.dtype_policy,
+        )
 
     # === Facts about inputs and outputs ===
 
     @property
+    def logit_stride(self) -> int:
+        """Input pixels between two fused logits before they are zoomed; the head states it."""
+        return self._head.logit_stride
+
+    @property
     def size_multiple(self) -> int:
         """Sides are padded to a multiple of this plus one: 8, or 32 with the paper's scales."""
-        return grid_multiple(self.output_stride, self.scales)
+        return grid_multiple(math.lcm(self.output_stride, self.logit_stride), self.scales)
 
     @property
     def logit_strides(self) -> list[int]:
         """Input pixels between two points of each map that `logit_maps` returns."""
         if self.scales == (1.0,):
-            return [self.output_stride]
+            return [self.logit_stride]
         own_grid = [int(1 / s) if (1 / s).is_integer() else 1 for s in self.scales]
-        return [self.output_stride * factor for factor in (1, *own_grid)]
+        return [self.logit_stride * factor for factor in (1, *own_grid)]
 
     @property
     def receptive_field_radius(self) -> int:
-        """Pixels that a score at scale 1 sees to each side: half of the receptive field."""
-        # The branches of the multi-scale features see less.
-        return (
-            self.backbone.receptive_field_radius
-            + self.head.receptive_field_radius * self.output_stride
-        )
+        """Pixels that a logit at scale 1 sees to each side: half of the receptive field."""
+        # Early maps, such as those of the multi-scale features, see less than the last.
+        return self.backbone.receptive_field_radius + self._head.receptive_field_radius
 
     @property
     def spec(self) -> DatasetSpec:
@@ -174,24 +191,31 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     @property
     def mean_rgb(self) -> tuple[float, float, float]:
         """Colour that the network does not see: the value of padding."""
-        return MEAN_RGB
+        return self.backbone.mean_rgb
+
+    @property
+    def rate_multipliers(self) -> RateMultipliers:
+        """Factors on the learning rate, as `rate_multipliers` gives them for its parts."""
+        return rate_multipliers(self.backbone_name, self.head_name)
 
     # === From images to logits ===
 
-    def call(self, images, training=False, seeds=None):
+    def call(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Returns logits at the size of the images."""
         fused = self.logit_maps(images, training=training, seeds=seeds)[0]
         logits = self.zoom(fused, *tf.unstack(tf.shape(images)[1:3]))
         return tf.ensure_shape(logits, [*images.shape[:3], self.num_classes])
 
-    def zoom(self, logits, height, width):
+    def zoom(self, logits: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
         """Brings fused logits [B, h, w, C] of `logit_maps` to the size of the images."""
-        grid = tf.shape(logits)[1:3]
-        logits = resize(logits, tf.unstack((grid - 1) * self.output_stride + 1))
-        return logits[:, :height, :width]
+        return zoom_and_crop(logits, self.size_multiple, height, width)
 
-    def logit_maps(self, images, training=False, seeds=None) -> list[tf.Tensor]:
-        """Scores images on the feature grid, fused and scale by scale.
+    def logit_maps(
+        self, images: tf.Tensor, training: bool = False, seeds: tf.Tensor | None = None
+    ) -> list[tf.Tensor]:
+        """Computes logits on the feature grid, fused and scale by scale.
 
         Args:
             images: RGB 0..255 [B, H, W, 3].
@@ -206,10 +230,10 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
         Source: Chen et al. 2016, section 3.2; released ResNet-101 train.prototxt.
         """
-        inputs = self._pad(to_caffe_input(images))
+        inputs = self.backbone.preprocess(pad(images, self.size_multiple, self.mean_rgb))
         if self.scales == (1.0,):
-            return [self._score(inputs, training, seeds)]
-        logits = [self._score(rescale(inputs, s), training, seeds) for s in self.scales]
+            return [self._logits_of_scale(inputs, training, seeds)]
+        logits = [self._logits_of_scale(rescale(inputs, s), training, seeds) for s in self.scales]
         grid = tf.unstack(tf.shape(logits[0])[1:3])
         zoomed = [logits[0]] + [resize(s, grid) for s in logits[1:]]
         fused = tf.reduce_max(tf.stack(zoomed), axis=0)
@@ -219,53 +243,37 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         ]
         return [fused, *trained]
 
-    def _pad(self, inputs):
-        multiple = self.size_multiple
-        rows, columns = (round_up(n, multiple) - n for n in tf.unstack(tf.shape(inputs)[1:3]))
-        padded = tf.pad(inputs, [[0, 0], [0, rows], [0, columns], [0, 0]])
-        sides = [None if n is None else round_up(n, multiple) for n in inputs.shape[1:3]]
-        return tf.ensure_shape(padded, [inputs.shape[0], *sides, 3])
-
-    def _score(self, inputs, training, seeds):
-        features = self.backbone(inputs)
-        last = list(features.values())[-1]
-        logits = self.head(last, training=training, seeds=seeds)
+    def _logits_of_scale(
+        self, inputs: tf.Tensor, training: bool, seeds: tf.Tensor | None
+    ) -> tf.Tensor:
+        features = self.backbone(inputs, training=training)
+        logits = self._head(features, training=training, seeds=seeds)
         if self.multi_scale is not None:
-            maps = [inputs] + [features[f"pool{i}"] for i in range(1, 5)]
+            maps = [inputs, *(features[name] for name in self.backbone.multi_scale_endpoints)]
             logits += self.multi_scale(maps, training=training, seeds=seeds)
         return logits
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments; `backbone` and `head` by name, as the constructor takes them."""
         return {**super().get_config(), "backbone": self.backbone_name, "head": self.head_name}
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the logits."""
         return (*input_shape[:3], self.num_classes)
 
     # === Names ===
 
-    def variables_by_name(self) -> dict[str, object]:
-        """Returns every variable under its Caffe layer's name, such as `conv1_1/kernel`."""
+    def variables_by_name(self) -> dict[str, Any]:
+        """Returns every variable under its layer's name, such as `conv1_1/kernel`.
+
+        Layers of the published networks have the names that they have in Caffe.
+
+        Raises:
+            ValueError: two layers of a backbone or a head have the same name.
+        """
         owners = {id(v): layer.name for layer in compat.leaf_layers(self) for v in layer.weights}
-        return {f"{owners[id(v)]}/{compat.weight_name(v)}": v for v in self.weights}
-
-
-def _spec_of(dataset) -> DatasetSpec:
-    if isinstance(dataset, DatasetSpec):
-        return dataset
-    return DatasetSpec.from_dict(dataset, source="dataset")
-
-
-def _number_of_classes(num_classes: int | None, dataset: dict | None) -> int:
-    if dataset is None:
-        if num_classes is None:
-            raise ValueError("DeepLab needs num_classes, or a dataset to take it from.")
-        return num_classes
-    known = len(dataset["class_names"])
-    if num_classes not in (None, known):
-        raise ValueError(
-            f"num_classes={num_classes} contradicts the data set {dataset['name']!r} with "
-            f"{known} classes. Leave num_classes out."
-        )
-    return known
+        names = [f"{owners[id(v)]}/{compat.weight_name(v)}" for v in self.weights]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"layers of {self.name} share a name: {', '.join(twice[:8])}")
+        return dict(zip(names, self.weights, strict=True))

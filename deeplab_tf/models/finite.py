@@ -1,16 +1,18 @@
-"""Whether variables hold finite numbers only; a network with a NaN answers label 0 everywhere."""
+"""Whether variables hold finite numbers only: a network with a NaN predicts label 0 everywhere."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
 
 
-def first_not_finite(variables: Iterable[tuple[str, object]]) -> str | None:
+def first_not_finite(variables: Iterable[tuple[str, Any]]) -> str | None:
     """Finds a variable that holds a NaN or an infinity.
 
-    All variables are looked at with one answer from the device: as long as reading them once.
+    The device checks all variables in one pass, which takes as long as reading them once.
 
     Args:
         variables: names, and the variables of Keras or TensorFlow; counters do not count.
@@ -31,8 +33,8 @@ def first_not_finite(variables: Iterable[tuple[str, object]]) -> str | None:
     return next((name for (name, _), is_finite in pairs if not is_finite), None)
 
 
-def require_finite_weights(model, source) -> None:
-    """Refuses a network that was read from a file and cannot answer.
+def require_finite_weights(model: Any, source: str | os.PathLike) -> None:
+    """Raises an error if a network that was read from a file has weights that are not finite.
 
     Args:
         model: a DeepLab.

@@ -1,8 +1,9 @@
-"""Opens a trained model, and says of other files what opens them."""
+"""Opens a `.keras` file; errors about other files say what opens them."""
 
 from __future__ import annotations
 
 import inspect
+import os
 import tempfile
 import zipfile
 import zlib
@@ -48,7 +49,7 @@ _BROKEN = (
 )
 
 
-def load_model(path, safe_mode: bool = True) -> DeepLab:
+def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
     """Opens a `.keras` file for prediction.
 
     Args:
@@ -56,6 +57,9 @@ def load_model(path, safe_mode: bool = True) -> DeepLab:
         safe_mode: opens nothing but a plain DeepLab, and runs nothing of the file
             (docs/security.md). False hands the file to Keras, for subclasses of DeepLab that you
             have registered yourself; the file can then run any program.
+
+    Returns:
+        The network with its weights.
 
     Raises:
         ValueError: there is no such file, it is another kind of file, or it holds another kind of

@@ -1,10 +1,14 @@
-"""What keeps files and callers of version 0.1 working; goes in version 0.3."""
+"""Names of version 0.1 that still work; they go in version 0.3."""
 
 from __future__ import annotations
 
-import warnings
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from deeplab_tf import compat
+from deeplab_tf.compat import warn_renamed
 
 _ATTRIBUTES = {
     "trunk": "backbone",
@@ -14,6 +18,8 @@ _ATTRIBUTES = {
     "score_maps": "logit_maps",
 }
 _LAYERS = ("trunk", "scorer")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class OldNames:
@@ -25,30 +31,38 @@ class OldNames:
     goes on to list what it listed.
     """
 
-    def __dir__(self):
+    def __dir__(self) -> Iterable[str]:
         """Lists the attributes, the two layers under the names that they have in files."""
         names = set(super().__dir__()) - {"backbone", "head"}
         return names if compat.KERAS_3 else names | set(_LAYERS)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         """Returns what an old name stands for."""
         if name not in _ATTRIBUTES:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         new = _ATTRIBUTES[name]
-        warn_renamed(f"DeepLab.{name}", f"DeepLab.{new}", stacklevel=3)
+        if not sys._getframe(1).f_globals["__name__"].startswith("keras."):  # it writes a file
+            warn_renamed(f"DeepLab.{name}", f"DeepLab.{new}", stacklevel=3)
         return getattr(self, new)
 
 
-def warn_renamed(old: str, new: str, stacklevel: int = 3):
-    """Warns that a name of version 0.1 is used.
+def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
+    """Makes a decorator for functions with a keyword argument that had another name in version 0.1.
 
     Args:
         old: name that still works.
-        new: name to use.
-        stacklevel: frames up to the caller, see `warnings.warn`.
+        new: name of the function's argument.
     """
-    warnings.warn(
-        f"{old} is called {new} since version 0.2; the old name goes in version 0.3.",
-        DeprecationWarning,
-        stacklevel=stacklevel,
-    )
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def renaming(*arguments: Any, **named: Any) -> Any:
+            if old in named:
+                name = function.__name__
+                warn_renamed(f"{name}({old}=)", f"{name}({new}=)")
+                named[new] = named.pop(old)
+            return function(*arguments, **named)
+
+        return renaming  # type: ignore[return-value]
+
+    return decorate

@@ -1,10 +1,15 @@
-"""Every published variant as a row of arguments of `DeepLab`, and how its family is trained."""
+"""Every published variant as a row of arguments of `DeepLab`."""
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
+from deeplab_tf.models.deeplab import DeepLab
+
 MSC_SCALES = (1.0, 0.75, 0.5)
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # Chen et al. 2015, table 2, and 2016, table 1: kernel, rate and channels of fc6.
     "vgg16_7x7": {"backbone": "vgg16", "head": "large_fov", "fc6_kernel": 7, "fc6_rate": 4,
                   "fc6_filters": 4096},
@@ -26,13 +31,16 @@ PRESETS = {
     "resnet101_aspp_l_single_scale": {"backbone": "resnet101", "head": "aspp_l"},
 }  # fmt: skip
 
-# Factors on the learning rate in the released solver files: 1 for the backbone's weights, 10 for
-# the classifier's, twice that for biases.
-_VGG = (("(fc8|msc._fc8).*/kernel", 10.0), ("(fc8|msc._fc8).*/bias", 20.0), (".*/bias", 2.0))
-_RESNET = (("fc1.*/kernel", 10.0), ("fc1.*/bias", 20.0))
-RATE_MULTIPLIERS = {
-    "vgg16": _VGG,
-    "resnet50": _RESNET,
-    "resnet101": _RESNET,
-    "resnet152": _RESNET,
-}
+# What a run or a user gives a network beside its architecture.
+_CARRIED = ("self", "num_classes", "dataset", "image_scale", "crf", "kwargs")
+
+
+def network_defaults() -> dict[str, Any]:
+    """Returns the arguments of `DeepLab` that make the network, with their defaults.
+
+    Example:
+        >>> network_defaults()["output_stride"]
+        8
+    """
+    parameters = inspect.signature(DeepLab.__init__).parameters
+    return {name: p.default for name, p in parameters.items() if name not in _CARRIED}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 import h5py
 
@@ -13,8 +15,8 @@ LARGEST_EXPANSION = 100
 _FREE_BYTES = 2**20
 
 
-def check_expansion(unpacked: int, packed: int, source):
-    """Refuses what grows out of proportion when it is unpacked.
+def check_expansion(unpacked: int, packed: int, source: str | os.PathLike) -> None:
+    """Raises an error if a file grows out of proportion when it is unpacked.
 
     Args:
         unpacked: bytes that are declared.
@@ -31,8 +33,8 @@ def check_expansion(unpacked: int, packed: int, source):
         )
 
 
-def check_hdf5(file: h5py.File, source, file_bytes: int):
-    """Refuses a file of weights that has other files read, or more numbers than it holds.
+def check_hdf5(file: h5py.File, source: str | os.PathLike, file_bytes: int) -> None:
+    """Raises an error if a file of weights has other files read, or more numbers than it holds.
 
     HDF5 can point to other files (external links, virtual data sets), take the bytes of any file
     as its numbers (external storage), and declare far more numbers than it holds. Keras writes
@@ -73,5 +75,5 @@ def unpacked_bytes(datasets: Iterable[h5py.Dataset]) -> int:
     return sum((dataset.size or 0) * dataset.dtype.itemsize for dataset in datasets)
 
 
-def _address(item) -> int:
+def _address(item: Any) -> int:
     return h5py.h5o.get_info(item.id).addr

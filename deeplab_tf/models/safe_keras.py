@@ -33,7 +33,7 @@ _TRUST = (
 )
 
 
-def open_safely(path, folder) -> tuple[dict[str, Any], Path]:
+def open_safely(path: str | os.PathLike, folder: str | os.PathLike) -> tuple[dict[str, Any], Path]:
     """Takes a `.keras` file apart: the arguments of its DeepLab, and its weights as a file.
 
     What the file says about training, a compiled loss or optimizer, is not read.
@@ -61,7 +61,7 @@ def open_safely(path, folder) -> tuple[dict[str, Any], Path]:
     return arguments, weights
 
 
-def _check_members(archive: zipfile.ZipFile, path):
+def _check_members(archive: zipfile.ZipFile, path: str | os.PathLike):
     members = archive.infolist()
     names = [member.filename for member in members]
     if sorted(names) != sorted(_MEMBERS):
@@ -75,7 +75,7 @@ def _check_members(archive: zipfile.ZipFile, path):
     check_expansion(unpacked, os.path.getsize(path), path)
 
 
-def _read_arguments(archive: zipfile.ZipFile, path) -> dict[str, Any]:
+def _read_arguments(archive: zipfile.ZipFile, path: str | os.PathLike) -> dict[str, Any]:
     """Reads the arguments of the outermost object, which has to be a DeepLab."""
     with archive.open(_CONFIG) as member:
         saved = parse_json(member.read(LARGEST_BYTES + 1), f"{path}: {_CONFIG}")
@@ -88,7 +88,7 @@ def _read_arguments(archive: zipfile.ZipFile, path) -> dict[str, Any]:
     return arguments
 
 
-def _dtype_name(dtype) -> Any:
+def _dtype_name(dtype: Any) -> Any:
     """Returns a dtype policy's name; everything else as it is."""
     if isinstance(dtype, dict) and (dtype.get("module"), dtype.get("class_name")) in _POLICIES:
         options = dtype.get("config")
@@ -97,7 +97,7 @@ def _dtype_name(dtype) -> Any:
     return dtype
 
 
-def _refuse_objects(arguments: dict, path):
+def _refuse_objects(arguments: dict[str, Any], path: str | os.PathLike) -> None:
     """Refuses what Keras would make an object of, at any depth."""
     values = [arguments]
     while values:
@@ -114,6 +114,6 @@ def _refuse_objects(arguments: dict, path):
             values += value
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     """Quotes what a file holds, which may be anything, in one short line."""
     return repr(value)[:200]

@@ -1,19 +1,22 @@
-"""What every client checks of its arguments, before anything is sent."""
+"""Checks the arguments that both clients take, and that their packages are installed."""
 
 from __future__ import annotations
 
-LONGEST_DEADLINE = 86400.0  # seconds; sockets do not take just any number
+import contextlib
+from collections.abc import Iterator
+
+MAX_DEADLINE = 86400.0  # seconds; sockets do not accept every number
 
 
-def check_arguments(server: str, deadline: float):
-    """Checks what is the same for every client.
+def check_arguments(server: str, deadline: float) -> None:
+    """Checks the arguments that both clients take.
 
     Args:
         server: `HOST:PORT`.
-        deadline: seconds for a request, with all attempts.
+        deadline: seconds for a request, all attempts included.
 
     Raises:
-        ValueError: the server is no such pair, or the deadline is not within (0, a day].
+        ValueError: the server is not of this form, or the deadline is not within (0, one day].
 
     Example:
         >>> check_arguments("localhost:8500", deadline=60)
@@ -24,8 +27,27 @@ def check_arguments(server: str, deadline: float):
             "server must be HOST:PORT, such as localhost:8500, without http:// in front. Received: "
             f"server={server!r}"
         )
-    if not 0 < deadline <= LONGEST_DEADLINE:
+    if not 0 < deadline <= MAX_DEADLINE:
         raise ValueError(
-            f"deadline must be above 0 and at most {LONGEST_DEADLINE:g} seconds. Received: "
+            f"deadline must be above 0 and at most {MAX_DEADLINE:g} seconds. Received: "
             f"deadline={deadline!r}"
         )
+
+
+@contextlib.contextmanager
+def importing_extra(client: str) -> Iterator[None]:
+    """Turns what goes wrong while packages are imported into an ImportError that names the extra.
+
+    Args:
+        client: name of the class that needs them.
+
+    Raises:
+        ImportError: a package is missing, or does not fit the installed protobuf.
+    """
+    try:
+        yield
+    except Exception as error:  # protobuf refuses modules of another release in several ways
+        raise ImportError(
+            f"{client} needs packages that cannot be imported ({error}): "
+            "pip install 'deeplab_tf[serving]'"
+        ) from error

@@ -1,4 +1,4 @@
-"""Has a server label files, several at a time."""
+"""Labels files through TF Serving."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import tensorflow as tf
 
 from deeplab_tf.data.image import read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.predict_files import Job, write_prediction
+from deeplab_tf.evaluation.prediction_jobs import Job
+from deeplab_tf.evaluation.prediction_writer import write_prediction
+from deeplab_tf.serving.grpc_client import GrpcClient
 from deeplab_tf.serving.responses import DeadlineError, Prediction, ServingError, UnavailableError
+from deeplab_tf.serving.rest_client import RestClient
 
-DEADLINES_WAITED = 3  # for a server that answers nothing, however many images there are
+# Consecutive requests without a response that end the run, as a multiple of the concurrency.
+MAX_UNANSWERED = 3
 
 
 def label_files(
-    client,
+    client: GrpcClient | RestClient,
     spec: DatasetSpec,
     jobs: Sequence[Job],
     overlay: bool = False,
@@ -25,38 +29,38 @@ def label_files(
     concurrency: int = 4,
     progress: Callable[[Iterable], Iterable] = lambda finished: finished,
 ) -> list[str]:
-    """Labels images through a server and writes what `predict_files` writes.
+    """Labels images through a server and writes the files that `predict_files` writes.
 
     An image that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
-    are. A bad image does not stop the others, nor does a request that is refused, or that has no
-    answer in time, or one that cannot be used. A server that answers nothing at all does, and what
-    is written by then is whole.
+    are. Neither a bad image stops the others, nor a request that is refused, that gets no response
+    in time, or one that cannot be used. A server that does not respond at all stops the run; files
+    that are written by then are complete.
 
     Args:
-        client: a GrpcClient or RestClient.
+        client: for the server.
         spec: of the model; gives the classes and their palette.
         jobs: from `plan_jobs`.
         overlay: also writes the image with its labels over it.
         batch_size: images of a request. The server labels them one after the other: more save
             little and lose more when a request fails.
-        concurrency: requests on the way at a time.
+        concurrency: number of requests at a time.
         progress: wraps an iterable with one item for every finished job, such as a progress bar.
 
     Returns:
         One line for every image that is not labelled.
 
     Raises:
-        UnavailableError: the server has answered none of the requests, or none of many in a row,
-            DEADLINES_WAITED times as many as are on the way at a time.
+        UnavailableError: the server has responded to none of the requests, or to none of
+            MAX_UNANSWERED times `concurrency` in a row.
         OSError: the disk is full, so that nothing else can be written either.
     """
     palette = palette_bytes(spec)
     batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
-    patience = _Patience(DEADLINES_WAITED * concurrency, len(batches))
+    responses = _ResponseCounter(MAX_UNANSWERED * concurrency, len(batches))
 
     def finish(batch: Sequence[Job]) -> list[str | None]:
         predictions = [
-            _of_classes(prediction, spec) for prediction in _ask(client, batch, patience)
+            _check_classes(prediction, spec) for prediction in _label(client, batch, responses)
         ]
         pairs = zip(batch, predictions, strict=True)
         return [_write(job, prediction, palette, overlay) for job, prediction in pairs]
@@ -73,71 +77,75 @@ def label_files(
     return sorted(problem for problem in progress(finished()) if problem is not None)
 
 
-class _Patience:
-    """Ends a run whose server does not answer, so that not every image waits for it.
+class _ResponseCounter:
+    """Stops a run whose server does not respond, so that not every image waits for the deadline.
 
-    One request may run out of time, or bring the server down, and the next one may not: only many
-    without an answer, one after the other, mean that there is no server.
+    One request may run out of time, or crash the server, and the next one may not: only many in a
+    row without a response mean that there is no server.
 
     Args:
-        most: requests without an answer, one after the other, that are one too many.
+        limit: number of consecutive requests without a response that stops the run.
         total: number of all requests.
     """
 
-    def __init__(self, most: int, total: int):
-        self._most, self._total, self._unanswered = most, total, 0
-        self._end: UnavailableError | None = None
+    def __init__(self, limit: int, total: int):
+        self._limit, self._total, self._unanswered = limit, total, 0
+        self._error: UnavailableError | None = None
         self._lock = threading.Lock()
 
     def check(self):
-        """Raises UnavailableError where it has come to an end."""
-        if self._end is not None:
-            raise self._end
+        """Raises UnavailableError where the run has been stopped."""
+        if self._error is not None:
+            raise self._error
 
-    def count(self, silence: ServingError | None):
-        """Counts a request, and raises UnavailableError when it is one too many.
+    def count(self, failure: ServingError | None):
+        """Counts a request, and raises UnavailableError where it stops the run.
 
         Args:
-            silence: why it had no answer, None where it had one.
+            failure: why there was no response, None where there was one.
         """
         with self._lock:
-            self._unanswered = self._unanswered + 1 if silence else 0
-            never_there = self._unanswered == self._total and isinstance(silence, UnavailableError)
-            if self._unanswered >= self._most or never_there:
-                self._end = UnavailableError(
-                    f"{silence}. {self._unanswered} requests in a row had no answer, so no more "
-                    "are sent; what is labelled is kept, and --resume leaves it out."
+            self._unanswered = self._unanswered + 1 if failure else 0
+            all_failed = self._unanswered == self._total and isinstance(failure, UnavailableError)
+            if self._unanswered >= self._limit or all_failed:
+                self._error = UnavailableError(
+                    f"{failure}. No response to {self._unanswered} requests in a row, so no more "
+                    "are sent; images labelled so far are kept, and --resume skips them."
                 )
-        if silence is not None:
+        if failure is not None:
             self.check()
 
 
-def _ask(client, batch: Sequence[Job], patience: _Patience) -> list[Prediction]:
-    """Asks for a batch; files that cannot be read are not sent."""
+def _label(
+    client: GrpcClient | RestClient, batch: Sequence[Job], responses: _ResponseCounter
+) -> list[Prediction]:
+    """Labels a batch; files that cannot be read are not sent."""
     contents = [_read(job) for job in batch]
     good = [content for content in contents if isinstance(content, bytes)]
-    labelled = iter(_predictions(client, good, patience) if good else [])
+    labelled = iter(_request(client, good, responses) if good else [])
     return [
         next(labelled) if isinstance(content, bytes) else Prediction(None, content)
         for content in contents
     ]
 
 
-def _predictions(client, contents: Sequence[bytes], patience: _Patience) -> list[Prediction]:
-    """Sends a request; one that fails is an answer with an error for each of its images."""
-    patience.check()
-    silence = None
+def _request(
+    client: GrpcClient | RestClient, contents: Sequence[bytes], responses: _ResponseCounter
+) -> list[Prediction]:
+    """Sends a request; where it fails, every image of it has its error."""
+    responses.check()
+    failure = None
     try:
         predictions = client.label(contents)
     except ServingError as error:
-        silence = error if isinstance(error, (DeadlineError, UnavailableError)) else None
+        failure = error if isinstance(error, (DeadlineError, UnavailableError)) else None
         predictions = [Prediction(None, str(error))] * len(contents)
-    patience.count(silence)
+    responses.count(failure)
     return predictions
 
 
 def _read(job: Job) -> bytes | str:
-    """Returns what to send, or what is wrong."""
+    """Returns the bytes to send, or an error message."""
     try:
         if read_orientation(job.source) == 1:
             return job.source.read_bytes()
@@ -148,9 +156,9 @@ def _read(job: Job) -> bytes | str:
         return str(error).removeprefix(f"{job.source}: ")
 
 
-def _of_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
-    """Refuses labels that are no classes: the model is of another data set than the palette."""
-    highest = 0 if prediction.error else prediction.labels.max(initial=0)
+def _check_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
+    """Replaces labels that are no classes by an error: the palette is not the model's."""
+    highest = 0 if prediction.labels is None else prediction.labels.max(initial=0)
     if highest < spec.num_classes:
         return prediction
     return Prediction(
@@ -161,11 +169,11 @@ def _of_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
 
 
 def _write(job: Job, prediction: Prediction, palette: bytes, overlay: bool) -> str | None:
-    """Writes an answer and returns what is wrong, None for nothing."""
-    if prediction.error:
+    """Writes a prediction and returns an error message, None where there is no error."""
+    if prediction.labels is None:
         return f"{job.source}: {prediction.error}"
     try:
         image = read_upright(job.source) if overlay else None
-    except DataError as error:  # it was there when it was sent
+    except DataError as error:  # the file was there when it was sent
         return str(error)
     return write_prediction(job, prediction.labels, palette, image)

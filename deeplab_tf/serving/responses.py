@@ -1,4 +1,4 @@
-"""What clients of a server return and raise."""
+"""What the clients return and raise, and how they check a server's response."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.image import image_size
 from deeplab_tf.data.png import label_ids
 
-LONGEST_MESSAGE = 500  # characters
-MOST_CLASSES = 256  # labels have 8 bits
+MAX_MESSAGE = 500  # characters
+MAX_CLASSES = 256  # labels have 8 bits
 
 
 class ServingError(OSError):
-    """The server refused a request, or gave no answer that can be used.
+    """The server refused a request, or sent a response that cannot be used.
 
     Args:
-        message: what happened; made one line, since a part of it is the server's words.
+        message: what happened; made one line, since a part of it is the server's text.
     """
 
     def __init__(self, message: str):
@@ -29,19 +29,19 @@ class ServingError(OSError):
 
 
 class DeadlineError(ServingError):
-    """The server was asked, and did not answer within the deadline."""
+    """The server did not respond within the deadline."""
 
 
 class UnavailableError(ServingError):
-    """The server could not be reached, or was busy, however often it was tried."""
+    """The server could not be reached, or was busy, at every attempt."""
 
 
 class Prediction(NamedTuple):
-    """What the server says of one image.
+    """The server's result for one image.
 
     Attributes:
-        labels: uint8 [H, W] as the image is stored, its EXIF orientation left aside; None where
-            the image was refused.
+        labels: uint8 [H, W] of the image as it is stored, its EXIF orientation not applied; None
+            where the image was refused.
         error: why it was refused, else empty.
     """
 
@@ -50,7 +50,13 @@ class Prediction(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    r"""Returns a text of unknown origin as one line that a terminal can show, cut in its middle.
+    r"""Returns a text of unknown origin as one line that a terminal can show.
+
+    Args:
+        text: any text; one of more than 500 characters loses its middle.
+
+    Returns:
+        The text without line breaks and control characters.
 
     Example:
         >>> one_line("<html>\n  <b>404</b>\x1b[2J")
@@ -58,9 +64,9 @@ def one_line(text: str) -> str:
     """
     shown = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(shown.split())
-    if len(line) <= LONGEST_MESSAGE:
+    if len(line) <= MAX_MESSAGE:
         return line
-    return f"{line[: LONGEST_MESSAGE // 2]} ... {line[-LONGEST_MESSAGE // 2 :]}"
+    return f"{line[: MAX_MESSAGE // 2]} ... {line[-MAX_MESSAGE // 2 :]}"
 
 
 def read_predictions(
@@ -70,12 +76,15 @@ def read_predictions(
 
     Args:
         pngs: label PNGs, empty where there is an error.
-        errors: empty where there is a PNG.
+        errors: one for each image, empty where there is a PNG.
         contents: the images that were sent.
 
+    Returns:
+        A Prediction for each image.
+
     Raises:
-        ValueError: there are more or fewer answers than images, or an answer is no label PNG of
-            its image's size.
+        ValueError: there are more or fewer outputs than images, or one is no label PNG of its
+            image's size.
     """
     return [
         Prediction(None, one_line(error)) if error else Prediction(_read_labels(png, content), "")
@@ -91,29 +100,32 @@ def _read_labels(png: bytes, content: bytes) -> np.ndarray:
         label, image = (f"{width}x{height}" for height, width in sizes)
         raise ValueError(f"labels of {label} pixels for an image of {image}")
     labels = label_ids(png, "the label")
-    if labels.max(initial=0) >= MOST_CLASSES:
+    if labels.max(initial=0) >= MAX_CLASSES:
         raise ValueError("labels of more than 8 bits")
     return labels.astype(np.uint8)
 
 
 def check_shapes(
     images: np.ndarray, labels: Sequence[int], probabilities: Sequence[int] | None = None
-):
+) -> None:
     """Checks the shapes of the outputs of the signature `predict_tensor`.
 
     Args:
-        images: [B, H, W, 3], what was sent.
+        images: [B, H, W, 3], as they were sent.
         labels: shape of the labels.
-        probabilities: shape of the probabilities, None where they were not asked for.
+        probabilities: shape of the probabilities, None where they were not requested.
 
     Raises:
-        ValueError: one is not that of the images.
+        ValueError: a shape does not fit the images.
+
+    Example:
+        >>> check_shapes(np.zeros([1, 4, 5, 3]), labels=[1, 4, 5], probabilities=[1, 4, 5, 21])
     """
     wanted = images.shape[:3]
     if tuple(labels) != wanted:
         raise ValueError(f"labels of shape {[*labels]} for images of {[*images.shape]}")
     if probabilities is not None and (
-        tuple(probabilities[:-1]) != wanted or not 0 < probabilities[-1] <= MOST_CLASSES
+        tuple(probabilities[:-1]) != wanted or not 0 < probabilities[-1] <= MAX_CLASSES
     ):
         raise ValueError(
             f"probabilities of shape {[*probabilities]} for images of {[*images.shape]}"
@@ -131,15 +143,18 @@ def _size(contents: bytes, name: str) -> list[int]:
 
 @contextlib.contextmanager
 def reading_response(server: str) -> Iterator[None]:
-    """Turns what goes wrong while an answer is read into a ServingError.
+    """Turns what goes wrong while a response is read into a ServingError.
 
     Args:
-        server: who has answered.
+        server: its address, for the message.
+
+    Raises:
+        ServingError: the response cannot be read.
     """
     try:
         yield
-    except Exception as error:  # whatever a server can send must not end its client
+    except Exception as error:  # nothing that a server can send may end its client
         raise ServingError(
-            f"{server}: an answer that cannot be read ({type(error).__name__}: {error}). Is the "
-            "model one that tools/export.py has written?"
+            f"{server}: the response cannot be read ({type(error).__name__}: {error}). Was the "
+            "model written by tools/export.py?"
         ) from error

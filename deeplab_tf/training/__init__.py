@@ -1,4 +1,4 @@
-"""Training: loss, schedules, optimizers, one step and the loop around it."""
+"""Training: losses, schedules, optimizers, the training step and the loop around it."""
 
 from deeplab_tf.training import schedules
 from deeplab_tf.training.loop import Trainer

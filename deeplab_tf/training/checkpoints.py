@@ -1,13 +1,15 @@
-"""Checkpoints of a training run: the newest that can be read wholly is the one that counts."""
+"""Saves checkpoints of a training run and restores the newest that can be read completely."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from deeplab_tf.data.files import naming_written, plain_reason, write_atomically
@@ -23,14 +25,14 @@ _UNFINISHED = re.compile(r"ckpt-(\d+)_temp")
 class Checkpoints:
     """Saves and restores variables, optimizer and step.
 
-    The position in the data and every random draw follow from the step.
+    The position in the data and all random numbers follow from the step.
 
     Args:
-        folder: where checkpoints lie.
-        variables: all of the model by name, frozen ones too.
+        folder: folder of the checkpoints; made by the first `save`.
+        variables: all variables of the model by name, frozen ones too.
         optimizer: from `build_optimizer`.
-        keep: newest checkpoints that are kept.
-        log: receives a line for every broken checkpoint.
+        keep: number of checkpoints that are kept, the newest ones.
+        log: receives a line for every broken checkpoint that is skipped.
 
     Raises:
         ValueError: `keep` is below 1.
@@ -38,9 +40,9 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder,
+        folder: str | os.PathLike,
         variables: dict[str, tf.Variable],
-        optimizer,
+        optimizer: keras.optimizers.Optimizer,
         keep: int,
         log: Callable[[str], None] = print,
     ):
@@ -52,7 +54,7 @@ class Checkpoints:
             variables=variables, optimizer=optimizer, step=self.step
         )
         self._folder, self._keep, self._log = Path(folder), keep, log
-        self._whole = set()  # steps whose files are known to be whole
+        self._whole: set[int] = set()  # steps whose files are known to be whole
 
     def restore(self) -> int:
         """Restores the newest whole checkpoint and returns its step, 0 if there are no checkpoints.
@@ -68,13 +70,16 @@ class Checkpoints:
         self._whole.add(step)
         return int(self.step.numpy())
 
-    def save(self, step: int):
-        """Saves everything as of `step` finished steps and deletes what is too old.
+    def save(self, step: int) -> None:
+        """Saves a checkpoint and deletes the oldest.
 
-        Among the `keep` checkpoints that stay only whole ones count.
+        Of the `keep` checkpoints that stay only whole ones count.
+
+        Args:
+            step: number of finished steps.
 
         Raises:
-            OSError: it cannot be written; checkpoints before it stay.
+            OSError: it cannot be written; the checkpoints before it stay.
         """
         self.step.assign(step)
         name = f"ckpt-{step}"
@@ -89,7 +94,7 @@ class Checkpoints:
         self._whole.add(step)
         self._delete_old(step)
 
-    def _remove_part(self, step: int):
+    def _remove_part(self, step: int) -> None:
         """Removes what TensorFlow leaves of a checkpoint that it did not write to its end."""
         for file in self._folder.glob(f"ckpt-{step}.*"):
             if step not in self._whole:
@@ -97,8 +102,8 @@ class Checkpoints:
         # Last: while it is there, the files are known to be unfinished.
         shutil.rmtree(self._folder / f"ckpt-{step}_temp", ignore_errors=True)
 
-    def _delete_old(self, newest: int):
-        """Leaves alone what lies above `newest`: it is broken, and no reason to delete others."""
+    def _delete_old(self, newest: int) -> None:
+        """Deletes old checkpoints, but none above `newest`: those are broken and do not count."""
         kept = 0
         for step, files in _files_by_step(self._folder).items():
             if kept == self._keep:
@@ -117,14 +122,14 @@ class Checkpoints:
         return step in self._whole
 
 
-def restore_variables(folder, variables: dict[str, tf.Variable]):
-    """Restores a network from the newest whole checkpoint of `Checkpoints`, to be used.
+def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variable]) -> None:
+    """Restores a network's variables from the newest whole checkpoint, for inference.
 
-    A broken newer checkpoint is warned of.
+    Warns of a newer one that is broken.
 
     Args:
-        folder: where checkpoints lie.
-        variables: all of the model by name, frozen ones too.
+        folder: folder of the checkpoints that `Checkpoints` saved.
+        variables: all variables of the model by name, frozen ones too.
 
     Raises:
         ValueError: there is no checkpoint, all are broken, or the newest whole one does not hold
@@ -139,7 +144,7 @@ def restore_variables(folder, variables: dict[str, tf.Variable]):
 
 def _files_by_step(folder: Path) -> dict[int, list[Path]]:
     """Returns the files of all checkpoints, the newest first."""
-    found = {}
+    found: dict[int, list[Path]] = {}
     for path in folder.iterdir() if folder.exists() else ():
         match = _FILE.fullmatch(path.name)
         if match:
@@ -148,8 +153,8 @@ def _files_by_step(folder: Path) -> dict[int, list[Path]]:
 
 
 def _newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
-    """Returns the step of the newest checkpoint without a fault, None if there are none at all."""
-    skipped = []
+    """Returns the step of the newest checkpoint without a fault, None if there are none."""
+    skipped: list[str] = []
     for step in _files_by_step(folder):
         fault = _fault(folder, step)
         if fault is None:
@@ -167,9 +172,9 @@ def _newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
 
 
 def _fault(folder: Path, step: int) -> str | None:
-    """Reads a checkpoint to its last byte and returns what is wrong with it, None if nothing is.
+    """Reads a whole checkpoint and returns what is wrong with it, None if nothing is.
 
-    TensorFlow compares a checksum with every tensor that it reads.
+    TensorFlow verifies the checksum of every tensor that it reads.
     """
     if not (folder / f"ckpt-{step}.index").exists():
         return f"ckpt-{step}.index is missing"

@@ -1,21 +1,24 @@
-"""The configuration of a run: every key with its default, and what the presets fill in.
-
-What each key may be is in `config_ranges.py`.
-"""
+"""The configuration of a run: every key with its default. `config_ranges.py` has their ranges."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import ml_collections
 
 from deeplab_tf.crf import CrfParameters
-from deeplab_tf.models.presets import PRESETS, RATE_MULTIPLIERS
+from deeplab_tf.data.old_augmentation import DataSection
+from deeplab_tf.models.presets import PRESETS, network_defaults
+from deeplab_tf.models.rate_multipliers import rate_multipliers
 
 
-def base_config(preset: str) -> ml_collections.ConfigDict:
+def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     """Returns a configuration for a published variant; files in `zoo/` set what differs.
 
     Args:
         preset: row of `models/presets.py`.
+        **network: arguments of `DeepLab` that differ from the row's. A backbone or head given here
+            brings its own factors on the learning rate.
 
     Raises:
         ValueError: no such row.
@@ -24,43 +27,33 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         raise ValueError(f"preset must be one of {sorted(PRESETS)}. Received: {preset!r}")
     config = ml_collections.ConfigDict()
     config.model = {
-        "output_stride": 8,
-        "scales": (1.0,),
-        "width": 1.0,
-        "fc6_kernel": 3,
-        "fc6_rate": 12,
-        "fc6_filters": 1024,
-        "msc_features": False,
-        "dropout": 0.5,
-        "method": "native",
+        **network_defaults(),
         **PRESETS[preset],
+        **network,
         # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
         "weights": "random",
     }
-    config.data = {
-        "train_split": "train",
-        "eval_split": "val",
-        # What happens to a training image, in this order; see `Augmentation`.
-        # Factor on the sides of every image. The model carries it, so that evaluation,
-        # prediction and exports do the same; they do nothing of what follows.
-        "image_scale": 1.0,
-        # Factors of the random scale, or (lowest, highest) of a range instead.
-        "scales": (1.0,),
-        "scale_range": (),
-        # Side of the random crop; smaller images are padded at the bottom and right.
-        "crop_size": 321,
-        # Flips half of the crops.
-        "mirror": True,
-        # Keeps decoded training images in memory: height x width x 4 bytes each.
-        "cache": False,
-        # Reads every training and evaluation file once before the first step; if not, 100 of each.
-        "check": True,
-    }
+    config.data = DataSection(
+        {
+            "train_split": "train",
+            "eval_split": "val",
+            # Factor on the sides of every image, before all else. The model carries it, so that
+            # evaluation, prediction and exports do the same.
+            "image_scale": 1.0,
+            # What happens to a training image: operations of `data/augmentations/`, such as
+            # "scale(0.5|0.75|1)|crop(321)|mirror|color_jitter(0.2)".
+            "augmentation": "crop(321)|mirror",
+            # Keeps decoded training images in memory: height x width x 4 bytes each.
+            "cache": False,
+            # Reads every training and evaluation file once before the first step, or 100 of each.
+            "check": True,
+        }
+    )
     config.train = {
         "steps": 20000,
         # Images of one forward and backward pass, over all replicas.
         "batch_size": 10,
-        # Passes whose gradients are added up before one update.
+        # Forward and backward passes (micro-batches) whose gradients are added before one update.
         "iter_size": 1,
         # A class of keras.optimizers, or of tensorflow-addons by its registered name, such as
         # "Addons>SGDW", and its arguments besides the learning rate: "momentum=0.9, nesterov=True".
@@ -73,13 +66,17 @@ def base_config(preset: str) -> ml_collections.ConfigDict:
         "step_size": 2000,
         "power": 0.9,
         # (pattern of the variable's name, factor); the first that matches decides, else 1.
-        "rate_multipliers": RATE_MULTIPLIERS[PRESETS[preset]["backbone"]],
+        "rate_multipliers": rate_multipliers(config.model.backbone, config.model.head),
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
-        # "valid": one mean over the pixels of the global batch; "caffe": mean of means.
+        # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
+        # "cross_entropy(class_weights=median_frequency)", "cross_entropy + 0.5*dice".
+        "loss": "cross_entropy",
+        # "valid": one mean over the pixels of the global batch; "caffe": the mean over
+        # micro-batches of the mean over the pixels of each.
         "normalize": "valid",
         "seed": 0,
-        # Steps from one to the next; 0 is never, but the last step is logged and saved.
+        # Numbers of steps; 0 is never, but the last step is always logged and saved.
         "log_every": 10,
         "checkpoint_every": 1000,
         "keep_checkpoints": 2,

@@ -1,19 +1,24 @@
-"""What every key of a configuration may be, in one table, checked before any work."""
+"""Checks every key of a configuration against a table of ranges, before any work."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
+
+import ml_collections
 
 from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.paths import expand_path
+from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.models.arguments import check_number, checked_input_scales
-from deeplab_tf.models.heads import HEADS
-from deeplab_tf.training.loss import NORMALIZATIONS
+from deeplab_tf.training.losses import parse_loss
+from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
 from deeplab_tf.training.schedules import POLICIES
@@ -21,18 +26,11 @@ from deeplab_tf.training.schedules import POLICIES
 LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
-def _falling_scales(value) -> bool:
+def _falling_scales(value: Any) -> bool:
     return _FACTORS.holds(value) and bool(checked_input_scales(value))
 
 
-def _scale_range(value) -> bool:
-    return is_sequence(value) and (
-        not len(value)
-        or (len(value) == 2 and all(map(_FACTOR.holds, value)) and value[0] <= value[1])
-    )
-
-
-def _pair(value) -> bool:
+def _pair(value: object) -> bool:
     if not is_sequence(value) or len(value) != 2 or not isinstance(value[0], str):
         return False
     try:
@@ -43,12 +41,34 @@ def _pair(value) -> bool:
 
 
 def _argument(name: str) -> Range:
-    """What `DeepLab` takes, which knows and says it."""
-    return Range("what `DeepLab` takes", lambda value: check_number(name, value) is None)
+    """Returns the range of an argument of `DeepLab`, whose own check has the message."""
+
+    def holds(value: object) -> bool:
+        check_number(name, value)
+        return True
+
+    return Range("what `DeepLab` takes", holds)
+
+
+def _crf_parameter(name: str) -> Range:
+    """Returns the range of a parameter of the CRF, whose own check has the message."""
+
+    def holds(value: Any) -> bool:
+        return bool(CrfParameters(**{name: value}))
+
+    return Range("what `CrfParameters` takes", holds)
 
 
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
+
+
+def _is_augmentation(value: Any) -> bool:
+    return bool(AugmentationPipeline(value))
+
+
+def _is_loss(value: object) -> bool:
+    return isinstance(value, str) and bool(parse_loss(value))
 
 
 _SWITCH = Range("True or False", lambda value: isinstance(value, bool))
@@ -61,7 +81,7 @@ _MULTIPLIERS = many(
     "pairs of a regular expression and a finite number of at least 0, such as (('.*/bias', 2.0),)",
 )
 
-# Section -> key -> what it may be: every key of `base_config`.
+# Section -> key -> range, for every key of `base_config`.
 RANGES: dict[str, dict[str, Range]] = {
     "model": {
         "backbone": one_of(BACKBONES),
@@ -81,12 +101,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "train_split": _NAME,
         "eval_split": _NAME,
         "image_scale": _argument("image_scale"),
-        "scales": _FACTORS,
-        "scale_range": Range(
-            "empty, or (lowest, highest) with 0 < lowest <= highest", _scale_range
-        ),
-        "crop_size": whole(1),
-        "mirror": _SWITCH,
+        "augmentation": Range("a text of operations", _is_augmentation),
         "cache": _SWITCH,
         "check": _SWITCH,
     },
@@ -110,6 +125,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "rate_multipliers": _MULTIPLIERS,
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
+        "loss": Range("a sum of losses", _is_loss),
         "normalize": one_of(NORMALIZATIONS),
         "seed": whole(0, LARGEST_SEED),
         "log_every": _EVERY,
@@ -118,25 +134,18 @@ RANGES: dict[str, dict[str, Range]] = {
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
     },
-    # `CrfParameters` knows, and says what would be right.
-    "crf": {
-        field.name: Range(
-            "what `CrfParameters` takes",
-            lambda value, name=field.name: bool(CrfParameters(**{name: value})),
-        )
-        for field in dataclasses.fields(CrfParameters)
-    },
+    "crf": {field.name: _crf_parameter(field.name) for field in dataclasses.fields(CrfParameters)},
 }
 
 
-def check_config(config) -> None:
-    """Refuses a configuration with a value that no run can have.
+def check_config(config: ml_collections.ConfigDict) -> None:
+    """Checks that every value of a configuration is in its range.
 
     Args:
         config: from `base_config`.
 
     Raises:
-        ValueError: the message names every such key as its flag, what it may be and what was
+        ValueError: the message has every value that is not: the flag, the range and what was
             received.
 
     Example:

@@ -1,33 +1,37 @@
-"""Keeps a network that is broken out of checkpoints and files."""
+"""Checks that network and optimizer hold finite numbers before they are saved."""
 
 from __future__ import annotations
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from deeplab_tf import compat
+from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import first_not_finite
 
 
 class FiniteCheck:
-    """Looks for a number that is not finite in a network and its optimizer.
+    """Looks for numbers that are not finite in a network and its optimizer.
 
-    It reads every variable once and logits a crop or two, and is meant for where the network is
-    about to be written. The loss cannot tell: that of a step is computed before its update.
+    It reads every variable once and computes the logits of a crop or two, and is meant to be called
+    before the network is saved. The loss does not show it: a step's loss is computed before its
+    update.
 
     Args:
-        model: a DeepLab.
-        optimizer: its own variables, such as momentum, count too; a restart would go on from them.
+        model: the network.
+        optimizer: its variables, such as momentum, are checked too; a restart would use them.
     """
 
-    def __init__(self, model, optimizer):
+    def __init__(self, model: DeepLab, optimizer: keras.optimizers.Optimizer):
         self._model, self._optimizer = model, optimizer
 
-    def check_start(self, step: int, weights: str):
-        """Refuses what a run would go on from.
+    def check_start(self, step: int, weights: str) -> None:
+        """Checks what a run starts from.
 
         Args:
-            step: of the checkpoint that was restored; 0 for none.
-            weights: where the first weights came from if there was none.
+            step: step of the checkpoint that was restored; 0 for none.
+            weights: `model.weights` of the configuration, where there was none.
 
         Raises:
             ValueError: a number is not finite; the message names the variable.
@@ -41,13 +45,14 @@ class FiniteCheck:
         if broken:
             raise ValueError(f"{weights}: {broken} is not finite (NaN or infinity) in the weights.")
 
-    def check_step(self, step: int, saved: int, images):
-        """Refuses to have a network saved.
+    def check_step(self, step: int, saved: int, images: tf.Tensor) -> None:
+        """Checks a network that is to be saved.
 
         Args:
-            step: steps that it was trained.
+            step: number of finished steps.
             saved: step of the newest checkpoint; 0 for none.
-            images: RGB [B, H, W, 3], few: huge weights are finite while their logits are not.
+            images: a crop or two, RGB 0..255 [B, H, W, 3]: logits can be infinite where weights
+                are huge but finite.
 
         Raises:
             FloatingPointError: a number is not finite; the message names the variable.

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import math
-import time
+import os
 from collections.abc import Callable
 
+import ml_collections
 import tensorflow as tf
 
-from deeplab_tf import compat
-from deeplab_tf.crf import CrfParameters
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
-from deeplab_tf.training.checkpoints import Checkpoints
+from deeplab_tf.models.old_names import warn_renamed
 from deeplab_tf.training.config_ranges import check_config
-from deeplab_tf.training.divergence import FiniteCheck
-from deeplab_tf.training.optimizers import build_optimizer, trained_variables
-from deeplab_tf.training.schedules import build_schedule
+from deeplab_tf.training.losses import parse_loss
+from deeplab_tf.training.progress import Progress
+from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.workdir import MetricsLog, Workdir
 from deeplab_tf.training.workers import (
@@ -31,33 +28,35 @@ from deeplab_tf.training.workers import (
     require_same_step,
     share_of_batch,
 )
-from deeplab_tf.weights.apply import load_into
 
 
 class Trainer:
-    """Trains a network as a configuration says, from the work directory's last checkpoint on.
+    """Trains a network from the work directory's last checkpoint, or from the start.
 
     Args:
         config: from `base_config`.
         split: training examples.
         workdir: folder for everything the run writes.
         strategy: where to train; one device if left out. Of several workers each has a Trainer,
-            and only the chief's writes, evaluates and says something.
+            and only the chief's writes, evaluates and logs.
         log: receives lines for people.
+        say: the name of `log` in version 0.1.
 
     Attributes:
         model: the network.
 
     Raises:
         ValueError: a value of the configuration is wrong, or it contradicts itself or the work
-            directory; the checkpoint or the first weights are not finite; or workers differ in
-            what they were given.
+            directory; the checkpoint or the first weights are not finite; or workers were started
+            with different configurations or data.
+        DataError: class weights are asked for by name, and a file of labels is broken.
 
     Example:
         >>> import deeplab_tf, tempfile
         >>> from deeplab_tf.training.config import base_config
         >>> config = base_config("vgg16_large_fov")
-        >>> config.model.width, config.data.crop_size, config.train.steps = 0.05, 33, 2
+        >>> config.data.augmentation, config.model.width = "crop(33)|mirror", 0.05
+        >>> config.train.steps = 2
         >>> trainer = Trainer(config, deeplab_tf.data.open_split("synthetic", "train"),
         ...                   tempfile.mkdtemp(), log=lambda line: None)
         >>> trainer.run().num_classes
@@ -66,55 +65,37 @@ class Trainer:
 
     def __init__(
         self,
-        config,
+        config: ml_collections.ConfigDict,
         split: Split,
-        workdir,
+        workdir: str | os.PathLike,
         strategy: tf.distribute.Strategy | None = None,
         log: Callable[[str], None] = print,
+        say: Callable[[str], None] | None = None,
     ):
+        if say is not None:
+            warn_renamed("Trainer(say=)", "Trainer(log=)")
+            log = say
         check_config(config)
         require_labels(split)
         self.config = config
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
         self._is_chief = is_chief(self.strategy)
-        self.log = log = log if self._is_chief else _say_nothing
+        self.log = log if self._is_chief else _no_log
         self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
-        settings = config.train
         with naming_lost_workers(self.strategy), self.strategy.scope():
             self.model = build_model(config, split.spec)
             self._augmentation = build_augmentation(config, self.model)
-            self._trained = trained_variables(
-                self.model, settings.rate_multipliers, settings.decay_multipliers
-            )
-            self._schedule = build_schedule(settings)
-            self._optimizer = build_optimizer(
-                settings.optimizer, settings.optimizer_args, self._schedule
-            )
-            compat.create_slots(self._optimizer, [entry.variable for entry in self._trained])
-            named = self.model.variables_by_name().items()
-            self._checkpoints = Checkpoints(
-                self._workdir.path / "checkpoints",
-                {name: compat.tf_variable(variable) for name, variable in named},
-                self._optimizer,
-                settings.keep_checkpoints,
-                log,
-            )
-            self._first_step = self._checkpoints.restore()
-            if self._first_step:
-                log(f"going on from the checkpoint of step {self._first_step}")
-            else:
-                report = load_into(self.model, config.model.weights)
-                log(report.summary() if config.model.weights == "random" else str(report))
-            self._finite = FiniteCheck(self.model, self._optimizer)
-            self._finite.check_start(self._first_step, config.model.weights)
-        require_same_step(self.strategy, self._first_step)
+            folder = self._workdir.path / "checkpoints"
+            self._state = TrainingState(config, self.model, folder, self.log)
+        require_same_step(self.strategy, self._state.first_step)
+        self._loss = parse_loss(config.train.loss).for_split(split, self.log)
         # Only now: a configuration that cannot be built must not bind the folder.
         if self._is_chief:
             self._workdir.describe()
-            self._log = MetricsLog(self._workdir.path, self._first_step)
+            self._metrics = MetricsLog(self._workdir.path, self._state.first_step)
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras`.
@@ -134,56 +115,56 @@ class Trainer:
             DataError: a file turned out to be broken; the message names it.
             ConnectionError: another worker stopped.
         """
-        settings = self.config.train
-        if not settings.eval_every:
-            evaluate = None
-        step_function = build_step(
+        settings, first_step = self.config.train, self._state.first_step
+        take_step = build_step(
             self.model,
-            self._optimizer,
-            self._trained,
+            self._state.optimizer,
+            self._state.trained,
             self.strategy,
             settings.weight_decay,
+            self._loss,
             self.split.spec.ignore_label,
             settings.normalize,
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
-        if self._first_step < settings.steps:
+        if first_step < settings.steps:
+            self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
-        saved = self._first_step
-        progress = _Progress(self._first_step, settings.steps, self._images_per_step)
+        progress = Progress(first_step, settings.steps, settings.batch_size * settings.iter_size)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
-            for step in range(self._first_step + 1, settings.steps + 1):
+            for step in range(first_step + 1, settings.steps + 1):
                 batch = next(batches)
-                progress.add(step_function(batch))
+                progress.add(take_step(batch))
                 is_last = step == settings.steps
                 if is_last or _is_due(step, settings.log_every):
-                    rate = float(self._schedule(step - 1))
-                    values = progress.report(step, learning_rate=rate)
-                    if self._is_chief:
-                        self._log.write(step, values)
-                        self.log(progress.line(step, values))
+                    self._write_log(step, progress)
                 if is_last or _is_due(step, settings.checkpoint_every):
-                    # A broken network must not be what a restart finds.
-                    progress.check(step)
-                    self._finite.check_step(step, saved, self._one_crop(batch))
-                    if self._is_chief:
-                        self._checkpoints.save(step)
-                    saved = step
-                # Nothing in an evaluation is shared: the others wait in the next step's sums.
-                if self._is_chief and evaluate and (is_last or _is_due(step, settings.eval_every)):
-                    with progress.pause():
-                        self._log.write(step, evaluate(self.model))
+                    progress.check(step)  # a broken network must not be what a restart finds
+                    self._state.save(step, self._one_crop(batch), write=self._is_chief)
+                if settings.eval_every and (is_last or _is_due(step, settings.eval_every)):
+                    self._evaluate(step, progress, evaluate)
         if self._is_chief:
             self._workdir.save_model(self.model)
         gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 
-    def _one_crop(self, batch):
-        return self.strategy.experimental_local_results(batch["images"])[0][0, :1]
+    def _write_log(self, step: int, progress: Progress) -> None:
+        rate = float(self._state.schedule(step - 1))
+        values = progress.report(step, learning_rate=rate)
+        if self._is_chief:
+            self._metrics.write(step, values)
+            self.log(progress.line(step, values))
 
-    @property
-    def _images_per_step(self) -> int:
-        return self.config.train.batch_size * self.config.train.iter_size
+    def _evaluate(
+        self, step: int, progress: Progress, evaluate: Callable[[DeepLab], dict] | None
+    ) -> None:
+        # Nothing in an evaluation is shared: the others wait in the next step's sums.
+        if self._is_chief and evaluate:
+            with progress.pause():
+                self._metrics.write(step, evaluate(self.model))
+
+    def _one_crop(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        return self.strategy.experimental_local_results(batch["images"])[0][0, :1]
 
     def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         settings = self.config.train
@@ -194,7 +175,7 @@ class Trainer:
             micro_batch=self._micro_batch,
             iter_size=settings.iter_size,
             seed=settings.seed,
-            start_step=self._first_step,
+            start_step=self._state.first_step,
             replicas=self.strategy.num_replicas_in_sync,
             worker=context.input_pipeline_id,
             workers=context.num_input_pipelines,
@@ -202,39 +183,21 @@ class Trainer:
         )
 
 
-def build_model(config, spec) -> DeepLab:
-    """Builds the network of a configuration for a data set.
-
-    Raises:
-        ValueError: an argument is wrong, or CRF parameters are for another number of classes.
-    """
-    arguments = config.model.to_dict()
-    del arguments["weights"]
-    CrfParameters.from_dict(config.crf.to_dict()).penalties(spec.num_classes)  # or it raises
-    carried = {"image_scale": config.data.image_scale, "crf": config.crf.to_dict()}
-    return DeepLab(dataset=spec, **carried, **arguments)
-
-
-def build_augmentation(config, model: DeepLab) -> Augmentation:
+def build_augmentation(config: ml_collections.ConfigDict, model: DeepLab) -> AugmentationPipeline:
     """Builds the augmentation of a configuration.
 
     Raises:
-        ValueError: the crop does not fit the model's score grid; the message names sizes that do.
+        ValueError: the crop does not fit the grid of logits; the message names sizes that do.
     """
-    data, multiple = config.data, model.size_multiple
-    if data.crop_size % multiple != 1 % multiple:
-        below = max(data.crop_size - 1, multiple) // multiple * multiple + 1
+    augmentation, multiple = read_augmentation(config.data), model.size_multiple
+    side = augmentation.crop_size
+    if side % multiple != 1 % multiple:
+        below = max(side - 1, multiple) // multiple * multiple + 1
         raise ValueError(
-            f"data.crop_size must be a multiple of {multiple} plus 1, such as {below} or "
-            f"{below + multiple}. Received: {data.crop_size}"
+            f"The crop of data.augmentation must be a multiple of {multiple} plus 1, such as "
+            f"crop({below}) or crop({below + multiple}). Received: {config.data.augmentation!r}"
         )
-    return read_augmentation(data)
-
-
-def read_augmentation(data) -> Augmentation:
-    """Reads the augmentation of a configuration's section `data`, for any model."""
-    scale_range = tuple(data.scale_range) or None
-    return Augmentation(data.crop_size, data.scales, scale_range, data.mirror, data.image_scale)
+    return augmentation
 
 
 def _is_due(step: int, every: int) -> bool:
@@ -242,61 +205,5 @@ def _is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _say_nothing(line: str):
-    """What a worker that is not the chief says."""
-
-
-class _Progress:
-    """Collects losses between two log lines and knows the time left."""
-
-    def __init__(self, first_step: int, steps: int, images_per_step: int):
-        self._steps = steps
-        self._images_per_step = images_per_step
-        self._losses = []
-        self._begin = self._logged = (time.monotonic(), first_step)
-        self._warm = None
-
-    def add(self, results):
-        self._losses.append(results["loss"])
-
-    @contextlib.contextmanager
-    def pause(self):
-        """Keeps what happens inside out of the speed."""
-        start = time.monotonic()
-        yield
-        seconds = time.monotonic() - start
-        for name in ("_begin", "_logged", "_warm"):
-            mark = getattr(self, name)
-            if mark:
-                setattr(self, name, (mark[0] + seconds, mark[1]))
-
-    def check(self, step: int) -> float:
-        """Returns the mean loss since the last report; raises if it is not a number."""
-        loss = float(tf.reduce_mean(tf.stack(self._losses))) if self._losses else 0.0
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss became {loss} between step {self._logged[1]} and step {step}. "
-                "Lower train.learning_rate, or look for broken labels."
-            )
-        return loss
-
-    def report(self, step: int, **values) -> dict:
-        loss = self.check(step)
-        self._losses.clear()
-        now = time.monotonic()
-        seconds = max(now - self._logged[0], 1e-9)
-        speed = (step - self._logged[1]) * self._images_per_step / seconds
-        self._logged = (now, step)
-        # The first interval also traces and compiles the step: the time left ignores it.
-        self._warm = self._warm or self._logged
-        return {"loss": loss, **values, "images_per_second": speed}
-
-    def line(self, step: int, values: dict) -> str:
-        begin = self._warm if self._warm[1] < step else self._begin
-        per_step = (self._logged[0] - begin[0]) / max(step - begin[1], 1)
-        left = datetime.timedelta(seconds=round(per_step * (self._steps - step)))
-        return (
-            f"step {step}/{self._steps}  loss {values['loss']:.4f}  "
-            f"rate {values['learning_rate']:.2e}  "
-            f"{values['images_per_second']:.2f} images/s  {left} left"
-        )
+def _no_log(line: str) -> None:
+    """Logs nothing: what a worker does that is not the chief."""

@@ -7,18 +7,20 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import keras
 import tensorflow as tf
 
 from deeplab_tf import compat
+from deeplab_tf.models.deeplab import DeepLab
 
 
 class TrainedVariable(NamedTuple):
-    """A variable and how it is trained.
+    """A variable with its multipliers.
 
     Attributes:
-        name: such as `fc8/kernel`.
+        name: Caffe's name, such as `fc8/kernel`.
         variable: the `tf.Variable`.
-        rate_multiplier: factor on the update.
+        rate_multiplier: factor on the whole update of the variable.
         decay_multiplier: factor on the weight decay.
     """
 
@@ -28,13 +30,20 @@ class TrainedVariable(NamedTuple):
     decay_multiplier: float
 
 
-def build_optimizer(name: str, arguments: str, schedule):
+def build_optimizer(
+    name: str,
+    arguments: str,
+    schedule: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> keras.optimizers.Optimizer:
     """Builds an optimizer by name.
 
     Args:
         name: a class of `keras.optimizers`, or a registered name of tensorflow-addons.
         arguments: its other arguments, such as `"momentum=0.9, nesterov=True"`.
-        schedule: the learning rate.
+        schedule: learning rate, a number or a function of the step.
+
+    Returns:
+        The optimizer, without its variables; see `compat.create_slots`.
 
     Raises:
         ValueError: the name or an argument is unknown.
@@ -48,28 +57,37 @@ def build_optimizer(name: str, arguments: str, schedule):
         ) from error
 
 
-def parse_arguments(text: str) -> dict:
-    """Reads the arguments of an optimizer, such as `"momentum=0.9, nesterov=True"`.
+def parse_arguments(text: str) -> dict[str, object]:
+    """Reads the arguments of an optimizer; nothing of the text is run.
+
+    Args:
+        text: names with Python literals, such as `"momentum=0.9, nesterov=True"`.
 
     Raises:
         ValueError: the text is something else.
+
+    Example:
+        >>> parse_arguments("momentum=0.9, nesterov=True")
+        {'momentum': 0.9, 'nesterov': True}
     """
     try:
         call = ast.parse(f"call({text})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
+        if not isinstance(call, ast.Call) or call.args or None in [k.arg for k in call.keywords]:
             raise ValueError("a value without a name")
-        return {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"arguments look like 'momentum=0.9, nesterov=True' ({error})") from error
 
 
 def trained_variables(
-    model, rate_multipliers: Sequence[tuple[str, float]], decay_multipliers=()
+    model: DeepLab,
+    rate_multipliers: Sequence[tuple[str, float]],
+    decay_multipliers: Sequence[tuple[str, float]] = (),
 ) -> list[TrainedVariable]:
-    """Finds every variable's multipliers.
+    """Lists the variables to train with their multipliers.
 
     Args:
-        model: a DeepLab.
+        model: the network.
         rate_multipliers: pairs of a regular expression and a factor; the first expression that
             matches a whole name such as `fc8/bias` decides, 1 where none does. 0 freezes.
         decay_multipliers: the same for weight decay.
@@ -103,22 +121,26 @@ def trained_variables(
     return found
 
 
-def _first_match(multipliers, name: str) -> float:
+def _first_match(multipliers: Sequence[tuple[str, float]], name: str) -> float:
     return next((float(m) for pattern, m in multipliers if re.fullmatch(pattern, name)), 1.0)
 
 
-def apply_updates(optimizer, gradients, trained: Sequence[TrainedVariable], weight_decay: float):
-    """Updates the variables once, with decay and multipliers as in Caffe.
+def apply_updates(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor],
+    trained: Sequence[TrainedVariable],
+    weight_decay: float,
+) -> None:
+    """Updates the variables once, with weight decay and multipliers as in Caffe.
 
-    Must be called inside a replica. The optimizer sums the gradients over the replicas.
-    Decay enters the gradient, and the multiplier scales the whole update, whatever the
-    optimizer makes of the gradient.
+    Must be called inside a replica. The optimizer sums the gradients over the replicas. Weight
+    decay is added to the gradient; the multiplier scales the whole update, for any optimizer.
 
     Args:
         optimizer: from `build_optimizer`.
         gradients: this replica's share of the gradient, one tensor a variable.
         trained: the variables.
-        weight_decay: Caffe's factor: its gradient is weight_decay * w.
+        weight_decay: Caffe's factor: it adds `weight_decay * w` to the gradient of `w`.
     """
     context = tf.distribute.get_replica_context()
     decay = weight_decay / context.num_replicas_in_sync
@@ -134,7 +156,9 @@ def apply_updates(optimizer, gradients, trained: Sequence[TrainedVariable], weig
         context.merge_call(_scale_updates, args=(scaled, before))
 
 
-def _scale_updates(strategy, scaled: Sequence[TrainedVariable], before):
+def _scale_updates(
+    strategy: tf.distribute.Strategy, scaled: Sequence[TrainedVariable], before: list[tf.Tensor]
+) -> None:
     for entry, old in zip(scaled, before, strict=True):
         strategy.extended.update(
             entry.variable,

@@ -1,4 +1,4 @@
-"""How each family of released networks was trained, as a row."""
+"""Training values of the released networks, one row for each family."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ml_collections
 from deeplab_tf.training.config import base_config
 
 # Momentum 0.9, decay 5e-4, crop 321 and mirroring are the same in all and base_config's.
-RECIPES = {
+RECIPES: dict[str, dict[str, dict[str, object]]] = {
     # DeepLab-LargeFOV, released solver.prototxt and train.prototxt. The paper's text says a batch
     # of 20; the file and table 2 of Chen et al. 2016 say 30.
     "v1_vgg16": {
@@ -21,7 +21,7 @@ RECIPES = {
     },
     # DeepLabv2_ResNet101, released files: gradients of ten single images are averaged.
     "v2_resnet101": {
-        "data": {"scales": (0.5, 0.75, 1.0, 1.25, 1.5)},
+        "data": {"augmentation": "scale(0.5|0.75|1|1.25|1.5)|crop(321)|mirror"},
         "train": {"policy": "poly", "learning_rate": 2.5e-4, "power": 0.9,
                   "steps": 20000, "batch_size": 1, "iter_size": 10, "normalize": "caffe"},
     },

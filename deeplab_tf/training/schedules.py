@@ -1,32 +1,35 @@
 """Caffe's learning-rate policies: fixed, step, poly and inv.
 
-Every schedule is called with the number of finished steps and returns a float32 scalar.
+A schedule is called with the number of finished steps and returns a float32 scalar.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
+import ml_collections
 import tensorflow as tf
 
 
 class _Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Keeps its arguments, in the order of `names`, as float attributes."""
+    """Base class that stores its arguments, in the order of `names`, as float attributes."""
 
     names: tuple[str, ...] = ()
 
-    def __init__(self, *values):
+    def __init__(self, *values: float):
         super().__init__()
         for name, value in zip(self.names, values, strict=True):
             setattr(self, name, float(value))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, float]:
         """Returns every argument of the constructor."""
         return {name: getattr(self, name) for name in self.names}
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class Fixed(_Schedule):
-    """The same rate at every step.
+    """Keeps the same rate at every step.
 
     Args:
         base_rate: learning rate.
@@ -38,11 +41,11 @@ class Fixed(_Schedule):
 
     names = ("base_rate",)
 
-    def __init__(self, base_rate):
+    def __init__(self, base_rate: float):
         super().__init__(base_rate)
 
-    def __call__(self, step):
-        """Returns the rate at a step."""
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
         return tf.constant(self.base_rate, tf.float32)
 
 
@@ -62,11 +65,11 @@ class Step(_Schedule):
 
     names = ("base_rate", "gamma", "step_size")
 
-    def __init__(self, base_rate, gamma=0.1, step_size=2000):
+    def __init__(self, base_rate: float, gamma: float = 0.1, step_size: float = 2000):
         super().__init__(base_rate, gamma, step_size)
 
-    def __call__(self, step):
-        """Returns the rate at a step."""
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
         drops = tf.floor(tf.cast(step, tf.float32) / self.step_size)
         return self.base_rate * tf.pow(self.gamma, drops)
 
@@ -87,11 +90,11 @@ class Polynomial(_Schedule):
 
     names = ("base_rate", "max_steps", "power")
 
-    def __init__(self, base_rate, max_steps, power=0.9):
+    def __init__(self, base_rate: float, max_steps: float, power: float = 0.9):
         super().__init__(base_rate, max_steps, power)
 
-    def __call__(self, step):
-        """Returns the rate at a step."""
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
         left = tf.maximum(0.0, 1.0 - tf.cast(step, tf.float32) / self.max_steps)
         return self.base_rate * tf.pow(left, self.power)
 
@@ -112,16 +115,16 @@ class Inverse(_Schedule):
 
     names = ("base_rate", "gamma", "power")
 
-    def __init__(self, base_rate, gamma=1e-4, power=0.75):
+    def __init__(self, base_rate: float, gamma: float = 1e-4, power: float = 0.75):
         super().__init__(base_rate, gamma, power)
 
-    def __call__(self, step):
-        """Returns the rate at a step."""
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
         return self.base_rate * tf.pow(1.0 + self.gamma * tf.cast(step, tf.float32), -self.power)
 
 
-# Caffe's name of a policy -> schedule from the keys of a solver file.
-POLICIES = {
+# Caffe's name of a policy -> function from the section `train` to the schedule.
+POLICIES: dict[str, Callable[[ml_collections.ConfigDict], _Schedule]] = {
     "fixed": lambda s: Fixed(s.learning_rate),
     "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
     "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power),
@@ -129,11 +132,12 @@ POLICIES = {
 }
 
 
-def build_schedule(settings):
-    """Builds the schedule that the `train` section of a configuration asks for.
+def build_schedule(settings: ml_collections.ConfigDict) -> _Schedule:
+    """Builds the schedule of a configuration.
 
     Args:
-        settings: has `policy`, `learning_rate`, `steps`, `gamma`, `step_size` and `power`.
+        settings: section `train`, or anything that has `policy`, `learning_rate`, `steps`,
+            `gamma`, `step_size` and `power`.
 
     Raises:
         ValueError: an unknown policy.

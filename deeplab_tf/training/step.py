@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 
-from deeplab_tf.training.loss import (
+from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.losses import TotalLoss, parts
+from deeplab_tf.training.losses.batch_weights import (
     count_valid,
-    cross_entropy_sum,
+    mark_void,
     micro_batch_weights,
     subsample_labels,
 )
@@ -16,55 +19,85 @@ from deeplab_tf.training.optimizers import TrainedVariable, apply_updates
 
 
 def build_step(
-    model,
-    optimizer,
+    model: DeepLab,
+    optimizer: keras.optimizers.Optimizer,
     trained: Sequence[TrainedVariable],
     strategy: tf.distribute.Strategy,
     weight_decay: float,
+    loss: TotalLoss,
     ignore_label: int = 255,
     normalize: str = "valid",
-) -> Callable:
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """Builds the function that trains on one global batch.
 
+    Loss and gradient are those of the global batch, however it is divided into replicas and
+    micro-batches. A term of the loss that is no sum over pixels takes two forward passes where
+    there are several parts: the first measures them all, the second has gradients. Both see the
+    same dropout, whose seeds belong to the examples, and moving averages, where a
+    layer keeps them, are updated in both.
+
     Args:
-        model: a DeepLab.
+        model: the network.
         optimizer: from `build_optimizer`.
         trained: from `trained_variables`.
         strategy: where the model and the optimizer were created.
         weight_decay: see `apply_updates`.
+        loss: from `parse_loss`, with its class weights as numbers.
         ignore_label: id of pixels that count nothing.
-        normalize: see `micro_batch_weights`.
+        normalize: `"valid"` or `"caffe"`, see `micro_batch_weights`. With `"caffe"` every
+            micro-batch on every replica is a batch of its own, and losses and gradients are their
+            mean.
 
     Returns:
         A function from a (distributed) batch, as `data.pipeline` makes it, to a dict of scalars:
-        `loss`, the sum over the score maps that are trained, and `valid_pixels`.
+        `loss`, the sum over the maps of logits that are trained, and `valid_pixels`.
     """
     strides = model.logit_strides
+    variables = [entry.variable for entry in trained]
+    replicas = strategy.num_replicas_in_sync
 
-    def replica_step(batch):
-        targets = [subsample_labels(batch["labels"], stride) for stride in strides]
-        counts = tf.stack([count_valid(t, ignore_label) for t in targets], axis=-1)
+    def replica_step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        labels = mark_void(batch["labels"], ignore_label)
+        targets = [subsample_labels(labels, stride) for stride in strides]
+        counts = tf.stack([count_valid(target) for target in targets], axis=-1)
         weights = micro_batch_weights(counts, normalize)
-        variables = [entry.variable for entry in trained]
+        micro_batches = labels.shape[0]
+        part_count = replicas * micro_batches
+        two_passes = bool(loss.whole_batch_terms) and normalize == "valid" and part_count > 1
+
+        def forward(i: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+            maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
+            return [target[i] for target in targets], [tf.cast(m, tf.float32) for m in maps]
+
+        total = tf.constant(0.0)
+        slopes: list[tf.Tensor] = []
+        if two_passes:
+            measured = _measure_all(forward, loss, micro_batches, len(strides))
+            whole, slopes = parts.linearize_all(loss, targets, measured)
+            total += whole / replicas  # every replica knows the whole, and they are added up
+
         gradients = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        loss = tf.constant(0.0)
-        for i in tf.range(tf.shape(weights)[0]):
+        for i in tf.range(micro_batches):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                maps = model.logit_maps(batch["images"][i], training=True, seeds=batch["seeds"][i])
-                sums = [
-                    cross_entropy_sum(target[i], logits, ignore_label)
-                    for target, logits in zip(targets, maps, strict=True)
-                ]
-                micro_loss = tf.reduce_sum(weights[i] * tf.stack(sums))
-            loss += micro_loss
-            additions = tape.gradient(micro_loss, variables)
+                own_labels, maps = forward(i)
+                part = parts.pixel_part(loss, own_labels, maps, weights[i])
+                objective = part
+                if two_passes:
+                    own_slopes = [slope[i] for slope in slopes]
+                    objective += parts.linear_part(loss, own_labels, maps, own_slopes)
+                elif loss.whole_batch_terms:
+                    part += parts.part_alone(loss, own_labels, maps, part_count)
+                    objective = part
+            total += part
+            additions = tape.gradient(objective, variables)
             gradients = [old + new for old, new in zip(gradients, additions, strict=True)]
+
         apply_updates(optimizer, gradients, trained, weight_decay)
-        return {"loss": loss, "valid_pixels": tf.reduce_sum(counts[:, 0])}
+        return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
 
     @tf.function
-    def step(batch):
+    def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         results = strategy.run(replica_step, args=(batch,))
         return {
             name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
@@ -72,3 +105,15 @@ def build_step(
         }
 
     return step
+
+
+def _measure_all(
+    forward: Callable, loss: TotalLoss, micro_batches: int, maps: int
+) -> list[tf.Tensor]:
+    """Runs all micro-batches forward; returns what `parts.measure` does, stacked over them."""
+    count = len(loss.whole_batch_terms) * maps
+    arrays = [tf.TensorArray(tf.float32, micro_batches) for _ in range(count)]
+    for i in tf.range(micro_batches):
+        measured = parts.measure(loss, *forward(i))
+        arrays = [array.write(i, new) for array, new in zip(arrays, measured, strict=True)]
+    return [array.stack() for array in arrays]

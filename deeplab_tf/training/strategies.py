@@ -1,4 +1,4 @@
-"""Where to train: one device, all GPUs of a machine, or several machines."""
+"""Builds the distribution strategy: one device, all GPUs of a machine, or several machines."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribut
 
     Args:
         name: `one`, `mirrored` (all devices of this machine), `multi_worker` (the machines of
-            the environment variable TF_CONFIG; waits until all of them have started), or `auto`:
-            mirrored where there are several devices.
-        logical_devices: splits the CPU into so many devices.
+            the environment variable TF_CONFIG; waits until all of them have started), or `auto`
+            (`mirrored` where there are several devices, else `one`).
+        logical_devices: number of devices to split the CPU into.
 
     Raises:
-        ValueError: an unknown name, a TF_CONFIG that is missing or wrong, or TensorFlow is in use
-            already: the CPU can only be split, and machines only be joined, before.
+        ValueError: the name is unknown, TF_CONFIG is missing or wrong, or TensorFlow was used
+            before: then the CPU cannot be split nor machines joined any more.
     """
     if name == "multi_worker":
         return _join_workers(logical_devices)
@@ -46,7 +46,7 @@ def _join_workers(logical_devices: int) -> tf.distribute.Strategy:
             f"leave out logical_devices. Received: logical_devices={logical_devices}"
         )
     try:
-        # The first that TensorFlow hears of: it must not even have listed its devices.
+        # Must be the first use of TensorFlow: it must not even have listed its devices.
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise ValueError(
@@ -60,7 +60,7 @@ def _join_workers(logical_devices: int) -> tf.distribute.Strategy:
         ) from error
 
 
-def _split_cpu(count: int):
+def _split_cpu(count: int) -> None:
     (cpu,) = tf.config.list_physical_devices("CPU")
     try:
         tf.config.set_logical_device_configuration(

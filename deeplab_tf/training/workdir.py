@@ -1,36 +1,39 @@
-"""What a work directory holds: configuration, data set, checkpoints and metrics."""
+"""Writes the files of a work directory: configuration, data set, metrics and model."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from deeplab_tf.data.files import make_folder, naming_written, whole_file, write_atomically
 from deeplab_tf.data.json_file import read_json
+from deeplab_tf.data.old_augmentation import current_data
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 
-# Sections whose change makes a run another run.
+# A change in these sections makes it another run.
 _FIXED_SECTIONS = ("model", "data")
 # Keys in them that change no number.
 _FREE_KEYS = ("cache", "check")
-# What a run replaces. It must not be a data set's, or that of another program.
+# Files that a run replaces; they must not be those of a data set or of another program.
 _FILES = (FILE_NAME, "model.keras", "metrics.jsonl")
 _ADVICE = "The folder holds something else than a run: give another --workdir."
 _BROKEN_ADVICE = "Put back a copy, or give another --workdir."
 
 
-def check_workdir(path) -> Path:
+def check_workdir(path: str | os.PathLike) -> Path:
     """Returns the folder of a run, new or to be continued.
 
     Args:
         path: folder, which need not exist.
 
     Raises:
-        ValueError: it holds files that a run would replace, and is none, for it has no
+        ValueError: it has files that a run would replace, but is no work directory, as it has no
             `config.json`.
         OSError: it cannot be written into.
     """
@@ -49,19 +52,19 @@ class Workdir:
         spec: the data set.
 
     Raises:
-        ValueError: the folder holds a run of another model or data set, and the message names the
-            fields; its `config.json` or `dataset.json` cannot be read, and it names the file; or
-            it is no run, see `check_workdir`.
+        ValueError: the folder holds a run of another model or data set (the message names the
+            keys), its `config.json` or `dataset.json` cannot be read (it names the file), or it
+            is no work directory (see `check_workdir`).
     """
 
-    def __init__(self, path, config: dict, spec: DatasetSpec):
+    def __init__(self, path: str | os.PathLike, config: dict, spec: DatasetSpec):
         self.path = check_workdir(path)
         make_folder(self.path)
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
 
-    def describe(self):
+    def describe(self) -> None:
         """Writes `dataset.json` and `config.json`, which bind the folder to this run."""
         self._spec.save(self.path)
         text = json.dumps(self._config, indent=2) + "\n"
@@ -69,15 +72,16 @@ class Workdir:
 
     @property
     def model_file(self) -> Path:
-        """Where the trained model is saved."""
+        """Path of the trained model."""
         return self.path / "model.keras"
 
-    def _refuse_other_run(self, new: dict):
+    def _refuse_other_run(self, new: dict) -> None:
         config_file = self.path / "config.json"
         if not config_file.exists():
             return
         old = _read_object(config_file, _FIXED_SECTIONS)
         old["dataset"] = _read_object(self.path / "dataset.json")
+        old["data"], new["data"] = current_data(old["data"]), current_data(new["data"])
         changed = [
             f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {new[section].get(key)!r}"
             for section in (*_FIXED_SECTIONS, "dataset")
@@ -90,8 +94,8 @@ class Workdir:
                 f"({'; '.join(changed)}). Give another --workdir, or the old values."
             )
 
-    def save_model(self, model):
-        """Saves the `.keras` file; a reader never sees a half-written one."""
+    def save_model(self, model: keras.Model) -> None:
+        """Saves the `.keras` file, replacing it at once; a reader never sees an incomplete one."""
         # Keras looks at the ending.
         with whole_file(self.model_file, ending=".partial.keras") as temporary:
             model.save(temporary)
@@ -102,22 +106,27 @@ class MetricsLog:
 
     Args:
         folder: the work directory.
-        first_step: the step from which the run goes on; later lines of an interrupted run are
-            dropped, because their steps are done again.
+        first_step: number of steps done before; lines of later steps are removed, because an
+            interrupted run repeats them.
 
     Raises:
         ValueError: `metrics.jsonl` is not text.
     """
 
-    def __init__(self, folder, first_step: int = 0):
+    def __init__(self, folder: str | os.PathLike, first_step: int = 0):
         self._path = Path(folder) / "metrics.jsonl"
         lines = _read_text(self._path).splitlines() if self._path.exists() else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
         self._events = tf.summary.create_file_writer(str(folder))
 
-    def write(self, step: int, values: dict):
-        """Writes one line; numbers also go to TensorBoard."""
+    def write(self, step: int, values: dict) -> None:
+        """Writes one line, and its numbers for TensorBoard too.
+
+        Args:
+            step: number of finished steps.
+            values: JSON values by name; `split` is the prefix of the names in TensorBoard.
+        """
         with naming_written(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         prefix = values.get("split", "train")

@@ -1,4 +1,4 @@
-"""What the workers of `multi_worker` have to agree on, and which of them writes."""
+"""Coordinates the workers of `multi_worker`: which one writes, and that all run the same."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _EXAMPLE = (
     'TF_CONFIG=\'{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
     '"task": {"type": "worker", "index": 0}}\', with another index on every machine'
 )
-# What TensorFlow raises where a worker is gone.
+# Errors that TensorFlow raises when a worker is gone.
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-def check_tf_config():
+def check_tf_config() -> None:
     """Checks the environment variable TF_CONFIG, which lists the workers.
 
     Raises:
@@ -53,12 +53,12 @@ def _problem_of(text: str) -> str | None:
     return None
 
 
-def _is_address(value) -> bool:
+def _is_address(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[^\s/]+:\d+", value) is not None
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that evaluates, writes the work directory and prints."""
+    """Returns whether this process evaluates, writes the work directory and prints."""
     jobs = _jobs(strategy)
     if not jobs:
         return True
@@ -67,13 +67,17 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def _jobs(strategy: tf.distribute.Strategy) -> dict:
-    """Returns the addresses that TF_CONFIG lists, nothing for a strategy of one process."""
+    """Returns the addresses in TF_CONFIG by kind of task; empty for a strategy of one process."""
     several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return strategy.cluster_resolver.cluster_spec().as_dict() if several else {}
 
 
 def share_of_batch(batch_size: int, strategy: tf.distribute.Strategy) -> int:
-    """Returns how many images of a batch each replica takes.
+    """Returns the number of images of a batch for each replica.
+
+    Args:
+        batch_size: images of a batch over all replicas.
+        strategy: where to train.
 
     Raises:
         ValueError: the batch cannot be divided equally.
@@ -87,8 +91,8 @@ def share_of_batch(batch_size: int, strategy: tf.distribute.Strategy) -> int:
     return batch_size // replicas
 
 
-def require_same_run(strategy: tf.distribute.Strategy, config: str, split: Split):
-    """Stops all workers where one was started with another configuration or data set.
+def require_same_run(strategy: tf.distribute.Strategy, config: str, split: Split) -> None:
+    """Stops all workers if one was started with another configuration or data set.
 
     Args:
         strategy: where to train.
@@ -107,11 +111,15 @@ def require_same_run(strategy: tf.distribute.Strategy, config: str, split: Split
         )
 
 
-def require_same_step(strategy: tf.distribute.Strategy, step: int):
-    """Stops all workers where they did not find the same checkpoint.
+def require_same_step(strategy: tf.distribute.Strategy, step: int) -> None:
+    """Stops all workers if they found different checkpoints.
+
+    Args:
+        strategy: where to train.
+        step: step of the checkpoint that this worker found; 0 for none.
 
     Raises:
-        ValueError: they stand at different steps.
+        ValueError: they are at different steps.
     """
     steps = gather(strategy, step)
     if len(set(steps)) > 1:
@@ -122,7 +130,15 @@ def require_same_step(strategy: tf.distribute.Strategy, step: int):
 
 
 def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
-    """Waits until every worker has called this and returns the number of each replica."""
+    """Collects a number from every replica, and so waits until every worker has called this.
+
+    Args:
+        strategy: where to train.
+        number: this worker's number, below 2**63.
+
+    Returns:
+        One number for each replica; for a strategy of one process only its own.
+    """
     if not _jobs(strategy):
         return [number]
 
@@ -140,7 +156,10 @@ def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
 
 @contextlib.contextmanager
 def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Turns TensorFlow's many errors about a worker that is gone into one that says so.
+    """Turns TensorFlow's errors about a worker that is gone into one clear error.
+
+    Args:
+        strategy: where to train.
 
     Raises:
         ConnectionError: another worker stopped.

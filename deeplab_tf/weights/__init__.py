@@ -1,5 +1,7 @@
 """Sources of weights, one file a source."""
 
-from deeplab_tf.weights.apply import TensorReport, WeightReport, load_into
+from deeplab_tf.weights.apply import load_into
+from deeplab_tf.weights.sources import SOURCES
+from deeplab_tf.weights.tensor_report import TensorReport, WeightReport
 
-__all__ = ["TensorReport", "WeightReport", "load_into"]
+__all__ = ["SOURCES", "TensorReport", "WeightReport", "load_into"]

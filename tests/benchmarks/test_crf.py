@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks import crf
 from benchmarks.crf_cases import Case
-from tests.crf.oracle import scene
+from tests.crf.scenes import scene
 
 
 def test_every_figure_is_there(capsys, monkeypatch):

@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks import crf_cases
-from tests.crf.oracle import scene, softmax
+from deeplab_tf.crf.reference import softmax
+from tests.crf.scenes import scene
 
 
 @pytest.mark.parametrize("live", [5, crf_cases.CLASSES])

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import image_to_labels, image_to_labels_torch
-from deeplab_tf.backbones.resnet import ConvNorm
 from deeplab_tf.crf import CrfParameters, mean_field
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from tests.crf.oracle import scene, total_variation
+from tests.crf.scenes import scene, total_variation
 from tests.data.fakes import make_voc_folder
 
 CRF = CrfParameters(iterations=3, bilateral_sigma_xy=20.0, spatial_kernel="lattice")
@@ -95,12 +95,12 @@ def test_both_networks_give_the_same_logits():
         if conv.bias is not None:
             conv.bias.data = torch.from_numpy(own.bias.numpy())
     for norm, own in zip(norms, parts, strict=True):
-        assert isinstance(own, ConvNorm)
+        assert isinstance(own, ConvNormAct)
         values = [torch.from_numpy(value) for value in own.norm.get_weights()]
         norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var = values
     image, logits = scene(33, 41, 0)
     route = image_to_labels_torch.TorchRoute(network, logits, CRF, bytes(768))
-    grid = route.score(image)
+    grid = route.logits(image)
     wanted = model.logit_maps(image[None])[0]
     scale = np.abs(wanted).max()
     np.testing.assert_allclose(

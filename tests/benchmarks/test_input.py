@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks import input as input_benchmark
 from benchmarks import input_operations, input_torch
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.voc_layout import VocSplit
@@ -18,7 +18,9 @@ def split(tmp_path):
 
 
 def test_every_figure_is_there(split, monkeypatch, capsys):
-    monkeypatch.setattr(input_benchmark, "AUGMENTATION", Augmentation(17, scales=(0.5, 1.0, 1.5)))
+    monkeypatch.setattr(
+        input_benchmark, "AUGMENTATION", AugmentationPipeline("scale(0.5|1|1.5)|crop(17)|mirror")
+    )
     monkeypatch.setattr(input_benchmark, "BATCH", 2)
     monkeypatch.setattr(input_benchmark, "torch_loader", lambda *arguments: None)
     monkeypatch.setattr(input_operations, "_REPEATS", 1)
@@ -53,7 +55,7 @@ def test_the_peer_does_the_same_operations(split):
     image = read_image(split.image_paths[1])
     label = read_label(split.label_paths[1])
     height, width = label.shape
-    whole = Augmentation(40, mirror=False)
+    whole = AugmentationPipeline("crop(40)")
     crop, ids = map(np.asarray, input_torch.PillowDataset(split, whole, COLOR).images(1))
     np.testing.assert_array_equal(crop[:height, :width], image)
     np.testing.assert_array_equal(ids[:height, :width], label)
@@ -61,12 +63,12 @@ def test_the_peer_does_the_same_operations(split):
     assert np.all(crop[height:] == COLOR) and np.all(ids[:, width:] == 255)
     sizes = {
         np.sum(np.asarray(input_torch.PillowDataset(split, scaled, COLOR).images(1)[1]) != 255)
-        for scaled in (Augmentation(60, scales=(s,)) for s in (0.5, 1.0, 2.0))
+        for scaled in (AugmentationPipeline(f"scale({s})|crop(60)") for s in (0.5, 1.0, 2.0))
     }
     assert len(sizes) == 3
 
 
 def test_the_peer_crops_and_mirrors_at_random(split):
-    data = input_torch.PillowDataset(split, Augmentation(9), COLOR)
+    data = input_torch.PillowDataset(split, AugmentationPipeline("crop(9)|mirror"), COLOR)
     crops = {np.asarray(data.images(0)[1]).tobytes() for _ in range(100)}
     assert len(crops) > 50

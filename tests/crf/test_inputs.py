@@ -1,14 +1,15 @@
-"""Scores, probabilities and images that are not what the CRF wants."""
+"""Logits, probabilities and images that are wrong."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deeplab_tf.crf import CrfParameters, mean_field
-from deeplab_tf.crf.batch import batch_function
 from deeplab_tf.crf.inputs import defined_values
+from deeplab_tf.crf.reference import softmax
+from deeplab_tf.crf.refine import batch_function
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import scene, softmax
+from tests.crf.scenes import refine_eagerly, scene
 
 SIZE = (16, 20)
 INF = np.inf
@@ -42,6 +43,7 @@ def with_pixels(logits, pixels):
 def test_undefined_pixels_count_as_uniform_ones(variant):
     image, logits = scene(*SIZE, 0)
     layer, images = DenseCRF(**variant), image[None]
+    layer.compiled = False
     broken, uniform = with_pixels(logits, UNDEFINED), with_pixels(logits, np.zeros([4, 5]))
     wanted = layer((uniform[None], images)).numpy()
     np.testing.assert_array_equal(layer((broken[None], images)), wanted)
@@ -59,8 +61,8 @@ def test_minus_infinity_excludes_a_label(variant):
     excluded, unlikely = (
         with_pixels(logits, np.maximum(pixels, lowest)) for lowest in (-INF, -1e4)
     )
-    refined = mean_field(logits=excluded, image=image, **variant)
-    np.testing.assert_array_equal(refined, mean_field(logits=unlikely, image=image, **variant))
+    refined = refine_eagerly(excluded, image, **variant)
+    np.testing.assert_array_equal(refined, refine_eagerly(unlikely, image, **variant))
     np.testing.assert_array_equal(refined[1, 1, 1], 0)
     np.testing.assert_allclose(refined.sum(axis=-1), 1, atol=1e-5)
     np.testing.assert_allclose(refined[2, 1], [0, 0, 0, 0, 1], atol=1e-6)
@@ -75,6 +77,7 @@ def test_gradients_are_finite_and_those_of_uniform_pixels(trainable, from_probab
     uniform = [*np.zeros([4, 5]), [0, 0 if from_probabilities else -1e4, 1, 2, 0]]
     options = {"trainable": trainable, "from_probabilities": from_probabilities}
     layer = DenseCRF(iterations=2, **options)
+    layer.compiled = False
     gradients = []
     for x in (with_pixels(values, pixels), with_pixels(values, uniform)):
         x = tf.constant(x[None], tf.float32)
@@ -89,7 +92,7 @@ def test_gradients_are_finite_and_those_of_uniform_pixels(trainable, from_probab
     np.testing.assert_allclose(gradients[0][0][0, 6:-1], gradients[1][0][0, 6:-1], atol=1e-6)
 
 
-def test_a_batch_function_inside_a_graph_of_unknown_sizes():
+def test_undefined_pixels_in_a_compiled_batch_of_unknown_sizes():
     image, logits = scene(*SIZE, 0)
     shapes = [tf.TensorSpec([None, None, None, n]) for n in (5, 3)]
     refine = tf.function(batch_function(CrfParameters(iterations=2)).python_function, shapes)
@@ -160,10 +163,12 @@ def test_an_image_that_is_not_finite_is_an_error(value):
     with pytest.raises(ValueError, match=f"{value:g} at row 2, column 3, channel 1"):
         mean_field(logits=logits, image=image)
     for options in ({}, {"implementation": "pydensecrf"}):
+        layer = DenseCRF(**options)
+        layer.compiled = False
         with pytest.raises(tf.errors.InvalidArgumentError, match="NaN or infinity"):
-            DenseCRF(**options)((logits[None], image[None]))
+            layer((logits[None], image[None]))
         # Padding does not count.
-        DenseCRF(**options)((logits[None], image[None]), valid=[[2, 20]])
+        layer((logits[None], image[None]), valid=[[2, 20]])
 
 
 @pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
@@ -176,6 +181,6 @@ def test_images_of_another_scale_are_noticed(implementation):
         mean_field(image=image / 255, **options)
     with pytest.warns(UserWarning, match=r"looks scaled to -1\.\.1"):
         mean_field(image=image / 127.5 - 1, **options)
-    # Only differences of colours count: without the mean, the same answer.
+    # Only differences of colours count: without the mean, the same labels.
     shifted = mean_field(image=image - np.float32(123), **options)
     assert (shifted.argmax(-1) == mean_field(image=image, **options).argmax(-1)).mean() > 0.99

@@ -1,197 +1,90 @@
+"""The steps of the algorithm, with kernels that hold all pairs of pixels."""
+
+import importlib
+import inspect
 import sys
 
 import numpy as np
-import pydensecrf.densecrf as densecrf
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.crf import CrfParameters, mean_field
-from tests.crf.oracle import agreement, brute_force, scene, softmax, total_variation
-
-SIZE = (36, 52)
-NORMALIZATIONS = {
-    "none": densecrf.NO_NORMALIZATION,
-    "before": densecrf.NORMALIZE_BEFORE,
-    "after": densecrf.NORMALIZE_AFTER,
-    "symmetric": densecrf.NORMALIZE_SYMMETRIC,
-}
-
-
-@pytest.fixture(params=["graph", "pydensecrf"])
-def refine(request):
-    """Both implementations have to pass the same tests."""
-
-    def run(logits, image, **parameters):
-        return mean_field(logits=logits, image=image, implementation=request.param, **parameters)
-
-    run.implementation = request.param
-    return run
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {},
-        {"normalization": "symmetric"},
-        {"normalization": "before"},
-        {"bilateral_sigma_xy": 12, "bilateral_sigma_rgb": 5},
-        {"bilateral_sigma_xy": 121, "bilateral_sigma_rgb": 10, "gaussian_sigma_xy": 3},
-        {"bilateral_weight": 0},
-        {"gaussian_weight": 0, "iterations": 3},
-    ],
-    ids=str,
+import deeplab_tf
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.crf.mean_field import MeanField, Unary, local_update, transform_compatibility
+from deeplab_tf.crf.reference import (
+    compatibility,
+    reference_mean_field,
+    softmax,
+    weighted_kernels,
 )
-def test_equals_mean_field_over_all_pairs(parameters, refine):
-    errors, changes = [], []
-    for seed in range(3):
-        image, logits = scene(*SIZE, seed)
-        exact = brute_force(logits, image, CrfParameters(**parameters))
-        refined = refine(logits, image, **parameters)
-        errors.append(total_variation(refined, exact))
-        changes.append(total_variation(softmax(logits), exact))
-        assert agreement(refined, exact) > 0.99
-    # Known error of the permutohedral lattice on crops of this size: 0.004 to 0.014.
-    assert np.mean(errors) < 0.0035
-    assert np.mean(changes) > 10 * np.mean(errors)
+from tests.crf.scenes import scene
+
+VECTOR = (0.5, 1.0, 1.5, 1.0, 0.2)
+MATRIX = tuple(map(tuple, np.random.default_rng(0).uniform(0, 1.5, (5, 5))))
 
 
-def test_equals_mean_field_over_all_pairs_of_8x8(refine):
-    errors = []
-    for seed in range(8):
-        image, logits = scene(8, 8, seed)
-        errors.append(
-            total_variation(refine(logits, image), brute_force(logits, image, CrfParameters()))
-        )
-    assert np.mean(errors) < 0.002
+def unary_of(logits):
+    return Unary(tf.constant(logits), tf.nn.softmax(logits))
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_equals_direct_calls_of_pydensecrf(normalization, refine):
-    image, logits = scene(*SIZE, 3)
-    crf = densecrf.DenseCRF2D(SIZE[1], SIZE[0], 5)
-    crf.setUnaryEnergy(np.ascontiguousarray(-logits.reshape(-1, 5).T))
-    kind = NORMALIZATIONS[normalization]
-    scale = 0.01 if normalization == "none" else 1.0
-    crf.addPairwiseGaussian(sxy=1.5, compat=3 * scale, normalization=kind)
-    crf.addPairwiseBilateral(
-        sxy=40, srgb=7, rgbim=image.copy(), compat=4 * scale, normalization=kind
-    )
-    direct = np.array(crf.inference(10)).reshape(5, *SIZE).transpose(1, 2, 0)
-    ours = refine(
-        logits,
-        image,
-        gaussian_weight=3 * scale,
-        gaussian_sigma_xy=1.5,
-        bilateral_weight=4 * scale,
-        bilateral_sigma_xy=40,
-        bilateral_sigma_rgb=7,
-        normalization=normalization,
-        spatial_kernel="lattice",
-    )
-    if refine.implementation == "pydensecrf":
-        np.testing.assert_array_equal(ours, direct)
-    assert total_variation(ours, direct) < 1e-5 and agreement(ours, direct) > 0.9999
+def kernel_of(matrix):
+    matrix = tf.constant(matrix, tf.float32)
+    return lambda values: [matrix @ values]
 
 
-@pytest.mark.parametrize(
-    "compatibility", [np.ones(5), 1 - np.eye(5), -np.eye(5)], ids=["vector", "matrix", "reward"]
-)
-def test_vector_and_matrix_of_ones_equal_potts(compatibility, refine):
-    image, logits = scene(*SIZE, 0)
-    potts = refine(logits, image)
-    assert total_variation(refine(logits, image, compatibility=compatibility), potts) < 1e-5
+@pytest.mark.parametrize("penalties", ["potts", VECTOR, MATRIX], ids=["potts", "vector", "matrix"])
+@pytest.mark.parametrize("normalization", ["after", "symmetric", "before", "none"])
+def test_is_the_reference_with_kernels_of_all_pairs(normalization, penalties):
+    image, logits = scene(12, 15, 0)
+    scale = 0.05 if normalization == "none" else 1.0
+    parameters = CrfParameters(
+        normalization=normalization, compatibility=penalties, bilateral_sigma_xy=10.0,
+        bilateral_weight=4 * scale, gaussian_weight=3 * scale, iterations=5,
+    )  # fmt: skip
+    kernels = [kernel_of(matrix) for matrix in weighted_kernels(image, parameters)]
+    unary = unary_of(logits.reshape(-1, 5))
+    problem = MeanField(unary, kernels, parameters.penalties(5))
+    marginals, _ = problem.run(5)
+    wanted = reference_mean_field(logits, image, parameters).reshape(-1, 5)
+    np.testing.assert_allclose(marginals, wanted, atol=2e-5)
+    assert np.abs(wanted - softmax(logits.reshape(-1, 5))).max() > 0.1
 
 
-def test_positive_penalties_are_dislike(refine):
-    image, logits = scene(*SIZE, 1)
-    penalties = np.array([0.5, 1.0, 1.5, 1.0, 0.2])
-    refined = refine(logits, image, compatibility=penalties)
-    # A neighbour with label k costs every other label penalties[k].
-    matrix = np.tile(penalties, (5, 1)) * (1 - np.eye(5))
-    assert total_variation(refined, brute_force(logits, image, CrfParameters(), matrix)) < 0.005
-
-    matrix = np.array(1 - np.eye(5))
-    matrix[0, 1] = matrix[1, 0] = 4.0
-    refined = refine(logits, image, compatibility=matrix)
-    assert total_variation(refined, brute_force(logits, image, CrfParameters(), matrix)) < 0.005
-    assert total_variation(refined, refine(logits, image)) > 1e-4
+@pytest.mark.parametrize("penalties", ["potts", VECTOR, MATRIX], ids=["potts", "vector", "matrix"])
+def test_transform_is_minus_mu_up_to_a_number_for_each_pixel(penalties):
+    parameters = CrfParameters(compatibility=penalties)
+    filtered = np.random.default_rng(1).random((7, 5)).astype(np.float32)
+    found = transform_compatibility([filtered, filtered], parameters.penalties(5)).numpy()
+    wanted = -2 * filtered @ compatibility(parameters, 5).T
+    differences = found[:, 1:] - found[:, :1], wanted[:, 1:] - wanted[:, :1]
+    np.testing.assert_allclose(*differences, atol=1e-5)
 
 
-def test_dtype_and_memory_layout_do_not_matter(refine):
-    image, logits = scene(*SIZE, 2)
-    logits = np.round(logits * 8) / 8  # exact in float16
-    wanted = refine(logits, image)
-    frozen = logits.copy()
-    frozen.flags.writeable = False
-    for other_logits in (logits.astype(np.float64), logits.astype(np.float16), frozen):
-        np.testing.assert_array_equal(refine(other_logits, image), wanted)
-    mirrored = np.ascontiguousarray(image[:, ::-1])[:, ::-1]
-    for other_image in (image.astype(np.float32), image.astype(np.int64), mirrored):
-        np.testing.assert_array_equal(refine(logits, other_image), wanted)
-    assert wanted.dtype == np.float32
-    assert wanted.flags.c_contiguous
-    np.testing.assert_allclose(wanted.sum(axis=-1), 1, atol=1e-5)
+@pytest.mark.parametrize("is_bounded", [False, True])
+def test_pruned_mass_counts_in_the_normalisation(is_bounded):
+    logits = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    messages = np.random.default_rng(1).uniform(0, 3, (7, 5)).astype(np.float32)
+    messages[:, 3:] = 0  # as pruned labels get none
+    marginals = softmax(logits)
+    live = marginals[:, :3]
+    unary = Unary(np.log(live), live, marginals[:, 3:].sum(axis=1, keepdims=True), is_bounded)
+    updated, factor = local_update(unary, messages[:, :3])
+    wanted = softmax(logits + messages)
+    np.testing.assert_allclose(updated, wanted[:, :3], rtol=1e-5)
+    np.testing.assert_allclose(marginals[:, 3:] * factor, wanted[:, 3:], rtol=1e-5)
 
 
-def test_inputs_are_not_changed(refine):
-    image, logits = scene(*SIZE, 2)
-    copies = image.copy(), logits.copy()
-    refine(logits, image)
-    np.testing.assert_array_equal(image, copies[0])
-    np.testing.assert_array_equal(logits, copies[1])
+def test_large_messages_keep_the_numbers_finite():
+    unary = unary_of(np.zeros((1, 3), np.float32))
+    updated, _ = local_update(unary, tf.constant([[0.0, 500.0, -500.0]]))
+    np.testing.assert_array_equal(updated, [[0, 1, 0]])
 
 
-def test_probabilities_are_clipped_logits(refine):
-    image, logits = scene(*SIZE, 0)
-    probabilities = softmax(logits)
-    options = {"image": image, "implementation": refine.implementation}
-    refined = mean_field(probabilities=probabilities, **options)
-    assert total_variation(refined, refine(logits, image)) < 1e-3
-    hard = np.eye(5)[logits.argmax(axis=-1)]
-    start = mean_field(probabilities=hard, iterations=0, clip=0.01, **options)
-    np.testing.assert_allclose(start.max(axis=-1), 1 / 1.04, atol=1e-6)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 3)])
-def test_tiny_images(size, refine):
-    image, logits = scene(*size, 0)
-    assert refine(logits, image).shape == (*size, 5)
-
-
-def test_no_iterations_return_the_softmax(refine):
-    image, logits = scene(*SIZE, 0)
-    np.testing.assert_allclose(refine(logits, image, iterations=0), softmax(logits), atol=1e-6)
-
-
-def test_wrong_inputs_are_clear_errors(refine):
-    image, logits = scene(*SIZE, 0)
-    with pytest.raises(ValueError, match="either logits= or probabilities="):
-        mean_field(image=image)
-    with pytest.raises(ValueError, match="from_probabilities"):
-        refine(logits, image, from_probabilities=True)
-    with pytest.raises(ValueError, match="nearest is 'iterations'"):
-        refine(logits, image, iteration=3)
-    with pytest.raises(ValueError, match=r"same height and width.*\(52, 36, 3\)"):
-        refine(logits, image.transpose(1, 0, 2))
-    with pytest.raises(ValueError, match="4 classes, but the logits have 5"):
-        refine(logits, image, compatibility=[1, 1, 1, 1])
-    with pytest.raises(ValueError, match="NaN"):
-        refine(np.where(logits > 5, np.nan, logits), image)
-    with pytest.warns(UserWarning, match=r"0\.\.1"):
-        refine(logits, image / 255)
-
-
-def test_a_lattice_too_fine_for_its_numbers_is_an_error():
-    image, logits = scene(*SIZE, 0)
-    with pytest.raises(ValueError, match="gaussian_sigma_xy is too small for an image of 36x52"):
-        mean_field(logits=logits, image=image, implementation="pydensecrf", gaussian_sigma_xy=1e-3)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="use larger sigmas"):
-        mean_field(logits=logits, image=image, bilateral_sigma_xy=1e-4, bilateral_sigma_rgb=1e-4)
-
-
-def test_a_missing_pydensecrf_names_the_extra(monkeypatch):
-    image, logits = scene(*SIZE, 0)
-    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    with pytest.raises(ImportError, match=r"deeplab_tf\[crf\].*3\.13"):
-        mean_field(logits=logits, image=image, implementation="pydensecrf")
-    assert mean_field(logits=logits, image=image).shape == logits.shape
+@pytest.mark.parametrize("first", ["mean_field", "fast", "refine", "trace", "numpy_interface"])
+def test_of_module_and_function_of_one_name_the_package_has_the_function(monkeypatch, first):
+    monkeypatch.setattr(deeplab_tf, "crf", deeplab_tf.crf)
+    for name in [name for name in sys.modules if name.startswith("deeplab_tf.crf")]:
+        monkeypatch.delitem(sys.modules, name)
+    importlib.import_module(f"deeplab_tf.crf.{first}")
+    assert inspect.ismodule(importlib.import_module("deeplab_tf.crf.mean_field"))
+    assert inspect.isfunction(importlib.import_module("deeplab_tf.crf").mean_field)

@@ -4,43 +4,29 @@ import numpy as np
 import pytest
 
 from deeplab_tf.crf import CrfParameters, mean_field
-from tests.crf.oracle import brute_force, gaussian_kernel, scene, softmax, total_variation
+from deeplab_tf.crf.reference import free_energy, reference_mean_field, softmax
+from tests.crf.scenes import refine_eagerly, scene, total_variation
 
 SIZE = (20, 26)
-
-
-def free_energy(marginals, logits, kernel, penalties):
-    """Literal sum over all pairs, in float64."""
-    q = marginals.reshape(-1, logits.shape[-1]).astype(float)
-    pairs = 0.5 * np.einsum("ik,ij,jl,kl->", q, kernel, q, penalties, optimize=True)
-    return (q * (np.log(q) - logits.reshape(q.shape))).sum() + pairs
 
 
 @pytest.mark.parametrize("compatibility", ["potts", "matrix"])
 def test_objective_and_changes_are_those_of_every_prefix(compatibility):
     image, logits = scene(*SIZE, 0)
-    penalties = 1 - np.eye(5)
-    options = {"normalization": "symmetric", "bilateral_sigma_xy": 20.0}
+    options = {"normalization": "symmetric", "bilateral_sigma_xy": 20.0, "iterations": 4}
     if compatibility == "matrix":
-        penalties = penalties * np.random.default_rng(0).uniform(0.5, 1.5, (5, 5))
-        penalties = (penalties + penalties.T) / 2
-        options["compatibility"] = penalties.tolist()
-    parameters = CrfParameters(**options, iterations=4)
-    kernel = sum(gaussian_kernel(image, parameters))
-    refined, trace = mean_field(
-        logits=logits, image=image, return_trace=True, **parameters.to_dict()
-    )
-    steps = [
-        mean_field(logits=logits, image=image, **{**parameters.to_dict(), "iterations": n})
-        for n in range(5)
-    ]
+        penalties = np.random.default_rng(0).uniform(0.5, 1.5, (5, 5)) * (1 - np.eye(5))
+        options["compatibility"] = (penalties + penalties.T).tolist()
+    parameters = CrfParameters(**options)
+    refined, trace = mean_field(logits=logits, image=image, return_trace=True, **options)
+    steps = [refine_eagerly(logits, image, **{**options, "iterations": n}) for n in range(5)]
     assert total_variation(refined, steps[-1]) < 1e-5
     labels = [step.argmax(axis=-1) for step in steps]
     changed = [np.count_nonzero(a != b) for a, b in itertools.pairwise(labels)]
     np.testing.assert_array_equal(trace.changed_labels, changed)
     assert changed[0] > 0
     # Potts is counted from the other end: a reward for like labels, W less for every pixel.
-    energies = np.array([free_energy(step, logits, kernel, penalties) for step in steps])
+    energies = np.array([free_energy(step, logits, image, parameters) for step in steps])
     gained = trace.objective[0] - trace.objective
     np.testing.assert_allclose(gained[1:], energies[0] - energies[1:], rtol=0.02)
     assert (np.diff(trace.objective) < 0).all()
@@ -56,7 +42,8 @@ def test_no_step_gives_the_softmax():
 def test_end_is_near_that_of_all_pairs():
     image, logits = scene(*SIZE, 1)
     refined, _ = mean_field(logits=logits, image=image, return_trace=True)
-    assert total_variation(refined, brute_force(logits, image, CrfParameters())) < 0.01
+    wanted = reference_mean_field(logits, image, CrfParameters())
+    assert total_variation(refined, wanted) < 0.01
 
 
 @pytest.mark.parametrize("changed", [{"mode": "fast"}, {"implementation": "pydensecrf"}])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.spec import DataError
@@ -13,7 +13,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.voc_layout import VocSplit
 from tests.data.fakes import make_voc_folder
 
-AUGMENTATION = Augmentation(17, scales=(0.5, 1.0, 1.5))
+AUGMENTATION = AugmentationPipeline("scale(0.5|1|1.5)|crop(17)|mirror")
 MEAN = (1.0, 2.0, 3.0)
 
 
@@ -37,8 +37,9 @@ def assert_same(left, right):
 @pytest.mark.parametrize("kind", ["folder", "synthetic"])
 def test_not_one_batch_changes(folder, kind):
     split = VocSplit(folder, "train") if kind == "folder" else SyntheticSplit("val", 5)
-    for options in ({"steps": 12}, {"steps": 3, "start_step": 7, "seed": 4, "iter_size": 2}):
-        assert_same(elements(split, **options), elements(split, cache=True, **options))
+    # More than an epoch, so that examples come from the cache, and not from its start.
+    options = {"steps": 9, "start_step": 3, "seed": 4}
+    assert_same(elements(split, **options), elements(split, cache=True, **options))
 
 
 def test_files_are_read_once(folder):

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_tf.data import Augmentation, DataError, SyntheticSplit, VocSplit, training_dataset
+from deeplab_tf.data import (
+    AugmentationPipeline,
+    DataError,
+    SyntheticSplit,
+    VocSplit,
+    training_dataset,
+)
 from deeplab_tf.data.contact_sheet import encode_contact_sheet
 from deeplab_tf.data.own_files import CONTACT_SHEET
 from tests.data.fakes import make_voc_folder
@@ -33,7 +39,7 @@ def places_of(patch, sheet):
 
 def test_every_training_crop_is_on_the_sheet_with_its_labels_beside():
     split = SyntheticSplit("train", 9)
-    augmentation = Augmentation(241, scales=(1.5, 2.5))
+    augmentation = AugmentationPipeline("scale(1.5|2.5)|crop(241)|mirror")
     sheet = sheet_of(split, augmentation, seed=3, count=4)
     colors = np.array(split.spec.palette)
     batches = training_dataset(split, augmentation, GREY, micro_batch=1, seed=3, steps=4)
@@ -57,7 +63,7 @@ def test_every_training_crop_is_on_the_sheet_with_its_labels_beside():
 
 
 def test_small_crops_are_enlarged():
-    small = sheet_of(SyntheticSplit("train", 2), Augmentation(33), count=1)
+    small = sheet_of(SyntheticSplit("train", 2), AugmentationPipeline("crop(33)|mirror"), count=1)
     assert small.shape[0] > 7 * 33 and small.shape[1] > 2 * 7 * 33
 
 
@@ -67,7 +73,7 @@ def test_long_names_and_many_classes_fit(tmp_path):
     for sub, ending in (("JPEGImages", "jpg"), ("SegmentationClass", "png")):
         (folder / sub / f"pic_0.{ending}").rename(folder / sub / f"{long}.{ending}")
     (folder / "ImageSets/Segmentation/train.txt").write_text(long)
-    sheet = sheet_of(VocSplit(folder, "train"), Augmentation(33), count=1)
+    sheet = sheet_of(VocSplit(folder, "train"), AugmentationPipeline("crop(33)|mirror"), count=1)
     assert sheet.shape[1] <= 500
     # Nothing is cut off at the right: the margin is white.
     assert (sheet[:, -8:] == 255).all()
@@ -78,7 +84,7 @@ def test_a_split_without_labels_is_shown_too(tmp_path):
     shutil.rmtree(folder / "SegmentationClass")
     split = VocSplit(folder, "val")
     assert not split.labelled
-    augmentation = Augmentation(241, scales=(9.0,))
+    augmentation = AugmentationPipeline("scale(9)|crop(241)|mirror")
     sheet = sheet_of(split, augmentation, count=1)
     (batch,) = training_dataset(split, augmentation, GREY, micro_batch=1, steps=1)
     assert (batch["labels"] == 255).numpy().all()
@@ -89,10 +95,13 @@ def test_broken_file_is_named(tmp_path):
     folder = make_voc_folder(tmp_path)
     (folder / "JPEGImages/pic_3.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"pic_3\.jpg"):
-        encode_contact_sheet(VocSplit(folder, "train"), Augmentation(17), GREY)
+        encode_contact_sheet(
+            VocSplit(folder, "train"), AugmentationPipeline("crop(17)|mirror"), GREY
+        )
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    augmentation = AugmentationPipeline("crop(33)")
     with pytest.raises(ImportError, match=r"contact sheet .*pip install 'deeplab_tf\[report\]'"):
-        encode_contact_sheet(SyntheticSplit("train", 1), Augmentation(33), GREY)
+        encode_contact_sheet(SyntheticSplit("train", 1), augmentation, GREY)

@@ -105,6 +105,7 @@ def test_other_classes_make_all_shards_again(tmp_path):
     assert open_split(tmp_path / "out", "val").spec.num_classes == 5
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_files(tmp_path):
     make_voc12(tmp_path)
     run("voc12", tmp_path)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.data.files import (
+    file_hash,
     make_folder,
     naming_written,
     plain_reason,
@@ -13,6 +14,16 @@ from deeplab_tf.data.files import (
     write_atomically,
 )
 from deeplab_tf.data.tfrecord_shards import write_shard
+
+
+def test_the_hash_is_that_of_sha256sum(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 1_000_000)
+    # FIPS 180-2, a million times the letter a.
+    known = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+    assert file_hash(path) == known
+    path.write_bytes(b"")
+    assert file_hash(path).startswith("e3b0c44298fc1c14")
 
 
 def test_content_is_written_into_new_folders(tmp_path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.convert import convert
+from deeplab_tf.data.files import file_hash
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.paths import checked_name, expand_path, without_wildcards
 from deeplab_tf.data.png import read_label
@@ -19,21 +20,21 @@ from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 from deeplab_tf.data.split import open_spec, open_split
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.tfrecord import TfrecordSplit
-from deeplab_tf.data.tfrecord_shards import encode_example, file_hash, verify_shards
+from deeplab_tf.data.tfrecord_shards import encode_example, verify_shards
 from deeplab_tf.data.voc_layout import VocSplit, read_list
 from deeplab_tf.data.voc_writer import write_voc_layout
-from deeplab_tf.evaluation.cached_logits import CachedLogits
-from deeplab_tf.evaluation.crf_search import search_folder
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
-from deeplab_tf.evaluation.predict_files import find_images, plan_jobs
+from deeplab_tf.evaluation.prediction_jobs import find_images, plan_jobs
 from deeplab_tf.evaluation.report.compare import load_comparisons
 from deeplab_tf.evaluation.submission import SubmissionWriter
-from deeplab_tf.evaluation.tune_crf import tuning_owners
 from deeplab_tf.export import export_saved_model, onnx
 from deeplab_tf.export.parity_images import verification_images
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.loading import load_model
 from deeplab_tf.training.workdir import Workdir
+from deeplab_tf.tuning.cached_logits import CachedLogits
+from deeplab_tf.tuning.resumable_search import search_folder
+from deeplab_tf.tuning.run import tuning_owners
 from deeplab_tf.weights.apply import load_into
 from deeplab_tf.weights.keras_h5 import read_layers
 from tests.data.archives import make_folder, make_voc12, save_image

@@ -1,8 +1,10 @@
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.pipeline import evaluation_dataset, example_at, training_dataset
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.split import EncodedSplit
@@ -10,7 +12,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.voc_layout import VocSplit
 from tests.data.fakes import make_voc_folder
 
-AUGMENTATION = Augmentation(5, scales=(0.5, 1.0), mirror=True)
+AUGMENTATION = AugmentationPipeline("scale(0.5|1)|crop(5)|mirror")
 MEAN = (1.0, 2.0, 3.0)
 
 
@@ -51,7 +53,7 @@ def assert_same(left, right):
             np.testing.assert_array_equal(one[key], other[key])
 
 
-UNMIRRORED = Augmentation(5, mirror=False)
+UNMIRRORED = AugmentationPipeline("crop(5)")
 
 
 def test_shapes_and_types():
@@ -114,47 +116,25 @@ def test_batches_run_over_the_end_of_an_epoch():
         assert sorted(epoch) == list(range(5))
 
 
-@pytest.mark.parametrize("iter_size", [1, 2])
-@pytest.mark.parametrize("replicas", [2, 4])
-def test_replicas_share_the_batch_of_one(replicas, iter_size):
-    options = {"iter_size": iter_size, "steps": 3, "start_step": 2}
-    alone = batches(NumberedSplit(30), 4, **options)
-    shared = batches(NumberedSplit(30), 4 // replicas, replicas=replicas, **options)
-    assert len(shared) == 3 * replicas
-    for step, element in enumerate(alone):
-        parts = shared[step * replicas : (step + 1) * replicas]
-        joined = {key: np.concatenate([p[key] for p in parts], axis=1) for key in element}
-        assert_same([joined], [element])
+@functools.cache
+def batches_of_one_process(iter_size):
+    return batches(NumberedSplit(40), 8, iter_size=iter_size, start_step=1, steps=2)
 
 
-@pytest.mark.parametrize("iter_size", [1, 2])
-def test_workers_share_the_replicas_in_order(iter_size):
-    options = {"iter_size": iter_size, "steps": 3, "replicas": 4}
-    everything = batches(NumberedSplit(40), 2, UNMIRRORED, **options)
-    workers = [
-        batches(NumberedSplit(40), 2, UNMIRRORED, worker=worker, workers=2, **options)
-        for worker in range(2)
-    ]
-    for step in range(3):
-        parts = [element for worker in workers for element in worker[2 * step : 2 * step + 2]]
-        assert_same(parts, everything[4 * step : 4 * step + 4])
-    seen = [np.concatenate([numbers(e).ravel() for e in worker]) for worker in workers]
-    if iter_size == 1:  # within the first epoch no example is seen twice
-        assert not set(seen[0]) & set(seen[1])
-
-
-@pytest.mark.parametrize(("workers", "replicas"), [(2, 2), (2, 4), (4, 4)])
-@pytest.mark.parametrize("iter_size", [1, 2])
-def test_the_workers_parts_together_are_the_batch_of_one_process(iter_size, workers, replicas):
-    options = {"iter_size": iter_size, "start_step": 5, "steps": 2}
-    whole = batches(NumberedSplit(40), 8, **options)
+@pytest.mark.parametrize(
+    ("workers", "replicas", "iter_size"), [(1, 2, 1), (1, 4, 2), (2, 2, 1), (2, 4, 2), (4, 4, 1)]
+)
+def test_replicas_and_workers_share_the_batch_of_one_process(workers, replicas, iter_size):
+    options = {"iter_size": iter_size, "start_step": 1, "steps": 2}
     options.update(replicas=replicas, workers=workers)
     shares = [
         batches(NumberedSplit(40), 8 // replicas, worker=worker, **options)
         for worker in range(workers)
     ]
     local = replicas // workers
-    for step, batch in enumerate(whole):
+    assert {len(share) for share in shares} == {2 * local}
+    for step, batch in enumerate(batches_of_one_process(iter_size)):
+        # Replicas in order, those of the first worker first.
         parts = [e for share in shares for e in share[step * local : (step + 1) * local]]
         joined = {name: np.concatenate([p[name] for p in parts], axis=1) for name in batch}
         assert_same([joined], [batch])
@@ -177,12 +157,19 @@ class Whole:
         return len(self.names)
 
 
-@pytest.mark.parametrize("scales", [(0.5, 1.0), (1.25, 2.0)])
-def test_decoding_windows_equals_decoding_whole_images(tmp_path, scales):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "scale(0.5|1)|crop(21)|mirror",
+        "scale(1.25|2)|crop(21)|mirror",
+        "scale(0.5..2)|crop(21)|mirror|rotate(30)|color_jitter(0.3)|blur(1)",
+    ],
+)
+def test_decoding_windows_equals_decoding_whole_images(tmp_path, text):
     # Pillow's standard: JPEG with 4:2:0, where the edges of windows are a trap.
     split = VocSplit(make_voc_folder(tmp_path / "data", sizes=((50, 61), (33, 47))), "train")
     assert isinstance(split, EncodedSplit) and not isinstance(Whole(split), EncodedSplit)
-    augmentation = Augmentation(21, scales=scales)
+    augmentation = AugmentationPipeline(text)
     windows = batches(split, 2, augmentation, steps=15)
     assert_same(windows, batches(Whole(split), 2, augmentation, steps=15))
     assert len({e["images"].tobytes() for e in windows}) == 15

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from deeplab_tf.data.augment import Augmentation
+from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.pipeline import evaluation_dataset, training_dataset
 from deeplab_tf.data.spec import DataError, DatasetSpec
@@ -61,7 +61,8 @@ def test_examples_are_those_of_the_folder(camvid):
 def test_training_sees_the_same_batches(camvid):
     folder, shards = (
         training_dataset(
-            open_split(data, "train"), Augmentation(17, (0.5, 1.0, 1.5)), (1.0, 2.0, 3.0),
+            open_split(data, "train"), AugmentationPipeline("scale(0.5|1|1.5)|crop(17)|mirror"),
+            (1.0, 2.0, 3.0),
             micro_batch=2, iter_size=2, seed=5, start_step=1, steps=5,
         )
         for data in camvid

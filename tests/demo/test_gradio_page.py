@@ -24,7 +24,7 @@ from tests.models.narrow import patches, uncertain_model
 
 pytestmark = pytest.mark.slow
 
-MESSAGE = "#answer [role=alert]"
+MESSAGE = "#result [role=alert]"
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def upload(page, path):
     page.locator("input[type=file]").set_input_files(path)
 
 
-def wait_for_answer(page, stem):
+def wait_for_result(page, stem):
     page.locator("#figure-image", has_text=f"{stem}, ").wait_for()
 
 
@@ -122,20 +122,20 @@ def set_value(page, control, value):
 def expected(predictor, path, **changes):
     """The label PNGs as tools/predict.py writes them, before and after the CRF."""
     other = deeplab_tf.Predictor(predictor.model, {**CRF, **changes})
-    answers = other.predict_stages(deeplab_tf.data.read_upright(path))
-    return [encode_label(labels, palette_bytes(predictor.model.spec)) for labels in answers]
+    stages = other.predict_stages(deeplab_tf.data.read_upright(path))
+    return [encode_label(labels, palette_bytes(predictor.model.spec)) for labels in stages]
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_upload_is_labelled(visit, images, predictor, number):
     page, image = visit(), images[number]
     upload(page, image)
-    wait_for_answer(page, image.stem)
+    wait_for_result(page, image.stem)
     before, after = expected(predictor, image)
     assert before != after
     assert download(page, "network") == (f"{image.stem}.png", before)
     assert download(page, "crf") == (f"{image.stem}.png", after)
-    for figure in page.locator("#answer img").all():
+    for figure in page.locator("#result img").all():
         assert figure.evaluate("image => image.naturalWidth") > 0
         box = figure.bounding_box()
         assert box["x"] > 320 and box["x"] + box["width"] < 1400
@@ -147,7 +147,7 @@ def test_an_upload_is_labelled(visit, images, predictor, number):
 def test_opacity_changes_the_image_and_asks_the_server_nothing(visit, images, requested):
     page = visit()
     upload(page, images[0])
-    wait_for_answer(page, "first")
+    wait_for_result(page, "first")
     overlay = page.locator("#figure-network img.labels")
     screenshots = []
     asked = computations(requested)
@@ -165,7 +165,7 @@ def test_opacity_changes_the_image_and_asks_the_server_nothing(visit, images, re
 def test_crf_parameters_are_live_and_spare_the_network(visit, images, predictor):
     page, image = visit(), images[0]
     upload(page, image)
-    wait_for_answer(page, "first")
+    wait_for_result(page, "first")
     network = page.locator("#figure-network figcaption").inner_text()
     caption = page.locator("#figure-crf figcaption")
     first = caption.inner_text().split("changed")[1]
@@ -191,7 +191,7 @@ def test_visitors_do_not_see_each_others_images(visit, images, predictor):
     for page, image in zip(pages, images, strict=True):
         upload(page, image)
     for page, image in zip(pages, images, strict=True):
-        wait_for_answer(page, image.stem)
+        wait_for_result(page, image.stem)
         page.locator("#iterations input[type=range]").fill("0")
         page.locator("#figure-crf", has_text="changed 0.00 %").wait_for()
         assert download(page, "crf") == (f"{image.stem}.png", expected(predictor, image)[0])
@@ -200,7 +200,7 @@ def test_visitors_do_not_see_each_others_images(visit, images, predictor):
 def test_an_example_is_labelled(visit):
     page = visit()
     page.locator("#examples button").nth(1).click()
-    wait_for_answer(page, "val_0001")
+    wait_for_result(page, "val_0001")
     assert "113 x 89" in page.locator("#figure-image figcaption").inner_text()
 
 
@@ -221,7 +221,7 @@ def test_no_image_is_a_message_and_the_next_one_is_labelled(
     upload(page, tmp_path / name)
     page.locator(MESSAGE, has_text=message).wait_for()
     upload(page, images[0])
-    wait_for_answer(page, "first")
+    wait_for_result(page, "first")
     assert page.locator(MESSAGE).count() == 0
 
 
@@ -237,12 +237,12 @@ def test_too_many_pixels_and_too_many_bytes_are_messages(visit, tmp_path):
 
 
 def request(address, body=None, kind="application/json"):
-    """Returns status and contents of what an address answers."""
+    """Returns status and contents of what an address responds."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     headers = {"Content-Type": kind}
     try:
-        with opener.open(urllib.request.Request(address, body, headers), timeout=60) as answer:
-            return answer.status, answer.read()
+        with opener.open(urllib.request.Request(address, body, headers), timeout=60) as response:
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
 
@@ -276,13 +276,13 @@ def test_nobody_can_take_the_examples_from_others(server, visit, proxy):
     for number, image in enumerate(examples.all()):
         page.wait_for_function("i => i.complete && i.naturalWidth > 0", arg=image.element_handle())
         page.locator("#examples button").nth(number).click()
-        wait_for_answer(page, f"val_{number:04d}")
+        wait_for_result(page, f"val_{number:04d}")
 
 
 def test_an_emptied_box_is_no_error(visit, images, predictor):
     page, image = visit(), images[0]
     upload(page, image)
-    wait_for_answer(page, "first")
+    wait_for_result(page, "first")
     set_value(page, "iterations", 0)
     page.locator("#figure-crf", has_text="changed 0.00 %").wait_for()
     box = page.locator("#iterations input[type=number]")
@@ -291,7 +291,7 @@ def test_an_emptied_box_is_no_error(visit, images, predictor):
     assert download(page, "crf")[1] == expected(predictor, image)[1]
     assert page.locator("[data-testid=toast-body]").count() == 0
     page.locator("#examples button").first.click()
-    wait_for_answer(page, "val_0000")
+    wait_for_result(page, "val_0000")
     assert page.locator("[data-testid=toast-body]").count() == 0
 
 
@@ -311,7 +311,7 @@ def test_uploads_take_a_limited_room(server, visit, images):
     assert request(address, several + b"--edge--\r\n", kind)[0] == 413
     page = visit()
     upload(page, images[0])
-    wait_for_answer(page, "first")
+    wait_for_result(page, "first")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

@@ -40,9 +40,16 @@ def model(image):
     return uncertain_model(image[None], dataset=SPEC)
 
 
-@pytest.fixture
-def predictor(model):
+@pytest.fixture(scope="module")
+def tracing_predictor(model):
+    """Its graphs are traced once for all tests."""
     return CountingPredictor(model, crf=CRF, scales=(0.5, 1.0), flip=True)
+
+
+@pytest.fixture
+def predictor(tracing_predictor):
+    tracing_predictor.runs = 0
+    return tracing_predictor
 
 
 @pytest.fixture
@@ -62,7 +69,7 @@ def labels_of(png):
         return np.asarray(png_image)
 
 
-def test_labels_are_the_predictors_predict_stages(session, predictor, image):
+def test_labels_are_the_predictors_before_and_after_the_crf(session, predictor, image):
     _, html = session.example(0, *VALUES)
     pngs, names = shown_pngs(html)
     wanted = predictor.predict_stages(image)
@@ -139,7 +146,7 @@ def test_times_are_those_of_network_and_crf(session):
 def test_a_wrong_parameter_is_an_error(predictor, image):
     labeller = Labeller(predictor)
     with pytest.raises(ValueError, match="iterations must be a whole number"):
-        labeller.refine(labeller.score("x", image), {"iterations": -1})
+        labeller.refine(labeller.label("x", image), {"iterations": -1})
 
 
 def test_broken_logits_are_a_message(tmp_path, image):
@@ -147,7 +154,7 @@ def test_broken_logits_are_a_message(tmp_path, image):
     broken.variables_by_name()["fc8/bias"].assign([np.inf] * 3)
     own = Session(Labeller(deeplab_tf.Predictor(broken, crf=CRF)), {"one": image})
     Image.fromarray(image).save(tmp_path / "image.png")
-    answers = {"image": own.upload(str(tmp_path / "image.png"), *VALUES)}
-    answers["one"] = own.example(0, *VALUES)
-    for name, (labelled, html) in answers.items():
+    results = {"image": own.upload(str(tmp_path / "image.png"), *VALUES)}
+    results["one"] = own.example(0, *VALUES)
+    for name, (labelled, html) in results.items():
         assert labelled is None and f"{name}: logits of the network are not finite" in html

@@ -69,8 +69,8 @@ def test_empty_folders_go_once_they_are_old(folder, monkeypatch):
     assert held.reserve(1) and not (folder / "hash1").exists() and folder.exists()
 
 
-def answer(limit, path="/gradio_api/upload", method="POST", **headers):
-    """Returns the status of a request's answer, 200 where the server behind gives it."""
+def status_of(limit, path="/gradio_api/upload", method="POST", **headers):
+    """Returns the status of a request, 200 where the server behind gives it."""
 
     async def server(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})
@@ -90,16 +90,16 @@ def answer(limit, path="/gradio_api/upload", method="POST", **headers):
 
 def test_requests_are_bounded(folder):
     limit = Uploads(folder, limit=40 * MB)
-    assert answer(limit, content_length=str(MAX_BYTES)) == 200
-    assert answer(limit, content_length=str(2 * MAX_BYTES)) == 413
-    assert answer(limit, "/gradio_api/queue/join", content_length=str(2 * MAX_BYTES)) == 413
-    assert answer(limit, transfer_encoding="chunked") == 411
-    assert answer(limit, "/", method="GET") == 200
+    assert status_of(limit, content_length=str(MAX_BYTES)) == 200
+    assert status_of(limit, content_length=str(2 * MAX_BYTES)) == 413
+    assert status_of(limit, "/gradio_api/queue/join", content_length=str(2 * MAX_BYTES)) == 413
+    assert status_of(limit, transfer_encoding="chunked") == 411
+    assert status_of(limit, "/", method="GET") == 200
 
 
 def test_too_many_at_once_are_told_to_wait(folder):
     limit = Uploads(folder, limit=40 * MB)
     assert limit.reserve(20 * MB)
-    assert answer(limit, "/demo/gradio_api/upload/", content_length=str(30 * MB)) == 503
-    assert answer(limit, content_length=str(10 * MB)) == 200  # and its room is free again:
-    assert answer(limit, content_length=str(20 * MB)) == 200
+    assert status_of(limit, "/demo/gradio_api/upload/", content_length=str(30 * MB)) == 503
+    assert status_of(limit, content_length=str(10 * MB)) == 200  # and its room is free again:
+    assert status_of(limit, content_length=str(20 * MB)) == 200

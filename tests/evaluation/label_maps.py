@@ -1,4 +1,4 @@
-"""Real label maps and answers that err near their outlines and elsewhere."""
+"""Real label maps, and predictions with errors near their outlines and elsewhere."""
 
 import numpy as np
 from PIL import Image

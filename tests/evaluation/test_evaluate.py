@@ -9,9 +9,8 @@ import deeplab_tf
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.evaluate import evaluate, format_table, one_line
 from tests.evaluation.reordered import reordered
+from tests.evaluation.small_crf import CRF
 from tests.models.narrow import uncertain_model
-
-CRF = {"iterations": 2, "bilateral_sigma_xy": 10.0}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def model(split):
     return uncertain_model(image[None], num_classes=None, dataset=split.spec)
 
 
-def literal_scores(split, predictions):
+def literal_metrics(split, predictions):
     """Pixel lists in place of a matrix."""
     labels = np.concatenate([split.load(i)["label"].numpy().ravel() for i in range(len(split))])
     predictions = np.concatenate([p.ravel() for p in predictions])
@@ -43,12 +42,12 @@ def literal_scores(split, predictions):
     }
 
 
-def test_scores_equal_a_literal_reading_predict_stages(split, model):
+def test_metrics_equal_a_literal_reading_before_and_after_the_crf(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(predictor, split)
     pairs = [predictor.predict_stages(split.load(i)["image"].numpy()) for i in range(len(split))]
     for found, predictions in zip((results, results["crf"]), zip(*pairs, strict=True), strict=True):
-        expected = literal_scores(split, predictions)
+        expected = literal_metrics(split, predictions)
         assert found["miou"] == pytest.approx(expected["miou"])
         assert found["pixel_accuracy"] == pytest.approx(expected["pixel_accuracy"])
         assert found["per_class_iou"] == pytest.approx(expected["per_class_iou"])
@@ -66,7 +65,7 @@ def test_limit_is_spread_over_the_split(split, model):
 
 
 @pytest.mark.parametrize("crf", [None, CRF])
-def test_listeners_get_every_image_in_order(split, model, crf):
+def test_callbacks_get_every_image_in_order(split, model, crf):
     seen, threads = [], set()
     predictor = deeplab_tf.Predictor(model, crf=crf)
     evaluate(
@@ -96,7 +95,7 @@ class WatchedPredictor(deeplab_tf.Predictor):
         return super().predict_stages(image)
 
 
-def test_labelling_goes_on_while_a_listener_works(split, model):
+def test_labelling_goes_on_while_a_callback_works(split, model):
     third, waited = threading.Event(), []
     predictor = WatchedPredictor(model, lambda number: number == 2 and third.set())
     evaluate(predictor, split, limit=3, callbacks=[lambda _: waited.append(third.wait(60))])
@@ -114,46 +113,41 @@ def test_what_was_labelled_before_an_error_still_arrives(split, model):
     assert [image.name for image in seen] == split.names[:3]
 
 
-def test_an_error_of_a_listener_names_the_image(split, model):
+@pytest.mark.parametrize("number", [1, -1])
+def test_an_error_of_a_callback_names_the_image(split, model, number):
+    """Also one of the last image, after which nothing else would raise it."""
     seen = []
 
-    def listen(image):
+    def callback(image):
         seen.append(image.name)
-        if len(seen) == 2:
+        if image.name == split.names[number]:
             raise OSError("disk is full")
 
-    with pytest.raises(ValueError, match=f"^{split.names[1]}: disk is full$"):
-        evaluate(deeplab_tf.Predictor(model), split, callbacks=[listen])
+    with pytest.raises(ValueError, match=f"^{split.names[number]}: disk is full$"):
+        evaluate(deeplab_tf.Predictor(model), split, callbacks=[callback])
     assert seen[:2] == split.names[:2]
 
 
-def test_an_error_of_the_last_image_is_not_lost(split, model):
-    def listen(image):
-        if image.name == split.names[-1]:
-            raise OSError("disk is full")
-
-    with pytest.raises(ValueError, match=f"^{split.names[-1]}: disk is full$"):
-        evaluate(deeplab_tf.Predictor(model), split, callbacks=[listen])
-
-
-def test_measures_predict_stages(split, model):
+def test_measures_before_and_after_the_crf(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(
         predictor, split, limit=2, trimap="void", boundary=True, absent="exclude_unlabelled"
     )
-    for scores in (results, results["crf"]):
-        assert scores["trimap"]["from"] == "void" and len(scores["trimap"]["miou"]) == 40
-        assert 0 < scores["boundary_iou"] < 1 and scores["absent"] == "exclude_unlabelled"
+    for stage in (results, results["crf"]):
+        assert stage["trimap"]["from"] == "void" and len(stage["trimap"]["miou"]) == 40
+        assert 0 < stage["boundary_iou"] < 1 and stage["absent"] == "exclude_unlabelled"
     json.dumps(results, allow_nan=False)
     table = format_table(results)
     for text in (
         "mean accuracy", "frequency-weighted IoU", "boundary IoU", "mIoU within 1 px of void",
-        "pixel accuracy within 40 px of void", "'exclude_unlabelled'",
+        "pixel accuracy within 40 px of void", "'exclude_unlabelled'", "pixel accuracy",
+        "before CRF", "after CRF", *split.spec.class_names,
     ):  # fmt: skip
         assert text in table
-    score = 100 * results["crf"]["trimap"]["pixel_accuracy"][19]
+    assert "after CRF" in one_line(results)
+    accuracy = 100 * results["crf"]["trimap"]["pixel_accuracy"][19]
     line = next(x for x in table.splitlines() if x.startswith("pixel accuracy within 20 px"))
-    assert line.split()[-1] == f"{score:.2f}"
+    assert line.split()[-1] == f"{accuracy:.2f}"
 
 
 def test_another_number_of_classes_is_refused(split):
@@ -162,32 +156,22 @@ def test_another_number_of_classes_is_refused(split):
         evaluate(deeplab_tf.Predictor(other), split)
 
 
-def test_tables_show_every_class(split, model):
-    results = evaluate(deeplab_tf.Predictor(model, crf=CRF), split, limit=1)
-    table = format_table(results)
-    for name in (*split.spec.class_names, "mIoU", "pixel accuracy", "before CRF", "after CRF"):
-        assert name in table
-    assert "after CRF" in one_line(results)
-
-
-def test_majority_baseline_to_the_images_that_were_scored(split, model):
+def test_majority_baseline_of_the_images_that_were_evaluated(split, model):
     results = evaluate(deeplab_tf.Predictor(model), split, limit=3)
     seen = SyntheticSplit("val", examples=6)
     labels = [seen.load(i)["label"].numpy() for i in (0, 2, 4)]
-    scores = []
+    mious = []
     for class_id in range(split.spec.num_classes):
         matrix = deeplab_tf.evaluation.ConfusionMatrix(split.spec.num_classes)
         for label in labels:
             matrix.update(label, np.full(label.shape, class_id))
-        scores.append(matrix.mean_iou())
-    best = int(np.argmax(scores))
+        mious.append(matrix.mean_iou())
+    best = int(np.argmax(mious))
     assert results["best_constant"] == {
         "class": split.spec.class_names[best],
-        "miou": pytest.approx(scores[best]),
+        "miou": pytest.approx(mious[best]),
     }
-    line = (
-        f"majority-class baseline ({split.spec.class_names[best]}): {100 * scores[best]:.2f} mIoU"
-    )
+    line = f"majority-class baseline ({split.spec.class_names[best]}): {100 * mious[best]:.2f} mIoU"
     assert line in one_line(results) and line in format_table(results)
 
 
@@ -228,3 +212,14 @@ def test_other_classes_are_refused_by_name(split, model):
     )
     with pytest.raises(ValueError, match=r"model only: something else; .*set only: speckled cross"):
         evaluate(deeplab_tf.Predictor(other), split)
+
+
+# === Names of version 0.1 ===
+
+
+def test_old_names_warn_and_work(split, model):
+    seen = []
+    with pytest.warns(DeprecationWarning, match=r"evaluate\(listeners=\) is called"):
+        evaluate(deeplab_tf.Predictor(model), split, limit=1, listeners=[seen.append])
+    with pytest.warns(DeprecationWarning, match=r"answers is called EvaluatedImage\.predictions"):
+        assert seen[0].answers is seen[0].predictions

@@ -16,7 +16,7 @@ PLAIN = {
 }  # fmt: skip
 
 
-def test_plain_scores():
+def test_plain_metrics():
     metrics = Metrics(DatasetSpec("pets", ("background", "cat", "dog")))
     metrics.update(np.array([[0, 0, 0, 1, 255]]), np.array([[0, 0, 1, 1, 2]]))
     assert metrics.results() == {
@@ -31,7 +31,7 @@ def test_plain_scores():
 
 @pytest.mark.parametrize("trimap", ["void", "label_edges"])
 @pytest.mark.parametrize("absent", ["exclude", "zero"])
-def test_all_scores_are_those_of_their_measures(trimap, absent):
+def test_all_metrics_are_those_of_their_classes(trimap, absent):
     metrics = Metrics(SPEC, trimap, boundary=True, absent=absent)
     confusion, boundary = ConfusionMatrix(NUM_CLASSES), BoundaryIoU(NUM_CLASSES)
     bands = Trimap(NUM_CLASSES, contours=trimap)
@@ -56,7 +56,7 @@ def test_all_scores_are_those_of_their_measures(trimap, absent):
     np.testing.assert_array_equal(metrics.confusion.matrix, confusion.matrix)
 
 
-def test_what_cannot_be_scored_is_none_in_json():
+def test_metrics_of_no_pixels_are_none_in_json():
     results = Metrics(SPEC, "void", boundary=True).results()
     assert results["miou"] is results["boundary_iou"] is results["mean_accuracy"] is None
     assert results["trimap"]["miou"] == [None] * 40

@@ -5,8 +5,10 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
-from deeplab_tf.evaluation.predict_files import encode_overlay, plan_jobs, predict_files
-from tests.evaluation.broken import WHITE, break_on_white
+from deeplab_tf.evaluation.predict_files import predict_files
+from deeplab_tf.evaluation.prediction_jobs import plan_jobs
+from deeplab_tf.evaluation.prediction_writer import encode_overlay
+from tests.models.broken import WHITE, break_on_white
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 
@@ -141,7 +143,7 @@ def test_a_full_disk_is_an_error(images, tmp_path, predictor, monkeypatch):
     def full(path, data):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("deeplab_tf.evaluation.predict_files.write_atomically", full)
+    monkeypatch.setattr("deeplab_tf.evaluation.prediction_writer.write_atomically", full)
     with pytest.raises(OSError, match="No space left"):
         predict_files(predictor, SPEC, plan_jobs(str(images), tmp_path / "out"))
 

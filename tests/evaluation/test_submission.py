@@ -14,13 +14,13 @@ from deeplab_tf.evaluation.submission import SubmissionWriter
 from tests.data.archives import make_cityscapes, make_voc12
 
 
-def answered(name, labels):
+def evaluated(name, labels):
     return EvaluatedImage(name, image=None, label=None, predictions=[labels])
 
 
 def test_voc_pngs_hold_ids_under_the_palette(tmp_path):
     labels = np.arange(21 * 3, dtype=np.uint8).reshape(9, 7) % 21
-    SubmissionWriter("voc", voc12.SPEC, tmp_path)(answered("2008_000001", labels))
+    SubmissionWriter("voc", voc12.SPEC, tmp_path)(evaluated("2008_000001", labels))
     path = tmp_path / "results/VOC2012/Segmentation/comp6_test_cls/2008_000001.png"
     image = Image.open(path)
     assert image.mode == "P"
@@ -32,7 +32,7 @@ def test_voc_pngs_hold_ids_under_the_palette(tmp_path):
 def test_cityscapes_pngs_hold_label_ids(tmp_path):
     labels = np.arange(19, dtype=np.uint8)[None]
     save = SubmissionWriter("cityscapes", cityscapes.SPEC, tmp_path)
-    save(answered("ulm_000000_000019", labels))
+    save(evaluated("ulm_000000_000019", labels))
     image = Image.open(tmp_path / "results/Cityscapes/ulm_000000_000019_labelIds.png")
     assert image.mode == "L"
     assert np.array(image)[0].tolist() == [

@@ -1,4 +1,4 @@
-"""Writes a SavedModel with the CRF, requests and the predictor's answers for saved_model_smoke.py.
+"""Writes a SavedModel with the CRF, requests and the predictor's labels for saved_model_smoke.py.
 
 python -m tests.export.saved_model_predictions FOLDER
 """
@@ -26,7 +26,7 @@ def main(folder: Path):
     contents = [encoded(scenes[0]), encoded(scenes[1], "jpeg"), encoded(scenes[2])]
     for index, content in enumerate(contents):
         (folder / f"request_{index}").write_bytes(content)
-        np.save(folder / f"answer_{index}.npy", predictor(image_pixels(content, "scene")))
+        np.save(folder / f"labels_{index}.npy", predictor(image_pixels(content, "scene")))
     bad = {"empty": b"", "too large": png_that_claims(30000, 30000), "broken": contents[1][:-900]}
     for index, content in enumerate(bad.values(), len(contents)):
         (folder / f"request_{index}").write_bytes(content)

@@ -7,24 +7,16 @@ import pytest
 from PIL import Image
 
 import deeplab_tf
-from deeplab_tf import compat
-from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.export.litert import LiteRtLabeller, export_litert
+from tests.export.conftest import SPEC
 from tests.models.narrow import narrow_model
 
 SIZE = (67, 90)
-SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 
 
 @pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    return narrow_model(dataset=SPEC)
-
-
-@pytest.fixture(scope="module")
-def files(model, tmp_path_factory):
+def files(three_classes, tmp_path_factory):
     """A file a precision."""
     folder = tmp_path_factory.mktemp("litert")
     made = {}
@@ -32,7 +24,7 @@ def files(model, tmp_path_factory):
         data = "synthetic" if precision == "int8" else None
         path = folder / f"{precision}.tflite"
         made[precision] = export_litert(
-            deeplab_tf.Predictor(model), path, SIZE, precision, data, log=lambda line: None
+            three_classes, path, SIZE, precision, data, log=lambda line: None
         )
     return made
 
@@ -59,13 +51,21 @@ def operators(path):
     "precision, least, tolerance",
     [("float32", 1, 1e-5), ("float16", 0.998, 0.02), ("int8", 0.96, 1)],
 )
-def test_answers_are_the_models(model, files, precision, least, tolerance):
+def test_labels_are_the_models(three_classes, files, precision, least, tolerance):
     image = scene()
     labels, logits = LiteRtLabeller(files[precision])(image)
-    wanted = model(image[None])[0].numpy()
+    wanted = three_classes.model(image[None])[0].numpy()
     assert labels.dtype == np.uint8 and len(np.unique(labels)) > 1
     assert (labels == wanted.argmax(-1)).mean() >= least
     assert np.abs(logits - wanted).max() < tolerance * wanted.std()
+
+
+def test_logits_are_there_under_their_old_name(files):
+    from ai_edge_litert.interpreter import Interpreter
+
+    run = Interpreter(str(files["float32"])).get_signature_runner("serving_default")
+    results = run(images=scene()[None])
+    np.testing.assert_array_equal(results["scores"], results["logits"])
 
 
 def test_smaller_numbers_make_smaller_files(files):
@@ -96,14 +96,15 @@ def test_data_set_lies_in_the_file(files):
         assert json.loads(archive.read("dataset.json")) == SPEC.to_dict()
 
 
-def test_scales_and_mirror_are_the_predictors(model, tmp_path):
-    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
+@pytest.mark.slow
+def test_scales_and_mirror_are_the_predictors(three_classes, tmp_path):
+    predictor = deeplab_tf.Predictor(three_classes.model, scales=(0.5, 1.0), flip=True)
     lines = []
     path = export_litert(predictor, tmp_path / "model.tflite", SIZE, log=lines.append)
     assert "100.0000 % of the labels of 5 images are equal" in lines[0]
     labels, _ = LiteRtLabeller(path)(scene())
     np.testing.assert_array_equal(labels, predictor(scene()))
-    assert (labels != deeplab_tf.Predictor(model)(scene())).any()
+    assert (labels != three_classes(scene())).any()
 
 
 @pytest.mark.slow
@@ -130,23 +131,18 @@ def test_normalisation_is_folded(tmp_path):
         (None, "a.tflite", {"verify_on": "nowhere"}, "nowhere: no images"),
     ],
 )
-def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint):
+def test_what_cannot_be_exported(three_classes, tmp_path, crf, name, options, complaint):
     with pytest.raises(ValueError, match=complaint):
-        export_litert(deeplab_tf.Predictor(model, crf), tmp_path / name, SIZE, **options)
+        predictor = deeplab_tf.Predictor(three_classes.model, crf)
+        export_litert(predictor, tmp_path / name, SIZE, **options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_disagrees_is_not_written(model, tmp_path):
+def test_a_file_that_disagrees_is_not_written(three_classes, tmp_path):
     Image.fromarray(scene()).save(tmp_path / "image.png")
     with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 image .* Needed: 101 %"):
         export_litert(
-            deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE,
+            three_classes, tmp_path / "a.tflite", SIZE,
             verify_on=tmp_path / "image.png", least_equal_labels=1.01,
         )  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["image.png"]
-
-
-def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(compat, "KERAS_3", False)
-    with pytest.raises(ValueError, match="LiteRT is exported on the current stack only"):
-        export_litert(deeplab_tf.Predictor(model), tmp_path / "a.tflite", SIZE)

@@ -7,35 +7,30 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf import compat
-from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.export import SavedPredictor, export_saved_model
+from deeplab_tf.data.synthetic import SyntheticSplit, draw_scene
+from deeplab_tf.export import SavedPredictor
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
 from tests.export.encoded_images import random_image
-from tests.models.narrow import uncertain_model
 
 IMAGE = random_image(20, 30)
 
 
-@pytest.fixture(scope="module")
-def model():
-    return uncertain_model(IMAGE[None])
-
-
-def test_a_keras_file(model, tmp_path):
+def test_a_keras_file(exported, tmp_path):
+    model = exported.predictor.model
     model.save(tmp_path / "model.keras")
     loaded = deeplab_tf.load(tmp_path / "model.keras")
     assert isinstance(loaded, deeplab_tf.DeepLab)
     np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
 
 
-def test_a_saved_model_is_called_as_a_predictor_is(model, tmp_path):
-    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
-    loaded = deeplab_tf.load(str(export_saved_model(predictor, tmp_path / "1")))
-    assert isinstance(loaded, SavedPredictor) and loaded.spec == model.spec
-    labels = loaded(IMAGE)
+def test_a_saved_model_is_called_as_a_predictor_is(exported):
+    loaded = deeplab_tf.load(str(exported.folder))
+    assert isinstance(loaded, SavedPredictor) and loaded.spec == exported.predictor.model.spec
+    scene = draw_scene("val", 1)[0]
+    labels = loaded(scene)
     assert labels.dtype == np.uint8 and len(np.unique(labels)) > 1
-    np.testing.assert_array_equal(labels, predictor(IMAGE))
+    np.testing.assert_array_equal(labels, exported.predictor(scene))
     with pytest.raises(ValueError, match="must be uint8 RGB"):
         loaded(IMAGE / 255)
 
@@ -68,7 +63,7 @@ def workdir(tmp_path_factory):
     """A run whose last checkpoint is newer than what it started from."""
     folder = tmp_path_factory.mktemp("run")
     config = base_config("vgg16_large_fov")
-    config.model.width, config.data.crop_size = 0.05, 17
+    config.model.width, config.data.augmentation = 0.05, "crop(17)|mirror"
     config.train.update(steps=4, batch_size=2, checkpoint_every=2, learning_rate=0.01)
     trainer = Trainer(config, SyntheticSplit("train", 4), folder, log=lambda line: None)
     trainer.run()

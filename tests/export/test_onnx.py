@@ -7,20 +7,11 @@ from PIL import Image
 
 import deeplab_tf
 from deeplab_tf import compat
-from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import draw_scene
-from deeplab_tf.export import mobile
 from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
 from deeplab_tf.layers import AtrousConv2D
+from tests.export.conftest import SPEC
 from tests.models.narrow import assert_same_logits, narrow_model
-
-SPEC = DatasetSpec("three", ("sky", "road", "tree"))
-
-
-@pytest.fixture(scope="module")
-def model():
-    keras.utils.set_random_seed(0)
-    return narrow_model(dataset=SPEC)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +20,9 @@ def lines():
 
 
 @pytest.fixture(scope="module")
-def file(model, lines, tmp_path_factory):
+def file(three_classes, lines, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    return export_onnx(deeplab_tf.Predictor(model), path, log=lines.append)
+    return export_onnx(three_classes, path, log=lines.append)
 
 
 def scene(height, width):
@@ -39,22 +30,23 @@ def scene(height, width):
 
 
 @pytest.mark.parametrize("size", [(67, 90), (33, 41), (1, 1)])
-def test_answers_are_the_models_at_any_size(model, file, size):
+def test_labels_are_the_models_at_any_size(three_classes, file, size):
     image = scene(*size)
     labels, logits = OnnxLabeller(file)(image)
-    wanted = model(image[None])[0]
+    wanted = three_classes.model(image[None])[0]
     np.testing.assert_allclose(logits, wanted, atol=1e-3)
     np.testing.assert_array_equal(labels, np.argmax(wanted, axis=-1))
     assert labels.dtype == np.uint8
 
 
-def test_takes_batches(model, file):
+def test_takes_batches(three_classes, file):
     import onnxruntime
 
     images = np.stack([scene(40, 50), scene(40, 50)[::-1]])
     session = onnxruntime.InferenceSession(str(file))
-    logits = session.run(["logits"], {"images": images})[0]
-    assert_same_logits(logits, model(images))
+    logits, under_old_name = session.run(["logits", "scores"], {"images": images})
+    np.testing.assert_array_equal(under_old_name, logits)
+    assert_same_logits(logits, three_classes.model(images))
 
 
 def test_export_says_how_far_it_agrees(file, lines):
@@ -79,7 +71,7 @@ def test_atrous_convolutions_stay_one_operator(file):
     assert sorted(set(rates)) == [(1, 1), (2, 2), (12, 12)]
 
 
-@pytest.mark.parametrize("size", [None, (67, 90)])
+@pytest.mark.parametrize("size", [None, pytest.param((67, 90), marks=pytest.mark.slow)])
 def test_interlaced_convolutions_become_one_operator(tmp_path, size):
     keras.utils.set_random_seed(0)
     predictor = deeplab_tf.Predictor(narrow_model(method="interlace"))
@@ -99,13 +91,14 @@ def test_data_set_lies_in_the_file(file):
     assert json.loads(entries["dataset.json"]) == SPEC.to_dict()
 
 
-def test_scales_and_mirror_are_the_predictors(model, tmp_path):
-    predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
+@pytest.mark.slow
+def test_scales_and_mirror_are_the_predictors(three_classes, tmp_path):
+    predictor = deeplab_tf.Predictor(three_classes.model, scales=(0.5, 1.0), flip=True)
     path = export_onnx(predictor, tmp_path / "m.onnx", log=lambda line: None)
     image = scene(67, 90)
     labels, _ = OnnxLabeller(path)(image)
     np.testing.assert_array_equal(labels, predictor(image))
-    assert (labels != deeplab_tf.Predictor(model)(image)).any()
+    assert (labels != three_classes(image)).any()
 
 
 @pytest.mark.slow
@@ -131,20 +124,7 @@ def test_normalisation_is_folded_and_the_size_fixed(tmp_path):
         (None, "a.onnx", {"least_equal_labels": 1.01}, "Nothing is written: .* Needed: 101 %"),
     ],
 )
-def test_what_cannot_be_exported(model, tmp_path, crf, name, options, complaint):
+def test_what_cannot_be_exported(three_classes, tmp_path, crf, name, options, complaint):
     with pytest.raises(ValueError, match=complaint):
-        export_onnx(deeplab_tf.Predictor(model, crf), tmp_path / name, **options)
+        export_onnx(deeplab_tf.Predictor(three_classes.model, crf), tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_legacy_stack_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(compat, "KERAS_3", False)
-    with pytest.raises(ValueError, match="ONNX is exported on the current stack only"):
-        export_onnx(deeplab_tf.Predictor(model), tmp_path / "a.onnx")
-
-
-def test_a_missing_package_is_named_with_its_extra(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(compat, "KERAS_3", True)
-    monkeypatch.setattr(mobile.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"needs the package tf2onnx\. .*deeplab_tf\[onnx\]"):
-        export_onnx(deeplab_tf.Predictor(model), tmp_path / "a.onnx")

@@ -38,15 +38,24 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def folder(model, tmp_path_factory):
-    predictor = deeplab_tf.Predictor(model)
+def predictor(model):
+    return deeplab_tf.Predictor(model)
+
+
+@pytest.fixture(scope="module")
+def folder(predictor, tmp_path_factory):
     output = tmp_path_factory.mktemp("export") / "1"
     return export_saved_model(predictor, output, MAX_PIXELS)
 
 
 @pytest.fixture(scope="module")
+def loaded(folder):
+    return tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
 def refining():
-    """Everything that changes an answer at once."""
+    """Everything that changes labels at once."""
     crf = {"iterations": 3, "bilateral_sigma_rgb": 30.0}
     return deeplab_tf.Predictor(narrow_model(width=0.05), crf, scales=(0.5, 1.0), flip=True)
 
@@ -56,10 +65,14 @@ def refining_folder(refining, tmp_path_factory):
     return export_saved_model(refining, tmp_path_factory.mktemp("refining") / "1")
 
 
+@pytest.fixture(scope="module")
+def refining_loaded(refining_folder):
+    return tf.saved_model.load(str(refining_folder))
+
+
 @pytest.mark.parametrize("size", [(33, 47), (65, 51), (1, 1)])
-def test_tensor_signature_equals_the_model(model, folder, size):
+def test_tensor_signature_equals_the_model(model, loaded, size):
     images = np.stack([random_image(*size, seed=i) for i in range(2)])
-    loaded = tf.saved_model.load(str(folder))
     found = loaded.signatures["predict_tensor"](images=tf.constant(images))
     logits = model(images)
     np.testing.assert_allclose(found["probabilities"], tf.nn.softmax(logits), atol=1e-5)
@@ -67,13 +80,11 @@ def test_tensor_signature_equals_the_model(model, folder, size):
     assert found["labels"].dtype == tf.uint8
 
 
-def test_bytes_signature_labels_each_image_at_its_own_size(model, folder):
+def test_bytes_signature_labels_each_image_at_its_own_size(predictor, loaded):
     images = [random_image(33, 47), random_image(20, 9), random_image(33, 47, seed=1)]
     contents = [encoded(images[0]), encoded(images[1]), encoded(images[2], "jpeg")]
-    loaded = tf.saved_model.load(str(folder))
     found = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
     assert found["error"].numpy().tolist() == [b"", b"", b""]
-    predictor = deeplab_tf.Predictor(model)
     for content, png in zip(contents, found["label_png_bytes"].numpy(), strict=True):
         labels = Image.open(io.BytesIO(png))
         assert labels.mode == "L"
@@ -81,55 +92,49 @@ def test_bytes_signature_labels_each_image_at_its_own_size(model, folder):
         np.testing.assert_array_equal(np.asarray(labels), expected)
 
 
-def test_a_bad_image_gets_its_own_error(model, folder):
-    png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
+def test_a_bad_image_gets_its_own_error(predictor, loaded):
+    good_png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
     too_large = f"too large: 30000x30000, the limit is {MAX_PIXELS} pixels"
     batch = [
-        (png, ""),
+        (good_png, ""),
         (b"", EMPTY),
         (encoded_images.cmyk_jpeg(), ""),
         (encoded_images.animated_gif(), NOT_AN_IMAGE),
         (encoded(random_image(9, 9), "bmp"), NOT_AN_IMAGE),
         (encoded_images.sixteen_bit_png(), ""),
-        (png[:-900], BROKEN),
+        (good_png[:-900], BROKEN),
         (jpeg[:-900], BROKEN),
         (encoded_images.png_that_claims(30000, 30000), too_large),
         (encoded_images.jpeg_that_claims(30000, 30000), too_large),
         (jpeg, ""),
     ]
-    loaded = tf.saved_model.load(str(folder))
     contents = tf.constant([content for content, _ in batch])
     found = loaded.signatures["serving_default"](image_bytes=contents)
     assert [error.decode() for error in found["error"].numpy()] == [error for _, error in batch]
-    predictor = deeplab_tf.Predictor(model)
-    for (content, error), answer in zip(batch, found["label_png_bytes"].numpy(), strict=True):
+    for (content, error), png in zip(batch, found["label_png_bytes"].numpy(), strict=True):
         if error:
-            assert answer == b""
+            assert png == b""
             continue
-        labels = np.asarray(Image.open(io.BytesIO(answer)))
+        labels = np.asarray(Image.open(io.BytesIO(png)))
         np.testing.assert_array_equal(labels, predictor(image_pixels(content, "image")))
 
 
-def test_the_limit_is_one_of_encoded_images_only(folder):
+def test_the_limit_is_one_of_encoded_images_only(loaded):
     images = random_image(MAX_PIXELS // 100 + 1, 100)
-    loaded = tf.saved_model.load(str(folder))
     found = loaded.signatures["serving_default"](image_bytes=tf.constant([encoded(images)]))
     assert found["error"].numpy()[0].startswith(b"too large: 100x201, ")
     found = loaded.signatures["predict_tensor"](images=tf.constant(images[None]))
     assert found["labels"].shape == (1, 201, 100)
 
 
-def test_an_empty_batch_is_answered(folder):
-    loaded = tf.saved_model.load(str(folder))
+def test_an_empty_batch_gives_empty_outputs(loaded):
     found = loaded.signatures["serving_default"](image_bytes=tf.zeros([0], tf.string))
     assert found["error"].shape == found["label_png_bytes"].shape == (0,)
 
 
-@pytest.mark.parametrize("size", [(33, 47), (20, 9)])
-def test_crf_scales_and_mirror_are_the_predictors(refining, refining_folder, size):
-    images = np.stack([random_image(*size, seed=i) for i in range(2)])
-    loaded = tf.saved_model.load(str(refining_folder))
-    found = loaded.signatures["predict_tensor"](images=tf.constant(images))
+def test_crf_scales_and_mirror_are_the_predictors(refining, refining_loaded):
+    images = np.stack([random_image(33, 47, seed=i) for i in range(2)])
+    found = refining_loaded.signatures["predict_tensor"](images=tf.constant(images))
     refined = refining.refine(refining.logits(images), images)
     variation = 0.5 * np.abs(found["probabilities"] - refined).sum(-1).mean()
     assert variation < 1e-5
@@ -139,11 +144,10 @@ def test_crf_scales_and_mirror_are_the_predictors(refining, refining_folder, siz
         assert 0.5 * np.abs(found["probabilities"] - other).sum(-1).mean() > 1e-3
 
 
-def test_crf_refines_each_image_at_its_own_size(refining, refining_folder):
+def test_crf_refines_each_image_at_its_own_size(refining, refining_loaded):
     images = [random_image(33, 47), random_image(20, 9), random_image(1, 1)]
     contents = [*map(encoded, images), b"nothing"]
-    loaded = tf.saved_model.load(str(refining_folder))
-    found = loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
+    found = refining_loaded.signatures["serving_default"](image_bytes=tf.constant(contents))
     assert found["error"].numpy().tolist() == [b"", b"", b"", NOT_AN_IMAGE.encode()]
     for image, png in zip(images, found["label_png_bytes"].numpy(), strict=False):
         labels = np.asarray(Image.open(io.BytesIO(png)))

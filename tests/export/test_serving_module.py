@@ -5,10 +5,10 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf import compat
-from deeplab_tf.evaluation.scales import NOT_FINITE
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.export.serving_module import ServingModule
-from tests.evaluation.broken import WHITE, break_on_white
+from deeplab_tf.models.inference import NOT_FINITE
+from tests.models.broken import WHITE, break_on_white
 
 
 @pytest.fixture(scope="module", params=[None, {"iterations": 1}])
@@ -29,10 +29,10 @@ def images():
 
 def test_broken_logits_are_the_error_of_their_image_alone(module):
     good, bad = (tf.io.encode_png(image).numpy() for image in images())
-    answer = module.label_bytes(tf.constant([good, bad, b"x", good]))
-    errors = [error.decode() for error in answer["error"].numpy()]
+    found = module.label_bytes(tf.constant([good, bad, b"x", good]))
+    errors = [error.decode() for error in found["error"].numpy()]
     assert errors == ["", NOT_FINITE, "not a JPEG or PNG", ""]
-    pngs = answer["label_png_bytes"].numpy()
+    pngs = found["label_png_bytes"].numpy()
     assert [bool(png) for png in pngs] == [True, False, False, True] and pngs[0] == pngs[3]
 
 

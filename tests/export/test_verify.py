@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,33 +12,32 @@ from deeplab_tf.export.parity import Agreement
 from deeplab_tf.export.parity_images import cut_to, verification_images
 from deeplab_tf.export.verify import LARGEST_DIFFERENCE, LEAST_EQUAL_LABELS, compare
 from tests.export.encoded_images import random_image
-from tests.models.narrow import uncertain_model
 
 SCENES = [draw_scene("val", index)[0] for index in range(2)]
 
 
-def predictor():
-    return deeplab_tf.Predictor(uncertain_model(SCENES[0][None]))
+@contextlib.contextmanager
+def changed(predictor, change, *names):
+    """Changes variables of the head for as long as it lasts."""
+    variables = [predictor.model.variables_by_name()[name] for name in names]
+    before = [tf.convert_to_tensor(variable) for variable in variables]
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(change(value))
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """A predictor, its SavedModel and what the export said."""
-    lines = []
-    output = tmp_path_factory.mktemp("export") / "1"
-    made_from = predictor()
-    export_saved_model(made_from, output, log=lines.append)
-    return made_from, output, lines
-
-
-def test_the_agreement_is_told(exported):
-    (line,) = [line for line in exported[2] if "Python predictor" in line]
+def test_the_agreement_is_logged(exported):
+    (line,) = [line for line in exported.lines if "Python predictor" in line]
     assert "100.0000 % of the labels of 5 images are equal" in line
 
 
 def test_the_classes_of_a_model_without_data_set_are_numbered(exported):
-    assert "carries no data set" in exported[2][0]
-    spec = deeplab_tf.data.DatasetSpec.load(exported[1] / "assets")
+    assert "carries no data set" in exported.lines[0]
+    spec = deeplab_tf.data.DatasetSpec.load(exported.folder / "assets")
     assert spec.class_names == ("class 0", "class 1", "class 2")
 
 
@@ -45,21 +46,14 @@ def is_good(agreement):
 
 
 def test_another_model_disagrees(exported):
-    _, folder, _ = exported
-    other = predictor()
-    bias = other.model.variables_by_name()["fc8/bias"]
-    bias.assign(tf.roll(tf.convert_to_tensor(bias), 1, axis=0))
-    agreement = compare(folder, other, SCENES)
+    with changed(exported.predictor, lambda bias: tf.roll(bias, 1, axis=0), "fc8/bias"):
+        agreement = compare(exported.folder, exported.predictor, SCENES)
     assert agreement.equal_labels < 0.9 and not is_good(agreement)
 
 
 def test_the_same_labels_of_other_probabilities_disagree(exported):
-    _, folder, _ = exported
-    other = predictor()
-    for part in ("fc8/kernel", "fc8/bias"):
-        variable = other.model.variables_by_name()[part]
-        variable.assign(2 * tf.convert_to_tensor(variable))
-    agreement = compare(folder, other, SCENES)
+    with changed(exported.predictor, lambda value: 2 * value, "fc8/kernel", "fc8/bias"):
+        agreement = compare(exported.folder, exported.predictor, SCENES)
     assert agreement.equal_labels > 0.999 and not is_good(agreement)
 
 
@@ -71,31 +65,30 @@ def test_what_counts_as_the_same(equal, difference, good):
     assert is_good(Agreement(1, equal, difference)) == good
 
 
-def test_a_saved_model_that_answers_wrongly_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        serving_module, "labels_of", lambda logits: tf.cast(tf.argmin(logits, -1), tf.uint8)
-    )
-    with pytest.raises(ValueError, match=r"1 is not written: .* needed: 99\.99 %"):
-        export_saved_model(predictor(), tmp_path / "1", log=lambda line: None)
+def wrong_labels(logits):
+    return tf.cast(tf.argmin(logits, -1), tf.uint8)
+
+
+def refusing(contents, limit):
+    return tf.zeros([0, 0, 3], tf.uint8), tf.constant("no")
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement", "message"),
+    [("labels_of", wrong_labels, r"1 is not written: .* needed: 99\.99 %"),
+     ("decode_or_reason", refusing, "refuses an image: no")],
+)  # fmt: skip
+def test_what_disagrees_is_not_written(exported, tmp_path, monkeypatch, name, replacement, message):
+    monkeypatch.setattr(serving_module, name, replacement)
+    with pytest.raises(ValueError, match=message):
+        export_saved_model(exported.predictor, tmp_path / "1", log=lambda line: None)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_network_that_is_not_finite_is_not_written(tmp_path):
-    broken = predictor()
-    bias = broken.model.variables_by_name()["fc8/bias"]
-    bias.assign(np.nan * tf.convert_to_tensor(bias))
-    with pytest.raises(ValueError, match=r"refuses an image: logits .* are not finite"):
-        export_saved_model(broken, tmp_path / "1", log=lambda line: None)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_saved_model_that_refuses_its_images_is_not_written(tmp_path, monkeypatch):
-    def refuse(contents, limit):
-        return tf.zeros([0, 0, 3], tf.uint8), tf.constant("no")
-
-    monkeypatch.setattr(serving_module, "decode_or_reason", refuse)
-    with pytest.raises(ValueError, match="refuses an image: no"):
-        export_saved_model(predictor(), tmp_path / "1", log=lambda line: None)
+def test_a_network_that_is_not_finite_is_not_written(exported, tmp_path):
+    with changed(exported.predictor, lambda bias: np.nan * bias, "fc8/bias"):  # noqa: SIM117
+        with pytest.raises(ValueError, match=r"refuses an image: logits .* are not finite"):
+            export_saved_model(exported.predictor, tmp_path / "1", log=lambda line: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +102,7 @@ def test_embedded_images_differ_in_size():
 def test_images_of_a_folder(tmp_path):
     Image.fromarray(random_image(9, 12)).save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("no image")
-    (image,) = verification_images(str(tmp_path))
+    (image,) = verification_images(tmp_path)
     np.testing.assert_array_equal(image, random_image(9, 12))
     (tmp_path / "b.jpg").write_text("no image")
     with pytest.raises(ValueError, match=r"b\.jpg"):

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -57,29 +56,3 @@ def test_branches_drop_different_activations():
     assert np.abs(logits[0] - logits[1]).max() > 1
     np.testing.assert_allclose(layer(FEATURES, training=True, seeds=SEEDS), sum(logits), rtol=1e-5)
     assert len(other) == 6
-
-
-NON_DEFAULT = {
-    "num_classes": 5,
-    "rates": (2, 5, 1),
-    "kernel_size": 4,
-    "filters": 7,
-    "dropout": 0.25,
-    "method": "interlace",
-}
-
-
-@pytest.mark.parametrize("changed", [{}, {"filters": None}])
-def test_config_keeps_every_argument(changed):
-    arguments = {**NON_DEFAULT, **changed}
-    layer = ASPP(**arguments, name="head", dtype="mixed_bfloat16")
-    config = layer.get_config()
-    assert {key: config[key] for key in arguments} == arguments
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    assert (copy.name, copy.dtype_policy.name) == ("head", "mixed_bfloat16")
-    assert layer(FEATURES).dtype == copy(FEATURES).dtype == tf.float32
-    copy.set_weights(layer.get_weights())
-    for training in (False, True):
-        one, other = (x(FEATURES, training=training, seeds=SEEDS) for x in (layer, copy))
-        np.testing.assert_array_equal(one, other)
-    assert layer.compute_output_shape(FEATURES.shape) == (2, 9, 8, 5)

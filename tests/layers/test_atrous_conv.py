@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.signal import convolve2d, correlate2d
 
 from deeplab_tf import compat
-from deeplab_tf.layers import atrous_conv
+from deeplab_tf.layers import split_conv
 from deeplab_tf.layers.atrous_conv import METHODS, AtrousConv2D
 
 IN, OUT = 3, 4
@@ -162,7 +162,7 @@ def test_one_image_in_halves_equals_the_whole(height, width, size, rate, monkeyp
     upstream = random(1, height, width, OUT)
     layer = layer_with(kernel, rate, "native")
     wanted = [brute_force(x, kernel, rate), *brute_force_gradients(x, kernel, rate, upstream)]
-    monkeypatch.setattr(atrous_conv, "_WIDE", 1)
+    monkeypatch.setattr(split_conv, "_WIDE", 1)
     monkeypatch.setattr(compat, "one_image_is_slow", lambda: True)
     found = outputs_and_gradients(layer, x, upstream)
     for one, other in zip(found, wanted, strict=True):
@@ -243,33 +243,6 @@ def test_sizes_unknown_while_tracing(method):
         x = random(2, height, 8, IN)
         np.testing.assert_allclose(traced(x), layer(x), rtol=1e-5, atol=1e-5)
     assert shapes == [[None, None, 8, OUT]]
-
-
-NON_DEFAULT = {
-    "filters": 5,
-    "kernel_size": 4,
-    "dilation_rate": 3,
-    "method": "interlace",
-    "activation": "tanh",
-    "use_bias": False,
-    "kernel_initializer": keras.initializers.RandomNormal(stddev=0.5, seed=3),
-    "bias_initializer": keras.initializers.Constant(2.0),
-}
-
-
-@pytest.mark.parametrize("changed", [{}, {"strides": 2, "dilation_rate": 1, "use_bias": True}])
-def test_config_keeps_every_argument(changed):
-    layer = AtrousConv2D(**{**NON_DEFAULT, **changed}, name="fc6", dtype="mixed_bfloat16")
-    x = random(1, 6, 7, IN)
-    outputs = layer(x)
-    rebuilt = keras.layers.deserialize(keras.layers.serialize(layer))
-    for copy in (AtrousConv2D.from_config(layer.get_config()), rebuilt):
-        assert copy.name == "fc6"
-        assert copy.dtype_policy.name == "mixed_bfloat16"
-        assert type(copy.kernel_initializer) is keras.initializers.RandomNormal
-        np.testing.assert_array_equal(copy(x), outputs)  # the seed of the initializer came along
-        for name in ("filters", "kernel_size", "dilation_rate", "method", "strides", "use_bias"):
-            assert getattr(copy, name) == getattr(layer, name)
 
 
 def test_clear_errors():

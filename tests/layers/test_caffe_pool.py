@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -90,24 +89,6 @@ def test_dilation(mode, size, rate, sides):
     np.testing.assert_allclose(pooled, wanted, rtol=1e-6)
     if mode == "max":  # every window passes its gradient to one pixel, or to the padding
         assert np.sum(gradient) == np.sum(wanted > 0)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"mode": "average", "pool_size": 5, "strides": 2},
-        {"mode": "average", "pool_size": 4, "dilation_rate": 3},
-    ],
-)
-def test_config_keeps_every_argument(arguments):
-    layer = CaffePool2D(**arguments, name="pool5a")
-    copy = CaffePool2D.from_config(layer.get_config())
-    assert {name: getattr(copy, name) for name in arguments} == arguments
-    assert copy.name == "pool5a"
-    x = random(1, 7, 8, 2)
-    np.testing.assert_array_equal(copy(x), layer(x))
-    assert keras.layers.serialize(copy) == keras.layers.serialize(layer)
-    assert layer.compute_output_shape(x.shape) == copy(x).shape
 
 
 def test_clear_errors():

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from deeplab_tf.layers.dense_crf import DenseCRF
-from tests.crf.oracle import scene, total_variation
+from tests.crf.scenes import scene, total_variation
 
 CASES = ((1, 20, 31), (3, 17, 12), (2, 1, 9))
 
@@ -20,11 +20,11 @@ sys.modules["deeplab_tf"] = None  # importing it would fail
 import numpy as np, tensorflow as tf
 refine = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
 given = np.load(sys.argv[2])
-answers = {}
+refined = {}
 for i in range(len(given.files) // 2):
     inputs = {name: tf.constant(given[f"{name}{i}"]) for name in ("logits", "images")}
-    answers[str(i)] = refine(**inputs)["marginals"].numpy()
-np.savez(sys.argv[3], **answers)
+    refined[str(i)] = refine(**inputs)["marginals"].numpy()
+np.savez(sys.argv[3], **refined)
 """
 
 
@@ -33,14 +33,22 @@ def batch(count, height, width):
     return np.stack(logits), np.stack(images)
 
 
-@pytest.fixture(scope="module")
-def layer():
-    return DenseCRF(bilateral_sigma_xy=20.0, iterations=4)
+@pytest.fixture(scope="module", params=[False, True], ids=["fixed", "trainable"])
+def layer(request):
+    layer = DenseCRF(bilateral_sigma_xy=20.0, iterations=4, trainable=request.param)
+    layer(batch(*CASES[0]))
+    if request.param:
+        layer.bilateral_weight.assign(2.5)
+    return layer
 
 
 @pytest.fixture(scope="module")
 def folder(layer, tmp_path_factory):
     class Refiner(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
         @tf.function(
             input_signature=[
                 tf.TensorSpec([None, None, None, 5], tf.float32, "logits"),
@@ -48,7 +56,7 @@ def folder(layer, tmp_path_factory):
             ]
         )
         def refine(self, logits, images):
-            return {"marginals": layer((logits, images))}
+            return {"marginals": self.layer((logits, images))}
 
     path = tmp_path_factory.mktemp("export") / "1"
     module = Refiner()
@@ -56,18 +64,19 @@ def folder(layer, tmp_path_factory):
     return path
 
 
-def test_another_process_answers_alike(layer, folder, tmp_path):
+@pytest.mark.slow
+def test_another_process_gives_the_same(layer, folder, tmp_path):
     batches = [batch(*case) for case in CASES]
     given = {}
     for i, (logits, images) in enumerate(batches):
         given[f"logits{i}"], given[f"images{i}"] = logits, images
-    files = [tmp_path / "given.npz", tmp_path / "answers.npz"]
+    files = [tmp_path / "given.npz", tmp_path / "refined.npz"]
     np.savez(files[0], **given)
     command = [sys.executable, "-c", RUN_WITHOUT_THE_PACKAGE, folder, *files]
     subprocess.run(command, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
-    with np.load(files[1]) as answers:
+    with np.load(files[1]) as refined:
         for i, pair in enumerate(batches):
-            assert total_variation(answers[str(i)], layer(pair)) < 1e-5
+            assert total_variation(refined[str(i)], layer(pair)) < 1e-5
 
 
 def test_only_stock_operations(folder):

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,30 +100,3 @@ def test_scores_are_float32_under_mixed_precision(filters):
     assert layer.classifier.compute_dtype == "float32"
     if filters:
         assert layer.hidden[0](FEATURES).dtype == tf.float16
-
-
-NON_DEFAULT = {
-    "num_classes": 5,
-    "kernel_size": 4,
-    "rate": 3,
-    "filters": 7,
-    "dropout": 0.25,
-    "pool_rate": 2,
-    "suffix": "_2",
-    "method": "interlace",
-}
-
-
-@pytest.mark.parametrize("changed", [{}, {"filters": None}])
-def test_config_keeps_every_argument(changed):
-    arguments = {**NON_DEFAULT, **changed}
-    layer = LargeFOV(**arguments, name="head")
-    config = layer.get_config()
-    assert {key: config[key] for key in arguments} == arguments
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    assert copy.name == "head"
-    layer(FEATURES), copy(FEATURES)
-    copy.set_weights(layer.get_weights())
-    for training in (False, True):
-        one, other = (x(FEATURES, training=training, seeds=SEEDS) for x in (layer, copy))
-        np.testing.assert_array_equal(one, other)

@@ -1,6 +1,4 @@
-import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from deeplab_tf.layers.multi_scale_features import MultiScaleBranch, MultiScaleFeatures
@@ -71,25 +69,3 @@ def test_scores_are_float32_under_mixed_precision():
     layer = MultiScaleFeatures(5, STRIDES, filters=7, dtype="mixed_float16")
     assert layer(maps()).dtype == tf.float32
     assert layer.branches[0].convs[0].compute_dtype == "float16"
-
-
-@pytest.mark.parametrize(
-    ("layer_class", "arguments"),
-    [
-        (MultiScaleFeatures, {"strides": (4, 2, 1), "filters": 7, "dropout": 0.25}),
-        (MultiScaleBranch, {"stride": 3, "filters": 7, "dropout": 0.25}),
-    ],
-)
-def test_config_keeps_every_argument(layer_class, arguments):
-    layer = layer_class(5, **arguments, name="msc")
-    config = layer.get_config()
-    assert {key: config[key] for key in arguments} == arguments
-    copy = keras.layers.deserialize(keras.layers.serialize(layer))
-    inputs = maps()
-    inputs = inputs[0] if layer_class is MultiScaleBranch else [inputs[i] for i in (0, 1, 2)]
-    layer(inputs), copy(inputs)
-    copy.set_weights(layer.get_weights())
-    for training in (False, True):
-        one, other = (x(inputs, training=training, seeds=SEEDS) for x in (layer, copy))
-        np.testing.assert_array_equal(one, other)
-    assert copy.name == "msc"

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab_tf import compat
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
 from tests.models.narrow import (
@@ -139,12 +140,18 @@ def test_data_set_gives_the_number_of_classes():
     assert unnamed.class_names == ("class 0", "class 1")
 
 
+def test_layers_that_share_a_name_are_named(model, monkeypatch):
+    monkeypatch.setattr(compat, "weight_name", lambda variable: "kernel")
+    with pytest.raises(ValueError, match="share a name: conv1_1/kernel, conv1_2/kernel"):
+        model.variables_by_name()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"backbone": "vgg19"}, r"backbone must be one of .*resnet50.*Received.*vgg19"),
         ({"head": "aspp"}, r"head must be one of .*aspp_l.*Received.*'aspp'"),
-        ({"backbone": "resnet50", "msc_features": True}, "msc_features belong to VGG-16"),
+        ({"backbone": "resnet50", "msc_features": True}, r"msc_features are for \['vgg16'\]"),
         ({"output_stride": 12}, r"output_stride must be one of .*Received: 12"),
         ({"method": "fft"}, r"method must be one of .*Received.*fft"),
         ({"dropout": 1.0}, "dropout must be a number from 0 to 0.999"),

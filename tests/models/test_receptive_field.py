@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import deeplab_tf
-from deeplab_tf.backbones import MEAN_RGB
 
 
 def positive_model(backbone, head, **options):
@@ -17,9 +16,9 @@ def positive_model(backbone, head, **options):
 
 
 def seen(model, middle=960):
-    """Columns between a bright pixel in a grey image and the farthest score that it changes."""
+    """Columns between a bright pixel in a grey image and the farthest logit that it changes."""
     image = np.empty([1, 25, 2 * middle + 1, 3], np.float32)
-    image[:] = MEAN_RGB
+    image[:] = model.mean_rgb
     image[:, 0, middle] = 255
     changed = np.any(model.logit_maps(image)[0][0], axis=(0, 2))
     return np.abs(np.flatnonzero(changed) * model.output_stride - middle).max()
@@ -40,7 +39,7 @@ def seen(model, middle=960):
 )
 def test_reach_is_what_a_bright_pixel_changes(backbone, head, options, receptive_field):
     model = positive_model(backbone, head, **options)
-    # Scores lie on every `output_stride`-th pixel: the farthest may fall short of the next.
+    # Logits lie on every `output_stride`-th pixel: the farthest may fall short of the next.
     assert 0 <= model.receptive_field_radius - seen(model) < model.output_stride
     if receptive_field:
         assert 2 * model.receptive_field_radius + 1 == receptive_field

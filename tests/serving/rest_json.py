@@ -1,227 +1,125 @@
-"""TF Serving's JSON for tensors: what a request holds, and what an answer looks like.
+"""TF Serving's JSON for tensors, in requests and responses.
 
 Source: tensorflow_serving/util/json_tensor.cc and
 https://www.tensorflow.org/tfx/serving/api_rest
 """
 
 import base64
-import binascii
 import json
 
 import numpy as np
 import tensorflow as tf
 
-from tests.serving.servables import INVALID, RequestError
+from tests.serving.servables import RequestError
 
 
-def parse(body):
-    """Returns the object that a request's body holds."""
+def read_request(body):
+    """Returns the object of a request's body."""
     try:
         request = json.loads(body)
     except ValueError as error:
-        raise RequestError(INVALID, f"JSON Parse error: {error}") from error
+        raise RequestError(f"JSON Parse error: {error}") from error
     if not isinstance(request, dict):
-        raise RequestError(INVALID, f"JSON Value: {_short(request)} Is not object")
-    if not isinstance(request.get("signature_name", ""), str):
-        raise RequestError(
-            INVALID,
-            f"JSON Value: {_short(request)} not formatted correctly. "
-            "'signature_name' key must be a string value.",
-        )
+        raise RequestError(f"JSON Value: {_short(request)} Is not object")
     if "instances" in request and "inputs" in request:
         raise RequestError(
-            INVALID,
             f"JSON Value: {_short(request)} Not formatted correctly expecting only one of "
-            "'inputs' or 'instances' keys to exist ",
+            "'inputs' or 'instances' keys to exist "
         )
-    if not {"instances", "inputs"} & set(request):
-        raise RequestError(INVALID, "Missing 'inputs' or 'instances' key")
+    if "instances" not in request and "inputs" not in request:
+        raise RequestError("Missing 'inputs' or 'instances' key")
     return request
 
 
-def tensors_of(request, inputs):
-    """Returns the TensorProtos of a request.
+def read_inputs(request, infos):
+    """Returns the TensorProtos of a request by name.
 
     Args:
-        request: what `parse` gives.
-        inputs: TensorInfo by name, of the signature.
+        request: what `read_request` returns.
+        infos: TensorInfo by name, the inputs of the signature.
     """
-    columns = (
-        _rows(request["instances"], inputs)
-        if "instances" in request
-        else _columns(request["inputs"], inputs)
-    )
-    return {name: _tensor(value, inputs[name].dtype) for name, value in columns.items()}
+    is_rows = "instances" in request
+    columns = _rows(request["instances"], infos) if is_rows else _columns(request["inputs"], infos)
+    return {name: _tensor(columns[name], info.dtype) for name, info in infos.items()}
 
 
-def _rows(instances, inputs):
-    if not isinstance(instances, list):
-        message = "Excepting 'instances' to be an list/array"
-        raise RequestError(INVALID, f"JSON Value: {_short(instances)} {message}")
-    if not instances:
-        raise RequestError(INVALID, "JSON Value: [] No values in 'instances' array")
-    is_named = _is_object(instances[0])
-    if not is_named and len(inputs) > 1:
-        raise RequestError(
-            INVALID,
-            "instances is a plain list, but expecting list of objects as multiple "
-            "input tensors required as per tensorinfo_map",
-        )
-    for i, row in enumerate(instances):
-        if _is_object(row) != is_named:
-            wanted = ("value/list", "object") if not is_named else ("object", "list")
-            message = f"Expecting {wanted[0]} but got {wanted[1]} at item {i} of input list"
-            raise RequestError(INVALID, message)
-        if is_named and set(row) != set(inputs):
+def _rows(rows, infos):
+    if not rows:
+        raise RequestError("JSON Value: [] No values in 'instances' array")
+    if len(infos) == 1 and not _is_object(rows[0]):
+        return {next(iter(infos)): rows}
+    for i, row in enumerate(rows):
+        if not _is_object(row) or set(row) != set(infos):
             raise RequestError(
-                INVALID,
                 f"Failed to process element: {i} of 'instances' list. JSON object: "
-                f"{_short(row)} keys must be equal to: {','.join(sorted(inputs))}",
+                f"{_short(row)} keys must be equal to: {','.join(sorted(infos))}"
             )
-    if not is_named:
-        return {next(iter(inputs)): instances}
-    return {name: [row[name] for row in instances] for name in inputs}
+    return {name: [row[name] for row in rows] for name in infos}
 
 
-def _columns(values, inputs):
-    if _is_object(values):
-        for name in inputs:
-            if name not in values:
-                message = f"Missing named input: {name} in 'inputs' object."
-                raise RequestError(INVALID, message)
-        return {name: values[name] for name in inputs}
-    if len(inputs) > 1:
-        raise RequestError(
-            INVALID,
-            "inputs is a plain value/list, but expecting an object as multiple "
-            "input tensors required as per tensorinfo_map",
-        )
-    return {next(iter(inputs)): values}
+def _columns(values, infos):
+    if len(infos) == 1 and not _is_object(values):
+        return {next(iter(infos)): values}
+    for name in infos:
+        if name not in values:
+            raise RequestError(f"Missing named input: {name} in 'inputs' object.")
+    return values
 
 
-def _tensor(values, kind):
-    dtype = tf.dtypes.as_dtype(kind)
-    shape, first = [], values
-    while isinstance(first, list):
-        shape.append(len(first))
-        first = first[0] if first else None
-    flat = []
-    _fill(values, shape, 0, dtype, flat)
-    array = np.empty(len(flat), dtype.as_numpy_dtype)
-    array[:] = flat
-    return tf.make_tensor_proto(array.reshape(shape), dtype)
-
-
-def _fill(value, shape, level, dtype, flat):
-    if not isinstance(value, list):
-        if level != len(shape):
-            raise RequestError(
-                INVALID,
-                f"JSON Value: {_short(value)} found at incorrect level: {level + 1} "
-                f"in the JSON DOM. Expected at level: {len(shape)}",
-            )
-        flat.append(_element(value, dtype))
-        return
-    if level >= len(shape):
-        message = f"Encountered list at unexpected level: {level} expected < {len(shape)}"
-        raise RequestError(INVALID, message)
-    if len(value) != shape[level]:
-        raise RequestError(
-            INVALID,
-            f"Encountered list at unexpected size: {len(value)} at level: {level} "
-            f"expected size: {shape[level]}",
-        )
-    for item in value:
-        _fill(item, shape, level + 1, dtype, flat)
-
-
-def _element(value, dtype):
-    if dtype == tf.string and isinstance(value, dict):
-        return _decoded(value)
-    if dtype == tf.string:
-        is_right = isinstance(value, str)
-    elif dtype == tf.bool:
-        is_right = isinstance(value, bool)
-    else:
-        kinds = int if dtype.is_integer else (int, float)
-        is_right = isinstance(value, kinds) and not isinstance(value, bool)
-        is_right = is_right and (dtype.is_floating or dtype.min <= value <= dtype.max)
-    if not is_right:
-        kind = type(value).__name__
-        message = f"JSON Value: {_short(value)} Type: {kind} is not of expected type: {dtype.name}"
-        raise RequestError(INVALID, message)
-    return value.encode() if dtype == tf.string else value
-
-
-def _is_binary(value):
-    return isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str)
-
-
-def _is_object(value):
-    return isinstance(value, dict) and not _is_binary(value)
+def _tensor(values, dtype):
+    values = _decoded(values)
+    try:
+        return tf.make_tensor_proto(values, dtype)
+    except (TypeError, ValueError) as error:
+        kind = tf.dtypes.as_dtype(dtype).name
+        raise RequestError(f"JSON Value: {error} is not of expected type: {kind}") from error
 
 
 def _decoded(value):
-    if not _is_binary(value):
-        message = f"JSON Value: {_short(value)} not formatted correctly for base64 data"
-        raise RequestError(INVALID, message)
+    """Replaces base64 by its bytes, at any depth."""
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
     try:
         return base64.b64decode(value["b64"], validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise RequestError(INVALID, "Unable to base64 decode") from error
+    except ValueError as error:
+        raise RequestError("Unable to base64 decode") from error
+
+
+def _is_object(value):
+    return isinstance(value, dict) and set(value) != {"b64"}
 
 
 def _short(value):
     return json.dumps(value)[:200]
 
 
-def response_of(outputs, is_rows):
-    """Returns the body of an answer.
+def response_body(outputs, is_rows):
+    """Returns the body of a response.
 
     Args:
         outputs: NumPy array by name.
         is_rows: whether the request had rows, and not columns.
     """
     values = {name: _plain(name, array) for name, array in sorted(outputs.items())}
-    single = next(iter(values.values())) if len(values) == 1 else None
-    if not is_rows:
-        return {"outputs": values if single is None else single}
-    sizes = {name: array.shape[0] if array.ndim else None for name, array in outputs.items()}
-    if None in sizes.values():
-        name = next(name for name, size in sizes.items() if size is None)
-        raise RequestError(INVALID, f"Tensor name: {name} has no shape information ")
-    first = next(iter(sorted(sizes)))
-    for name, size in sorted(sizes.items()):
-        if size != sizes[first]:
-            message = f"inconsistent batch size: {size} expecting: {sizes[first]}"
-            raise RequestError(INVALID, f"Tensor name: {name} has {message}")
-    if single is not None:
-        return {"predictions": single}
-    rows = zip(*values.values(), strict=True)
-    return {"predictions": [dict(zip(values, row, strict=True)) for row in rows]}
+    if len(values) == 1:
+        (found,) = values.values()
+    elif is_rows:
+        found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    else:
+        found = values
+    return json.dumps({"predictions" if is_rows else "outputs": found}).encode()
 
 
 def _plain(name, array):
-    """Returns nested lists of what JSON holds."""
-    array = np.asarray(array)
-    if array.dtype.kind == "f":
-        convert = _shortest
-    elif array.dtype == object:
-        convert = _encoded if name.endswith("_bytes") else _text
-    else:
+    """Returns nested lists of JSON's types; bytes are base64 where the name ends in `_bytes`."""
+    if array.dtype.kind == "f":  # by the shortest decimal numbers that read back as the same
+        return array.astype(str).astype(float).tolist()
+    if array.dtype != object:
         return array.tolist()
-    flat = np.empty(array.size, object)
-    flat[:] = [convert(value) for value in array.ravel()]
-    return flat.reshape(array.shape).tolist()
-
-
-def _shortest(value):
-    """The shortest decimal number that reads back as the same float32."""
-    return float(str(value))
-
-
-def _text(value):
-    return value.decode(errors="replace")
+    convert = _encoded if name.endswith("_bytes") else lambda value: value.decode(errors="replace")
+    return np.vectorize(convert, otypes=[object])(array).tolist()
 
 
 def _encoded(value):

@@ -1,13 +1,14 @@
-"""A server for tests that answers as TF Serving does, where its image cannot be run.
+"""A server for tests with TF Serving's `Predict` over gRPC and REST, where its image cannot be run.
 
 python tests/serving/server.py --model_dir=EXPORT/deeplab --name=deeplab
 
-It serves gRPC and REST on 127.0.0.1 and prints one line {"grpc": PORT, "rest": PORT} when it is
-ready. It needs tensorflow and tensorflow-serving-api, never deeplab_tf, and ends with the process
-that started it.
+It listens on this machine alone and prints one line {"grpc": PORT, "rest": PORT} when it is ready.
+It needs tensorflow and tensorflow-serving-api, never deeplab_tf, and ends with the process that
+started it.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -19,22 +20,22 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model_dir", required=True, help="folder with a folder per version")
     parser.add_argument("--name", default="deeplab")
-    parser.add_argument("--grpc_port", type=int, default=0, help="0 for a free one")
-    parser.add_argument("--rest_port", type=int, default=0, help="0 for a free one")
     parser.add_argument("--all_versions", action="store_true", help="not the highest alone")
     options = parser.parse_args()
     parent = os.getppid()
 
-    from tests.serving import grpc_service, rest_service
+    from tests.serving.protocols import handle_grpc, handle_rest
     from tests.serving.servables import Servables
+    from tests.serving.transport import grpc_server, http_server
 
     servables = Servables(options.model_dir, options.name, options.all_versions)
-    server, grpc_port = grpc_service.start(servables, options.grpc_port)
-    _, rest_port = rest_service.start(servables, options.rest_port)
-    print(json.dumps({"grpc": grpc_port, "rest": rest_port}), flush=True)
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    server.stop(None)
+    with (
+        grpc_server(functools.partial(handle_grpc, servables)) as grpc_port,
+        http_server(functools.partial(handle_rest, servables)) as rest_port,
+    ):
+        print(json.dumps({"grpc": grpc_port, "rest": rest_port}), flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.5)
 
 
 if __name__ == "__main__":

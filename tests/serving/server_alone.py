@@ -1,4 +1,4 @@
-"""Serves a SavedModel in an environment that has no deeplab_tf and asks it; .ci/run calls this.
+"""Serves a SavedModel in an environment without deeplab_tf and labels images; .ci/run calls this.
 
 python -m tests.serving.server_alone FOLDER PYTHON, with what
 tests/export/saved_model_predictions.py wrote and an interpreter that has tensorflow and
@@ -30,14 +30,14 @@ def main(folder: Path, python: str):
             GrpcClient(f"localhost:{server.grpc}"),
             RestClient(f"localhost:{server.rest}"),
         ):
-            for index, answer in enumerate(client.label(requests)):
-                assert answer.error.startswith(wanted[index]), (index, answer.error)
-                assert bool(answer.error) == bool(wanted[index]), (index, answer.error)
-                if not answer.error:
-                    labels = np.load(folder / f"answer_{index}.npy")
-                    assert answer.labels.shape == labels.shape
-                    assert np.mean(answer.labels == labels) >= 0.9999, index
-            print(f"{type(client).__name__}: {len(wanted)} images answered right")
+            for index, (labels, error) in enumerate(client.label(requests)):
+                assert error.startswith(wanted[index]), (index, error)
+                assert bool(error) == bool(wanted[index]), (index, error)
+                if not error:
+                    expected = np.load(folder / f"answer_{index}.npy")
+                    assert labels.shape == expected.shape
+                    assert np.mean(labels == expected) >= 0.9999, index
+            print(f"{type(client).__name__}: {len(wanted)} predictions are right")
 
 
 if __name__ == "__main__":

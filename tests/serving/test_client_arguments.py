@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from deeplab_tf.serving import GrpcClient, RestClient
@@ -7,13 +9,32 @@ BOTH = pytest.mark.parametrize("client", [GrpcClient, RestClient])
 
 @BOTH
 @pytest.mark.parametrize("server", ["", "http://localhost:8500", "https://a:1", "a b:1", "a:1\n"])
-def test_another_form_of_server(client, server):
+def test_server_of_another_form(client, server):
     with pytest.raises(ValueError, match=r"server must be HOST:PORT.*Received: server="):
         client(server)
 
 
+@pytest.mark.parametrize("server", ["a:b", "localhost:65536"])
+def test_rest_port_out_of_range(server):
+    with pytest.raises(ValueError, match=rf"server must be HOST:PORT.*Received: server='{server}'"):
+        RestClient(server)
+
+
 @BOTH
 @pytest.mark.parametrize("deadline", [0, -1, float("nan"), float("inf"), 1e300])
-def test_no_deadline(client, deadline):
+def test_deadline_out_of_range(client, deadline):
     with pytest.raises(ValueError, match=r"deadline must be above 0.*Received: deadline="):
         client("localhost:9", deadline=deadline)
+
+
+def test_unknown_form():
+    with pytest.raises(ValueError, match="form must be one of"):
+        RestClient("localhost:9", form="columns")
+
+
+@pytest.mark.parametrize("package", ["tenacity", "httpx", "grpc"])
+def test_missing_package(package, monkeypatch):
+    client = GrpcClient if package == "grpc" else RestClient
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[serving\]'"):
+        client("localhost:9")

@@ -3,13 +3,13 @@ import time
 import pytest
 
 from deeplab_tf.serving import ServingError, UnavailableError, retry
-from deeplab_tf.serving.retry import TryAgainError, with_retries
+from deeplab_tf.serving.retry import RetryableError, with_retries
 
 
 class Attempts:
-    """Fails so many times, and keeps what it was called with."""
+    """Fails a number of times and records its arguments."""
 
-    def __init__(self, failures, error=TryAgainError):
+    def __init__(self, failures, error=RetryableError):
         self.failures, self.error, self.seconds = failures, error, []
 
     def __call__(self, seconds):
@@ -19,29 +19,32 @@ class Attempts:
         return "done"
 
 
-def test_what_may_go_better_is_tried_again():
-    attempts, pauses = Attempts(3), []
-    assert with_retries(attempts, retries=3, deadline=100, sleep=pauses.append) == "done"
-    assert len(attempts.seconds) == 4
-    for pause, longest in zip(pauses, (0.2, 0.4, 0.8), strict=True):
-        assert longest / 2 <= pause <= longest
+@pytest.fixture
+def pauses(monkeypatch):
+    """Records the pauses in place of making them."""
+    recorded = []
+    monkeypatch.setattr(time, "sleep", recorded.append)
+    return recorded
 
 
-def test_pauses_have_a_longest():
-    pauses = []
-    with_retries(Attempts(12), retries=12, deadline=1e6, sleep=pauses.append)
-    assert max(pauses) <= retry.LONGEST_PAUSE
+def test_pauses_double_up_to_the_longest(pauses):
+    attempts = Attempts(12)
+    assert with_retries(attempts, retries=12, deadline=1e6) == "done"
+    assert len(attempts.seconds) == 13
+    for pause, longest in zip(pauses, [0.2, 0.4, 0.8, 1.6, 3.2, 6.4] + [10] * 6, strict=True):
+        assert longest / 2 <= pause <= longest <= retry.MAX_PAUSE
 
 
 @pytest.mark.parametrize("retries, times", [(0, "once"), (2, "3 times")])
-def test_the_last_failure_is_told(retries, times):
+def test_last_failure_is_reported(retries, times, pauses):
     attempts = Attempts(9)
-    with pytest.raises(UnavailableError, match=rf"away \(tried {times}\)"):
-        with_retries(attempts, retries, deadline=100, sleep=lambda seconds: None)
+    with pytest.raises(UnavailableError, match=rf"away \(tried {times}\)") as error:
+        with_retries(attempts, retries, deadline=100)
     assert len(attempts.seconds) == retries + 1
+    assert isinstance(error.value.__cause__, RetryableError)
 
 
-def test_the_deadline_is_for_all_attempts_together():
+def test_deadline_is_for_all_attempts():
     attempts, start = Attempts(99), time.monotonic()
     with pytest.raises(UnavailableError):
         with_retries(attempts, retries=99, deadline=0.5)
@@ -50,7 +53,7 @@ def test_the_deadline_is_for_all_attempts_together():
     assert 0 < attempts.seconds[-1] < attempts.seconds[0] <= 0.5
 
 
-def test_a_refusal_is_final():
+def test_refusals_are_not_retried():
     attempts = Attempts(1, ServingError)
     with pytest.raises(ServingError, match="away"):
         with_retries(attempts, retries=5, deadline=100)

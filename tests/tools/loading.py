@@ -1,4 +1,4 @@
-"""Loads the programs of tools/ into this process, each with flags of its own."""
+"""Loads the programs into this process, each with flags of its own."""
 
 import contextlib
 import importlib.util
@@ -9,14 +9,25 @@ from unittest import mock
 from absl import flags
 
 from deeplab_tf import cli
+from deeplab_tf.cli import program
 from tests.tools.commands import ROOT
+
+# Files of tools/ whose program has another name in deeplab_tf/programs/.
+RENAMED = {"convert_dataset": "convert", "tune_crf": "tune"}
+
+
+def source_of(tool):
+    """Returns the file of the program that ``tools/TOOL`` runs."""
+    stem = tool.removesuffix(".py")
+    program = ROOT / "deeplab_tf" / "programs" / f"{RENAMED.get(stem, stem)}.py"
+    return program if program.exists() else ROOT / "tools" / tool
 
 
 @contextlib.contextmanager
 def loaded(tool):
-    """Gives ``tools/TOOL`` as a module; its flags are there while the context is open."""
+    """Gives the program of ``tools/TOOL`` as a module; its flags are there while it is open."""
     before, name = set(flags.FLAGS), f"loaded_{tool.removesuffix('.py')}"
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / tool)
+    spec = importlib.util.spec_from_file_location(name, source_of(tool))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where absl looks up whose flags they are
     try:
@@ -50,7 +61,7 @@ def parse(words):
     Raises:
         Exception: a flag or its value is wrong, or one that is needed is missing.
     """
-    line = ["tool", *map(str, words)]
+    line, _ = program.expand_config(["tool", *map(str, words)])
     with _command_line(line):
         flags.FLAGS(line)
 
@@ -63,12 +74,12 @@ def call(tool, *arguments):
 
 
 def run_here(tool, *arguments):
-    """Runs a program, for what is told before anything is computed, and returns its exit status."""
+    """Runs a program up to its first refusal and returns its exit status."""
     line = [tool, *map(str, arguments)]
-    with loaded(tool) as module, _command_line(line), mock.patch.object(cli.app, "run") as started:
+    with loaded(tool) as module, _command_line(line), mock.patch.object(program.app, "run") as run:
         cli.run(module.main)
         try:
-            words = started.call_args.kwargs["flags_parser"](line, flags.FLAGS)
-            return started.call_args.args[0](words)
+            words = run.call_args.kwargs["flags_parser"](line, flags.FLAGS)
+            return run.call_args.args[0](words)
         except SystemExit as stop:
             return stop.code

@@ -11,7 +11,7 @@ from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT, run
 
 TINY = [
-    "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.steps=4",
+    "--config.model.width=0.05", "--config.data.augmentation=crop(33)", "--config.train.steps=4",
     "--config.train.batch_size=2", "--config.train.log_every=1", "--config.train.eval_limit=3",
     "--config.data.check=False",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ import os
 import pytest
 from absl import flags
 
-from deeplab_tf import cli
+from deeplab_tf.cli.config_flag import expand_config
 from tests.tools.commands import TOOLS
 from tests.tools.loading import loaded, shown_flags
 
@@ -58,7 +58,7 @@ def test_every_other_text_is_known_to_be_no_path(tool):
         for flag in found.values()
         if type(flag.parser) in (flags.ArgumentParser, flags.ListParser)
     }
-    assert texts <= TEXTS, "define_path_flag of deeplab_tf/cli.py, or TEXTS here if it is no path"
+    assert texts <= TEXTS, "use cli.define_path_flag, or add to TEXTS if it is no path"
 
 
 def test_home_and_empty_paths(tool):
@@ -77,6 +77,7 @@ def test_help_shows_every_flag(tool):
 @pytest.mark.parametrize("form", ["--config=~/own.py", "--config ~/own.py", "-config=~/own.py"])
 def test_the_configuration_may_lie_at_home(tmp_path, monkeypatch, form):
     monkeypatch.setenv("HOME", str(tmp_path))
-    arguments = cli.expanded_config(["train.py", *form.split(" "), "--config.train.steps=3"])
-    assert cli.config_file(arguments) == str(tmp_path / "own.py")
+    (tmp_path / "own.py").write_text("")
+    arguments, file = expand_config(["train.py", *form.split(" "), "--config.train.steps=3"])
+    assert file == str(tmp_path / "own.py") and "~" not in " ".join(arguments)
     assert arguments[-1] == "--config.train.steps=3"

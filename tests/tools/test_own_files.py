@@ -23,13 +23,14 @@ from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
-from deeplab_tf.evaluation.predict_files import Job, jobs_to_do, write_prediction
+from deeplab_tf.evaluation.prediction_jobs import Job, jobs_to_do
+from deeplab_tf.evaluation.prediction_writer import write_prediction
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.evaluation.submission import SubmissionWriter
-from deeplab_tf.evaluation.tune_crf import tuning_owners
 from deeplab_tf.export import litert, onnx
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.workdir import Workdir
+from deeplab_tf.tuning.run import tuning_owners
 from tests.data.archives import make_voc12, save_image
 from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT

@@ -13,7 +13,7 @@ from tests.tools.commands import ROOT, run
 
 SMALL = [
     "--config.model.width=0.05",
-    "--config.data.crop_size=33",
+    "--config.data.augmentation=crop(33)",
     "--config.train.steps=6",
     "--config.train.batch_size=2",
     "--config.train.checkpoint_every=3",
@@ -160,8 +160,8 @@ def test_export(workdir, tmp_path):
 def test_doctor_shows_the_crops_of_a_config(tmp_path):
     config = f"--config={ROOT / 'zoo/quickstart.py'}"
     out, _ = run(
-        "doctor.py", "--data_dir=synthetic", config, "--config.data.crop_size=33", "--crops=2",
-        "--limit=5", f"--output={tmp_path}",
+        "doctor.py", "--data_dir=synthetic", config,
+        "--config.data.augmentation=crop(33)", "--crops=2", "--limit=5", f"--output={tmp_path}",
     )  # fmt: skip
     assert "5 of 240 images" in out and "crop(33)" in out
     diagnosis = json.loads((tmp_path / "doctor.json").read_text())

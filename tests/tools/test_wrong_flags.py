@@ -18,7 +18,7 @@ WRONG = [
     (
         "doctor.py",
         ["--data_dir=synthetic", "--output=o", QUICKSTART, "--crop_size=3"],
-        "Give either --config or --crop_size",
+        "Give either --config, with",
     ),
     ("evaluate.py", ["--data_dir=synthetic"], "Give either --workdir or --model"),
     ("evaluate.py", ["--data_dir=synthetic", *MODEL, "--compare=m"], "give --report too"),
@@ -61,7 +61,7 @@ def test_the_quick_starts_summary_of_other_scores(content, tmp_path, capsys):
     assert run_here("quickstart_summary.py", f"--workdir={tmp_path}") == 1
     told, complaint = capsys.readouterr()
     (line,) = complaint.splitlines()
-    assert line.startswith(f"error: {file}: not the scores before and after the CRF") and not told
+    assert line.startswith(f"error: {file}: not the metrics before and after the CRF") and not told
 
 
 def test_the_quick_starts_summary(tmp_path, capsys):

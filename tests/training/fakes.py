@@ -1,10 +1,11 @@
-"""A network so small that NumPy can tell its loss and gradient, and Caffe's solver in NumPy."""
+"""A network so small that NumPy computes its loss and gradient, and Caffe's solver in NumPy."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from deeplab_tf import compat
+from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
 
@@ -12,7 +13,7 @@ VOID = 255
 
 
 class LinearModel(keras.layers.Layer):
-    """Stands for a DeepLab: every map logits single pixels, a matrix times the colour.
+    """Stands for a DeepLab whose maps are linear in the colour of single pixels.
 
     Args:
         strides: pixels between two logits, one a map; all maps share the weights.
@@ -73,7 +74,10 @@ def value_of(variable):
     return compat.tf_variable(variable).numpy().copy()
 
 
-def one_step(model, batch, normalize="valid", rate=0.5, rate_multipliers=(), weight_decay=0.0):
+def one_step(
+    model, batch, normalize="valid", rate=0.5, rate_multipliers=(), weight_decay=0.0,
+    loss="cross_entropy",
+):  # fmt: skip
     """Takes a step of plain SGD; returns its results and the change of every variable."""
     variables = model.variables_by_name()
     before = {name: value_of(variable) for name, variable in variables.items()}
@@ -81,8 +85,9 @@ def one_step(model, batch, normalize="valid", rate=0.5, rate_multipliers=(), wei
     optimizer = build_optimizer("SGD", "", rate)
     compat.create_slots(optimizer, [entry.variable for entry in trained])
     step = build_step(
-        model, optimizer, trained, tf.distribute.get_strategy(), weight_decay, VOID, normalize
-    )
+        model, optimizer, trained, tf.distribute.get_strategy(), weight_decay, parse_loss(loss),
+        VOID, normalize,
+    )  # fmt: skip
     results = step({name: tf.constant(value) for name, value in batch.items()})
     changes = {name: value_of(variable) - before[name] for name, variable in variables.items()}
     return {name: float(value) for name, value in results.items()}, changes

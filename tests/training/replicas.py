@@ -15,11 +15,14 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.strategies import build_strategy
 from tests.training.fakes import VOID, random_batch, value_of
 
+# All kinds at once; what one of them did wrong would show.
+LOSSES = "cross_entropy + dice + 2*lovasz + ohem(share=0.3)"
 # The last layer, whose gradient has passed dropout, and one in front of all others.
 WATCHED = ("fc8/kernel", "fc8/bias", "conv5_3/kernel")
 
@@ -33,7 +36,7 @@ def four_images():
     return batch
 
 
-def take_step(strategy, batches, normalize):
+def take_step(strategy, batches, normalize, loss="cross_entropy"):
     """Trains once; `batches` holds one element a replica, as the pipeline delivers them."""
     with strategy.scope():
         keras.utils.set_random_seed(7)
@@ -46,7 +49,7 @@ def take_step(strategy, batches, normalize):
         trained = trained_variables(model, (("fc8/kernel", 10.0), (".*/bias", 2.0)))
         optimizer = build_optimizer("SGD", "momentum=0.9", 1e-2)
         compat.create_slots(optimizer, [entry.variable for entry in trained])
-    step = build_step(model, optimizer, trained, strategy, 5e-4, VOID, normalize)
+    step = build_step(model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize)
     stacked = {name: np.stack([b[name] for b in batches]) for name in batches[0]}
     elements = strategy.distribute_datasets_from_function(
         lambda context: tf.data.Dataset.from_tensor_slices(stacked)
@@ -69,6 +72,14 @@ def split(batch, count):
     ]
 
 
+def divide(batch, replicas):
+    """One image at a time: micro-batch i of replica r has image `i * replicas + r`."""
+    return [
+        {name: np.moveaxis(value[:, r::replicas], 1, 0) for name, value in batch.items()}
+        for r in range(replicas)
+    ]
+
+
 def main(count: int):
     build_strategy("one", logical_devices=count)
     names = [device.name for device in tf.config.list_logical_devices("CPU")]
@@ -76,10 +87,12 @@ def main(count: int):
     strategy = tf.distribute.MirroredStrategy(names)
     results = {"valid": take_step(strategy, split(batch, count), "valid")}
     if count == 1:
-        micro_batches = {name: np.moveaxis(value, 1, 0) for name, value in batch.items()}
-        results["caffe"] = take_step(strategy, [micro_batches], "caffe")
-    else:
-        results["caffe"] = take_step(strategy, split(batch, count), "caffe")
+        results["caffe"] = take_step(strategy, divide(batch, 1), "caffe")
+        results["losses"] = take_step(strategy, [batch], "valid", LOSSES)
+    if count == 2:
+        results["losses"] = take_step(strategy, divide(batch, 2), "valid", LOSSES)
+    if count == 4:
+        results["caffe"] = take_step(strategy, split(batch, 4), "caffe")
     built = {n: build_strategy(n).num_replicas_in_sync for n in ("auto", "mirrored", "one")}
     pixels = int((batch["labels"][:, :, ::8, ::8] != VOID).sum())
     print(json.dumps({**results, "strategies": built, "valid_pixels": pixels}))

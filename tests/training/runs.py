@@ -16,7 +16,7 @@ SPLIT = SyntheticSplit("train", 4)
 def small_config(**train):
     config = base_config("vgg16_large_fov")
     config.model.width = 0.05
-    config.data.crop_size = 17
+    config.data.augmentation = "crop(17)|mirror"
     config.train.update(steps=10, batch_size=2, log_every=1, checkpoint_every=5, eval_every=4)
     config.train.update(train)
     return config

@@ -6,7 +6,7 @@ import resource
 
 @contextlib.contextmanager
 def small_files(size):
-    """Lets no file grow beyond a size; what the system answers is an error as of a full disk."""
+    """Lets no file grow beyond a size; the error is that of a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

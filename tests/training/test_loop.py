@@ -1,4 +1,6 @@
 import json
+import shutil
+import warnings
 
 import keras
 import numpy as np
@@ -58,7 +60,7 @@ def runs(tmp_path_factory):
     resumed_start = weights(again.model)
     return {
         "start": start, "full": full, "middle": resumed_start, "resumed": weights(again.run()),
-        "said": logged, "whole": metrics(whole), "broken": metrics(broken),
+        "log": logged, "whole": metrics(whole), "broken": metrics(broken),
     }  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def test_resumed_run_has_every_line_once(runs):
 
     assert [line["step"] for line in runs["whole"]] == list(range(1, 11))
     assert without_speed(runs["broken"]) == without_speed(runs["whole"])
-    assert runs["said"][0] == "going on from the checkpoint of step 5"
+    assert runs["log"][0] == "going on from the checkpoint of step 5"
 
 
 @pytest.mark.slow
@@ -93,45 +95,68 @@ def test_logged_rate_is_the_one_that_the_step_used(runs):
 # === What the loop does around the steps ===
 
 
-def test_lines_hold_the_mean_loss_since_the_last(tmp_path, losses):
-    losses += [1.0, 2.0, 6.0, 4.0, 6.0]
-    trainer(tmp_path, small_config(steps=5, log_every=3)).run()
-    found = [(line["step"], line["loss"]) for line in metrics(tmp_path)]
-    assert found == [(3, 3.0), (5, 5.0)]
-
-
-def test_evaluation_comes_every_few_steps_and_at_the_end(tmp_path, losses):
-    seen = []
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of ten steps that train nothing: its folder, trainer, model and evaluated models."""
+    folder, evaluated = tmp_path_factory.mktemp("finished"), []
 
     def evaluate(model):
-        seen.append(model)
-        return {"split": "val", "miou": len(seen) / 10}
+        evaluated.append(model)
+        return {"split": "val", "miou": len(evaluated) / 10}
 
-    run = trainer(tmp_path)
-    run.run(evaluate)
-    found = [(line["step"], line["miou"]) for line in metrics(tmp_path) if "miou" in line]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        replace_steps(monkeypatch, [])
+        run = trainer(folder)
+        return folder, run, run.run(evaluate), evaluated
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """The folder of the run above, to be changed."""
+    return shutil.copytree(finished[0], tmp_path / "run")
+
+
+def test_evaluation_comes_every_few_steps_and_at_the_end(finished):
+    folder, run, _, evaluated = finished
+    found = [(line["step"], line["miou"]) for line in metrics(folder) if "miou" in line]
     assert found == [(4, 0.1), (8, 0.2), (10, 0.3)]
-    assert all(model is run.model for model in seen)
+    assert all(model is run.model for model in evaluated)
 
 
-def test_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
-    trainer(tmp_path, small_config(steps=8, checkpoint_every=3, keep_checkpoints=9)).run()
-    found = {int(p.stem.split("-")[1]) for p in (tmp_path / "checkpoints").glob("*.index")}
-    assert found == {3, 6, 8}
+def test_model_file_holds_the_trained_network(finished):
+    folder, _, model, _ = finished
+    loaded = keras.models.load_model(folder / "model.keras")
+    for name, value in weights(model).items():
+        np.testing.assert_array_equal(value_of(loaded.variables_by_name()[name]), value)
+    assert loaded.spec == SPLIT.spec
+    assert not list(folder.glob("*partial*"))
 
 
-def test_augmentation_is_said_before_the_first_step_and_stored(tmp_path, losses):
-    logged, config = [], small_config(steps=1)
-    config.data.scales, config.data.image_scale = (0.5, 1.0), 0.75
+def test_lines_and_checkpoints_come_every_few_steps_and_at_the_end(tmp_path, losses):
+    losses += [1.0, 2.0, 6.0, 4.0, 6.0, 8.0, 1.0, 2.0]
+    trainer(
+        tmp_path, small_config(steps=8, log_every=3, checkpoint_every=3, keep_checkpoints=9)
+    ).run()
+    found = [(line["step"], line["loss"]) for line in metrics(tmp_path)]
+    assert found == [(3, 3.0), (6, 6.0), (8, 1.5)]  # the mean since the line before
+    assert checkpointed(tmp_path) == {3, 6, 8}
+
+
+def test_loss_and_augmentation_are_logged_before_the_first_step_and_stored(tmp_path, losses):
+    logged, config = [], small_config(steps=1, loss="1*dice+focal(gamma=1)")
+    config.data.augmentation, config.data.image_scale = "scale(0.5|1)|crop(17)|mirror", 0.75
     trainer(tmp_path, config, logged).run()
-    place = logged.index("augmentation: resize(0.75) scale(0.5|1) pad crop(17) mirror")
+    assert "loss: dice + focal(gamma=1)" in logged
+    assert json.loads((tmp_path / "config.json").read_text())["train"]["loss"] == config.train.loss
+    place = logged.index("augmentation: scale(0.5|1)|crop(17)|mirror of images at scale 0.75")
     assert [line.startswith("step ") for line in logged[place + 1 :]] == [True]
     stored = json.loads((tmp_path / "config.json").read_text())["data"]
-    assert (stored["scales"], stored["crop_size"], stored["mirror"]) == ([0.5, 1.0], 17, True)
+    assert stored["augmentation"] == "scale(0.5|1)|crop(17)|mirror"
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.image_scale == stored["image_scale"] == 0.75
 
 
+@pytest.mark.slow
 def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
     rng = np.random.default_rng(0)
     first = {"W": random_array(rng, 3, 3, 3, 3), "b": random_array(rng, 3)}
@@ -142,43 +167,39 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
         rate_multipliers=(("conv1_1/.*", 0.0),),
     )  # fmt: skip
     config.model.weights = str(tmp_path / "vgg.h5")
-    config.data.update(scale_range=(0.5, 1.5), mirror=False, cache=True, crop_size=33)
+    config.data.update(augmentation="scale(0.5..1.5)|crop(33)", cache=True)
     logged = []
     run = trainer(tmp_path / "run", config, logged)
     model = run.run()
     assert "weights from " in logged[0] and ": 2 tensors loaded" in logged[0]
-    assert "augmentation: scale(0.5..1.5) pad crop(33)" in logged
+    assert "augmentation: scale(0.5..1.5)|crop(33)" in logged
     np.testing.assert_array_equal(weights(model)["conv1_1/kernel"], first["W"])
     lines = metrics(tmp_path / "run")
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
     assert all(np.isfinite(line["loss"]) for line in lines)
-    values = run._optimizer.get_config()
+    values = run._state.optimizer.get_config()
     assert (values["momentum"], values["nesterov"]) == (0.8, True)
 
 
-def test_the_cache_changes_no_batch(tmp_path):
-    found = []
-    for cache in (False, True):
-        config = small_config()
-        config.data.cache = cache
-        run = trainer(tmp_path / str(cache), config)
+def test_the_cache_changes_no_batch(finished):
+    run, found = finished[1], []
+    for cache in (True, False):
+        run.config.data.cache = cache
         dataset = run._dataset(tf.distribute.InputContext())
         found.append([e["images"].numpy() for e in dataset.take(6)])
     np.testing.assert_array_equal(*found)
 
 
-def test_finished_run_says_so_and_trains_no_more(tmp_path, losses):
-    trainer(tmp_path).run()
-    logged = []
-    trainer(tmp_path, logged=logged).run()
+def test_a_finished_run_is_recognized_and_trains_no_more(copied, losses):
+    logged, before = [], metrics(copied)
+    trainer(copied, logged=logged).run()
     assert logged == ["going on from the checkpoint of step 10"]
-    assert len(metrics(tmp_path)) == 10
+    assert metrics(copied) == before
 
 
 @pytest.mark.parametrize("way", ["newest broken", "state file gone", "folder is a pattern"])
-def test_damage_costs_the_steps_since_the_one_before_at_most(tmp_path, losses, way):
-    folder = tmp_path / ("lr[0.01]" if way == "folder is a pattern" else "run")
-    trainer(folder).run()
+def test_damage_costs_the_steps_since_the_one_before_at_most(copied, losses, way):
+    folder = copied.rename(copied.parent / "lr[0.01]") if "pattern" in way else copied
     checkpoints = folder / "checkpoints"
     if way == "newest broken":
         (checkpoints / "ckpt-10.data-00000-of-00001").write_bytes(b"half")
@@ -188,34 +209,27 @@ def test_damage_costs_the_steps_since_the_one_before_at_most(tmp_path, losses, w
     again = trainer(folder, logged=logged)
     step = 5 if way == "newest broken" else 10
     assert logged[-1] == f"going on from the checkpoint of step {step}"
-    assert [line["step"] for line in metrics(folder)] == list(range(1, step + 1))
+    assert trained_steps(folder) == list(range(1, step + 1))
     again.run()
-    assert [line["step"] for line in metrics(folder)] == list(range(1, 11))
-    assert {path.name for path in checkpoints.glob("*.index")} == {"ckpt-5.index", "ckpt-10.index"}
+    assert trained_steps(folder) == list(range(1, 11))
+    assert checkpointed(folder) == {5, 10}
 
 
-def test_where_no_checkpoint_can_be_read_the_run_is_left_as_it_is(tmp_path, losses):
-    trainer(tmp_path).run()
-    for file in (tmp_path / "checkpoints").glob("*.data*"):
+def trained_steps(folder):
+    return [line["step"] for line in metrics(folder) if "loss" in line]
+
+
+def test_where_no_checkpoint_can_be_read_the_run_is_left_as_it_is(copied):
+    for file in (copied / "checkpoints").glob("*.data*"):
         file.write_bytes(b"half")
-    logged = metrics(tmp_path)
+    before = metrics(copied)
     with pytest.raises(ValueError, match="No checkpoint can be read"):
-        trainer(tmp_path)
-    assert metrics(tmp_path) == logged
+        trainer(copied)
+    assert metrics(copied) == before
 
 
-def test_model_file_holds_the_trained_network(tmp_path, losses):
-    model = trainer(tmp_path).run()
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    for name, value in weights(model).items():
-        np.testing.assert_array_equal(value_of(loaded.variables_by_name()[name]), value)
-    assert loaded.spec == SPLIT.spec
-    assert not list(tmp_path.glob("*partial*"))
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_loss_that_is_no_number_stops_the_run(tmp_path, losses, bad):
-    losses += [1.0, 1.0, bad]
+def test_loss_that_is_no_number_stops_the_run(tmp_path, losses):
+    losses += [1.0, 1.0, float("nan")]
     with pytest.raises(FloatingPointError, match=r"between step 2 and step 4.*learning_rate"):
         trainer(tmp_path, small_config(log_every=2)).run()
     assert [line["step"] for line in metrics(tmp_path)] == [2]
@@ -235,23 +249,24 @@ def test_broken_weights_are_not_saved(tmp_path, losses):
 
 @pytest.mark.parametrize(
     ("scales", "crop", "sizes"),
-    [((1.0,), 320, "multiple of 8 plus 1, such as 313 or 321"),
-     ((1.0, 0.75, 0.5), 313, "multiple of 32 plus 1, such as 289 or 321")],
+    [((1.0,), 320, r"multiple of 8 plus 1, such as crop\(313\) or crop\(321\)"),
+     ((1.0, 0.75, 0.5), 313, r"multiple of 32 plus 1, such as crop\(289\) or crop\(321\)")],
 )  # fmt: skip
 def test_crop_that_does_not_fit_names_sizes_that_do(tmp_path, scales, crop, sizes):
     config = small_config()
     config.model.scales = scales
-    config.data.crop_size = crop
-    with pytest.raises(ValueError, match=rf"data\.crop_size.*{sizes}\. Received: {crop}"):
+    config.data.augmentation = f"crop({crop})"
+    with pytest.raises(
+        ValueError, match=rf"data\.augmentation.*{sizes}\. Received: 'crop\({crop}\)"
+    ):
         trainer(tmp_path, config)
 
 
-def test_other_model_in_the_workdir_is_refused(tmp_path, losses):
-    trainer(tmp_path)
+def test_other_model_in_the_workdir_is_refused(copied):
     other = small_config()
     other.model.fc6_rate = 6
     with pytest.raises(ValueError, match=r"model\.fc6_rate: 12 -> 6"):
-        trainer(tmp_path, other)
+        trainer(copied, other)
 
 
 def test_a_split_without_labels_is_refused(tmp_path):
@@ -260,6 +275,16 @@ def test_a_split_without_labels_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'train' of 'synthetic' has no labels"):
         Trainer(small_config(), split, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_old_name_of_the_log_works_with_a_warning(tmp_path, losses):
+    logged = []
+    with warnings.catch_warnings(record=True) as caught:  # other packages warn of other things
+        warnings.simplefilter("always")
+        run = Trainer(small_config(steps=1), SPLIT, tmp_path, say=logged.append)
+    (warning,) = [w for w in caught if "Trainer(say=) is called Trainer(log=)" in str(w.message)]
+    assert warning.category is DeprecationWarning and warning.filename == __file__
+    assert run.log == logged.append and logged
 
 
 def test_nothing_periodic_happens_where_it_is_off(tmp_path, losses):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.training.fakes import (
     VOID,
     LinearModel,
@@ -18,8 +18,17 @@ from tests.training.fakes import (
     random_batch,
     value_of,
 )
+from tests.training.losses import reference
 
 RATE = 0.5
+
+
+@pytest.fixture
+def eager():
+    """Takes a single step without tracing it, which would cost far more."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def parts(batch, model):
@@ -50,6 +59,7 @@ def test_valid_is_one_mean_over_all_pixels_of_all_micro_batches():
     assert found[0]["valid_pixels"] == total
 
 
+@pytest.mark.usefixtures("eager")
 def test_caffe_is_the_mean_of_the_micro_batches_means():
     batch = random_batch(iter_size=2, batch=2)
     means = [
@@ -62,25 +72,77 @@ def test_caffe_is_the_mean_of_the_micro_batches_means():
     )
 
 
-def test_two_micro_batches_of_two_equal_one_batch_of_four():
-    batch = random_batch(iter_size=2, batch=2)
-    joined = {name: value.reshape(1, 4, *value.shape[2:]) for name, value in batch.items()}
-    split_results, split_changes = one_step(LinearModel(), batch, "valid")
-    results, changes = one_step(LinearModel(), joined, "valid")
+# Loss -> the same in NumPy, of the 36 valid pixels of the batch below.
+LOSSES = {
+    "cross_entropy": reference.cross_entropy,
+    "focal(gamma=1, class_weights=(1, 2, 3))": lambda z, y: reference.focal(z, y, 1, (1, 2, 3)),
+    "ohem(share=0.3)": lambda z, y: reference.ohem(z, y, 11),
+    "dice": reference.dice,
+    "lovasz": reference.lovasz,
+    "dice + 0.5*cross_entropy": lambda z, y: (
+        reference.dice(z, y) + reference.cross_entropy(z, y) / 2
+    ),
+}
+
+
+def logits_and_labels(batch, model):
+    """What the model computes, and the labels, both [micro-batches, B, h, w, ...]."""
+    logits = batch["images"][:, :, ::2, ::2] @ value_of(model.kernel) + value_of(model.bias)
+    return logits, batch["labels"][:, :, ::2, ::2]
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_that_of_the_whole_batch(loss):
+    compare_parts_with_whole(loss)
+
+
+def test_both_kinds_of_losses_are_compiled_too():
+    compare_parts_with_whole("dice + 0.5*cross_entropy")
+
+
+def compare_parts_with_whole(loss):
+    batch = random_batch(iter_size=2, batch=3)
+    joined = {name: value.reshape(1, 6, *value.shape[2:]) for name, value in batch.items()}
+    logits, labels = logits_and_labels(batch, LinearModel())
+    assert (labels != VOID).sum() == 36
+    split_results, split_changes = one_step(LinearModel(), batch, "valid", loss=loss)
+    results, changes = one_step(LinearModel(), joined, "valid", loss=loss)
+    assert results["loss"] == pytest.approx(LOSSES[loss](logits, labels), rel=1e-5)
     assert split_results["loss"] == pytest.approx(results["loss"], rel=1e-6)
     for name, change in changes.items():
+        assert np.abs(change).max() > 1e-3
         np.testing.assert_allclose(split_changes[name], change, atol=1e-6)
 
 
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("loss", list(LOSSES)[2:])
+def test_caffe_compares_the_pixels_of_one_micro_batch(loss):
+    batch = random_batch(iter_size=2, batch=3)
+    alone = [{name: value[i : i + 1] for name, value in batch.items()} for i in range(2)]
+    results, changes = one_step(LinearModel(), batch, "caffe", loss=loss)
+    parts = [one_step(LinearModel(), part, "valid", loss=loss) for part in alone]
+    assert results["loss"] == pytest.approx(np.mean([part[0]["loss"] for part in parts]), rel=1e-6)
+    for name, change in changes.items():
+        wanted = np.mean([part[1][name] for part in parts], axis=0)
+        np.testing.assert_allclose(change, wanted, atol=1e-6)
+    # Otherwise both normalisations agree here.
+    whole, _ = one_step(LinearModel(), batch, "valid", loss=loss)
+    assert abs(whole["loss"] - results["loss"]) > 1e-3
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("loss", ["cross_entropy", "dice + lovasz + ohem"])
 @pytest.mark.parametrize("normalize", ["valid", "caffe"])
-def test_void_alone_changes_nothing_and_gives_no_nan(normalize):
+def test_void_alone_changes_nothing_and_gives_no_nan(normalize, loss):
     batch = random_batch(iter_size=2, batch=2)
     batch["labels"][:] = VOID
-    results, changes = one_step(LinearModel(), batch, normalize)
+    results, changes = one_step(LinearModel(), batch, normalize, loss=loss)
     assert results == {"loss": 0.0, "valid_pixels": 0.0}
     assert all(np.all(change == 0) for change in changes.values())
 
 
+@pytest.mark.usefixtures("eager")
 def test_one_micro_batch_of_void_adds_nothing_to_caffes_mean():
     batch = random_batch(iter_size=2, batch=2)
     batch["labels"][1] = VOID
@@ -90,6 +152,7 @@ def test_one_micro_batch_of_void_adds_nothing_to_caffes_mean():
     assert_step(found, loss / count / 2, kernel / count / 2, bias / count / 2)
 
 
+@pytest.mark.usefixtures("eager")
 def test_maps_of_two_strides_are_normalised_each_by_itself():
     batch = random_batch(iter_size=1, batch=2)
     model = LinearModel(strides=(1, 4))
@@ -105,6 +168,7 @@ def test_maps_of_two_strides_are_normalised_each_by_itself():
     assert results["valid_pixels"] == (batch["labels"] != VOID).sum()
 
 
+@pytest.mark.usefixtures("eager")
 def test_weight_decay_and_frozen_variables():
     batch = random_batch(iter_size=1, batch=2)
     ((_, gradient, _, count),) = parts(batch, LinearModel())
@@ -118,6 +182,7 @@ def test_weight_decay_and_frozen_variables():
     assert np.all(changes["fc8/bias"] == 0)
 
 
+@pytest.mark.usefixtures("eager")
 def test_loss_of_several_scales_is_the_sum_of_four():
     model = DeepLab(num_classes=3, width=0.02, dropout=0.0, scales=(1.0, 0.75, 0.5))
     batch = random_batch(iter_size=1, batch=2, size=33)
@@ -127,11 +192,7 @@ def test_loss_of_several_scales_is_the_sum_of_four():
     # Facts 1.5: fused, 1 and 0.75 on the grid of 8, 0.5 on its own.
     targets = [labels[:, ::s, ::s] for s in (8, 8, 8, 16)]
     losses = [pixel_losses(m.numpy(), t).mean() for m, t in zip(maps, targets, strict=True)]
-    tf.config.run_functions_eagerly(True)  # one step: tracing would cost far more
-    try:
-        results, _ = one_step(model, batch)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    results, _ = one_step(model, batch)
     assert results["loss"] == pytest.approx(sum(losses), rel=1e-4)
 
 
@@ -151,11 +212,13 @@ def replicas():
 
 
 @pytest.mark.slow
-def test_one_two_and_four_replicas_take_the_same_step(replicas):
-    one = replicas[1]["valid"]
+@pytest.mark.parametrize(("losses", "counts"), [("valid", (2, 4)), ("losses", (2,))])
+def test_one_two_and_four_replicas_take_the_same_step(replicas, losses, counts):
+    # "losses" has all kinds: on one replica in one micro-batch, on two in two each.
+    one = replicas[1][losses]
     assert one["loss"] > 0 and one["valid_pixels"] == replicas[1]["valid_pixels"]
-    for count in (2, 4):
-        many = replicas[count]["valid"]
+    for count in counts:
+        many = replicas[count][losses]
         assert many["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert many["valid_pixels"] == one["valid_pixels"]
         for name, change in one["changes"].items():

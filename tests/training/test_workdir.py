@@ -64,8 +64,21 @@ def test_other_data_set_is_refused_with_its_fields(tmp_path):
 def test_other_crop_or_split_is_refused(tmp_path):
     Workdir(tmp_path, config(), SPEC).describe()
     other = config()
-    other["data"]["crop_size"] = 65
-    assert "data.crop_size: 321 -> 65" in refusal(tmp_path, other)
+    other["data"]["augmentation"] = "crop(65)|mirror"
+    assert "data.augmentation: 'crop(321)|mirror' -> 'crop(65)|mirror'" in refusal(tmp_path, other)
+
+
+def test_a_run_of_version_0_1_goes_on(tmp_path):
+    before = config()
+    del before["data"]["augmentation"]
+    before["data"].update(crop_size=321, mirror=True, scale_range=(), scales=(1.0,))
+    Workdir(tmp_path, before, SPEC).describe()
+    Workdir(tmp_path, config(), SPEC).describe()
+    assert "crop_size" not in json.loads((tmp_path / "config.json").read_text())["data"]
+    before["data"]["scales"] = (0.5, 1.0)
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    message = refusal(tmp_path, config())
+    assert "'scale(0.5|1)|crop(321)|mirror' -> 'crop(321)|mirror'" in message
 
 
 def test_what_changes_no_number_may_change(tmp_path):

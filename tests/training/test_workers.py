@@ -16,7 +16,7 @@ from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.training.fakes import value_of
 
 SPLIT = SyntheticSplit("train", 4)
@@ -129,7 +129,9 @@ def test_a_worker_that_is_gone_is_named(monkeypatch, error):
         lose_one()
 
 
-@pytest.mark.parametrize("preset", ["vgg16_large_fov", "resnet101_aspp_l"])
+@pytest.mark.parametrize(
+    "preset", ["vgg16_large_fov", pytest.param("resnet101_aspp_l", marks=pytest.mark.slow)]
+)
 def test_the_chief_can_read_every_variable_alone(preset):
     # One that is synchronised on reading would make it wait for workers that do not read.
     config = base_config(preset)
@@ -148,7 +150,8 @@ def test_the_chief_can_read_every_variable_alone(preset):
 # === Two processes ===
 
 SMALL = [
-    "--config.model.width=0.05", "--config.data.crop_size=33", "--config.train.policy=fixed",
+    "--config.model.width=0.05", "--config.data.augmentation=crop(33)",
+    "--config.train.policy=fixed",
     "--config.train.checkpoint_every=2", "--config.train.eval_every=2",
     "--config.train.eval_limit=2", "--config.train.log_every=1",
 ]  # fmt: skip

@@ -6,7 +6,8 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.weights import load_into
-from deeplab_tf.weights.keras_applications import filter_subset, kernel_taps, read
+from deeplab_tf.weights.decimation import filter_subset, kernel_taps
+from deeplab_tf.weights.keras_applications import read
 from tests.weights.fakes import random_array, write_classic, write_keras3
 
 FC1, FC2 = 32, 24  # instead of 4096 each

@@ -7,7 +7,7 @@ from unittest import mock
 from absl import flags
 from ml_collections import config_flags
 
-from tests.build_files import ROOT
+from tests.imports import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "zoo").glob("*.py"))
 

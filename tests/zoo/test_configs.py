@@ -8,7 +8,7 @@ from deeplab_tf.crf import CrfParameters
 from deeplab_tf.models.presets import MSC_SCALES
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.recipes import RECIPES, recipe_config
-from tests.build_files import ROOT
+from tests.imports import ROOT
 from tests.zoo.loading import NAMES, load_config
 
 
@@ -19,12 +19,14 @@ class Training(NamedTuple):
     batch_size: int
     iter_size: int
     normalize: str
-    scales: tuple
+    augmentation: str
 
 
-V1 = Training("step", 1e-3, 6000, 30, 1, "valid", (1.0,))
-V2_VGG = Training("poly", 1e-3, 20000, 10, 1, "valid", (1.0,))
-V2_RESNET = Training("poly", 2.5e-4, 20000, 1, 10, "caffe", (0.5, 0.75, 1.0, 1.25, 1.5))
+V1 = Training("step", 1e-3, 6000, 30, 1, "valid", "crop(321)|mirror")
+V2_VGG = Training("poly", 1e-3, 20000, 10, 1, "valid", "crop(321)|mirror")
+V2_RESNET = Training(
+    "poly", 2.5e-4, 20000, 1, 10, "caffe", "scale(0.5|0.75|1|1.25|1.5)|crop(321)|mirror"
+)
 
 # w1, sigma alpha, sigma beta, w2, sigma gamma.
 NOT_PUBLISHED = RESNET_CRF = (4, 67, 3, 3, 1)
@@ -102,12 +104,11 @@ def test_header_has_score_sources_and_what_is_not_given(name):
 def test_training_values_are_the_published_ones(name):
     config, wanted = load_config(name), PUBLISHED[name][0]
     train = config.train
-    scales = config.data.scales
-    assert Training(*(train[key] for key in Training._fields[:-1]), scales) == wanted
+    augmentation = config.data.augmentation
+    assert Training(*(train[key] for key in Training._fields[:-1]), augmentation) == wanted
     assert (train.weight_decay, train.optimizer) == (5e-4, "SGD")
     assert train.optimizer_args == "momentum=0.9"
     assert train.power == 0.9 if train.policy == "poly" else train.step_size == 2000
-    assert (config.data.crop_size, config.data.mirror, config.data.scale_range) == (321, True, ())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -179,8 +180,8 @@ def test_unknown_key_names_the_nearest():
     config = load_config("voc12_vgg16_large_fov")
     with pytest.raises(AttributeError, match='Did you mean "learning_rate"'):
         config.train.learning_rat = 1.0
-    with pytest.raises(KeyError, match="crop_size"):
-        config.data.update(crop_sizes=321)
+    with pytest.raises(KeyError, match="augmentation"):
+        config.data.update(augmentations="crop(9)")
     with pytest.raises(KeyError, match="train"):
         config.update({"trian": {"steps": 1}})
 
@@ -191,8 +192,8 @@ def test_wrong_type_names_the_key():
         config.train.learning_rate = "fast"
     with pytest.raises(TypeError, match="steps"):
         config.train.update(steps=1.5)
-    with pytest.raises(TypeError, match="scales"):
-        config.data.scales = 1.0
+    with pytest.raises(TypeError, match="augmentation"):
+        config.data.augmentation = 1.0
 
 
 def test_unknown_preset_and_recipe_name_the_known():

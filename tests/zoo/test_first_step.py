@@ -24,7 +24,7 @@ def eager():
 def shrink(config):
     """The same network and training, small enough for a test."""
     config.model.update(width=0.02, weights="random")
-    config.data.update(crop_size=33, train_split="train")
+    config.data.update(augmentation="crop(33)|mirror", train_split="train")
     config.train.update(steps=1, batch_size=2, iter_size=1)
     return config
 

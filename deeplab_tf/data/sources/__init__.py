@@ -1,16 +1,16 @@
-"""The archives that can be converted: where their files lie and how their ids map."""
+"""The data sets that can be converted: one file each, and a row here."""
 
 import dataclasses
 import os
 
 from deeplab_tf.data.paths import checked_name, user_path
+from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.sources.camvid import open_camvid
 from deeplab_tf.data.sources.cityscapes import open_cityscapes
 from deeplab_tf.data.sources.folder import open_folder
 from deeplab_tf.data.sources.pascal_context import open_pascal_context
 from deeplab_tf.data.sources.person_part import open_person_part
 from deeplab_tf.data.sources.sbd import open_sbd
-from deeplab_tf.data.sources.source import Item, Source
 from deeplab_tf.data.sources.voc12 import open_voc12
 from deeplab_tf.data.spec import DataError
 
@@ -28,7 +28,7 @@ __all__ = ["SOURCES", "Item", "Source", "open_source"]
 
 
 def open_source(dataset: str, folder: str | os.PathLike) -> Source:
-    """Finds the files of an archive; reads lists, no image.
+    """Opens an archive: reads its lists, no images.
 
     Args:
         dataset: one of ``SOURCES``.

@@ -1,8 +1,10 @@
 """CamVid with the 11 classes of SegNet, in PASCAL VOC layout."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
-from deeplab_tf.data.sources.source import Source, find_folder, listed_splits, voc_items
+from deeplab_tf.data.sources.archive import Source, find_folder, listed_splits, voc_items
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.voc_layout import LISTS
 

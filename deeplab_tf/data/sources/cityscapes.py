@@ -1,12 +1,14 @@
 """Cityscapes, fine annotations: 19 classes out of the label ids 0..33."""
 
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.sources.source import Item, Source, find_folder, map_ids
+from deeplab_tf.data.sources.archive import Item, Source, find_folder, map_ids
 from deeplab_tf.data.spec import DatasetSpec
 
 _VOID = 255
@@ -35,7 +37,7 @@ def open_cityscapes(source: Path) -> Source:
 
 
 def _items(root: Path, split: str) -> list[Item]:
-    """Images and labels by city and name; either may be missing."""
+    """Returns images and labels by city and name; either may be missing."""
     names = _names(root / "leftImg8bit" / split, _IMAGE)
     if split != "test":
         names |= _names(root / "gtFine" / split, _LABEL)

@@ -1,5 +1,7 @@
 """Any folder of ``images/`` and ``masks/``: index PNGs, or RGB with the palette's colours."""
 
+from __future__ import annotations
+
 import dataclasses
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ from PIL import Image
 from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.sources.source import Item, Source
+from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.spec import FILE_NAME, VOID_COLOR, Color, DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGE_ENDINGS
 
@@ -50,7 +52,7 @@ def _items(images: Path, masks: Path) -> list[Item]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Name without ending -> file, of the images in a folder and its sub-folders."""
+    """Maps names without ending to files, for the images in a folder and its sub-folders."""
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in IMAGE_ENDINGS:

@@ -1,11 +1,13 @@
 """PASCAL-Context: 59 classes and background out of 459 labels, on the images of VOC 2010."""
 
+from __future__ import annotations
+
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.data.sources.source import (
+from deeplab_tf.data.sources.archive import (
     Item,
     Source,
     find_folder,
@@ -58,7 +60,7 @@ def read_label_map(path: Path, table: tuple[int, ...]) -> np.ndarray:
 
 
 def _id_table(labels: Path | None) -> tuple[int, ...]:
-    """Id of every number of ``labels.txt``, whose lines are such as ``2: aeroplane``."""
+    """Returns the id of every number of `labels.txt`, with lines such as ``2: aeroplane``."""
     numbers = LABEL_NUMBERS
     if labels is not None:
         with naming_unknown_layout(labels):

@@ -1,10 +1,12 @@
 """PASCAL-Person-Part: the 24 parts of persons in PASCAL-Part as 6, and background."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.data.sources.source import (
+from deeplab_tf.data.sources.archive import (
     Item,
     Source,
     find_folder,
@@ -40,17 +42,20 @@ def open_person_part(source: Path) -> Source:
     voc = find_folder(source, "ImageSets/Main", "VOCdevkit/VOC2010", "VOC2010", ".")
     parts = find_folder(source, "Annotations_Part", ".", "trainval") / "Annotations_Part"
 
-    def item(name: str) -> Item:
-        return Item(name, voc / IMAGES / f"{name}.jpg", parts / f"{name}.mat")
+    def label(name: str) -> Path:
+        return parts / f"{name}.mat"
 
-    for lists in (source / _LISTS, source / "pascal_person_part" / _LISTS):
-        if lists.is_dir():
-            found = listed_splits(lists, tuple(f"{split}_id" for split in COUNTS))
+    def item(name: str) -> Item:
+        return Item(name, voc / IMAGES / f"{name}.jpg", label(name))
+
+    for folder in (source / _LISTS, source / "pascal_person_part" / _LISTS):
+        if folder.is_dir():
+            found = listed_splits(folder, tuple(f"{split}_id" for split in COUNTS))
             splits = {n.removesuffix("_id"): [item(i) for i in ids] for n, ids in found.items()}
             return Source(SPEC, splits, COUNTS, read_parts)
     lists = listed_splits(voc / "ImageSets/Main", tuple(COUNTS))
     splits = {
-        split: [item(name) for name in names if _has_parts(item(name).label)]
+        split: [item(name) for name in names if _has_parts(label(name))]
         for split, names in lists.items()
     }
     return Source(SPEC, splits, COUNTS, read_parts)
@@ -71,7 +76,7 @@ def read_parts(path: Path) -> np.ndarray:
 
 
 def _has_parts(path: Path) -> bool:
-    """Whether a person has parts; true for a broken or missing file: the converter reports it."""
+    """Returns whether a person has parts; True for a broken file, which the converter reports."""
     try:
         with naming_unknown_layout(path):
             return any(np.size(person.parts) for person in _persons(_objects(path)))

@@ -4,6 +4,8 @@ The recipe of DeepLab's training lists: the masks of SBD, those of VOC in their 
 has one, and nothing of VOC's validation images in train_aug.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.sources import voc12
-from deeplab_tf.data.sources.source import (
+from deeplab_tf.data.sources.archive import (
     Item,
     Source,
     find_folder,
@@ -55,7 +57,7 @@ def open_sbd(source: Path) -> Source:
 
 
 def _sbd_items(voc: Path, sbd: Path, names: Iterable[str]) -> list[Item]:
-    """Masks of SBD; the images are VOC's, of which SBD's own are copies."""
+    """Returns masks of SBD with images of VOC, of which SBD's own are copies."""
     items = [item._replace(label=sbd / "cls" / f"{item.name}.mat")
              for item in voc_items(voc, sorted(names))]  # fmt: skip
     return [i if i.image.exists() else i._replace(image=sbd / "img" / i.image.name) for i in items]

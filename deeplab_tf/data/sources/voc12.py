@@ -1,8 +1,10 @@
 """PASCAL VOC 2012: 20 classes and background, indexed PNG."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
-from deeplab_tf.data.sources.source import Source, find_folder, voc_splits
+from deeplab_tf.data.sources.archive import Source, find_folder, voc_splits
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.voc_layout import LISTS
 

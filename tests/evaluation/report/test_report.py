@@ -14,7 +14,6 @@ from deeplab_tf.data.spec import DataError
 from deeplab_tf.evaluation.evaluate import MEANS
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.evaluation.report.examples import SIDE
-from tests.build_files import ROOT
 from tests.evaluation.report.pages import (
     HOSTILE,
     Page,
@@ -23,6 +22,7 @@ from tests.evaluation.report.pages import (
     make_split,
     text,
 )
+from tests.imports import ROOT
 
 IMAGES = make_images(23)
 SETTINGS = {"command line": "evaluate.py '--model=<u>a</u>'", "NumPy": "2.0"}

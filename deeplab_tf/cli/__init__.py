@@ -1,0 +1,28 @@
+"""What the programs share: running, flags, errors in one line."""
+
+from deeplab_tf.cli.flags import (
+    build_predictor,
+    crf_parameters,
+    define_crf_flag,
+    define_data_dir_flag,
+    define_overwrite_flag,
+    define_path_flag,
+    define_paths_flag,
+    define_prediction_flags,
+)
+from deeplab_tf.cli.program import print_labelled, progress_bar, run, run_program
+
+__all__ = [
+    "build_predictor",
+    "crf_parameters",
+    "define_crf_flag",
+    "define_data_dir_flag",
+    "define_overwrite_flag",
+    "define_path_flag",
+    "define_paths_flag",
+    "define_prediction_flags",
+    "print_labelled",
+    "progress_bar",
+    "run",
+    "run_program",
+]

@@ -1,0 +1,105 @@
+"""The flag --config: what it may name, and what is wrong with it in one line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from deeplab_tf.data.paths import expand_path
+
+# In the wheel the configs lie in the package, in a checkout beside it.
+_PACKAGE = Path(__file__).resolve().parents[1]
+_ZOO_FOLDERS = (_PACKAGE / "zoo", _PACKAGE.parent / "zoo")
+
+
+def expand_config(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """Replaces what --config names by the path of its file.
+
+    Args:
+        arguments: the command line; --config takes a path, `~` allowed, or `zoo:NAME`.
+
+    Returns:
+        The command line with the path, and the path, None without --config.
+
+    Raises:
+        ValueError: there is no such file; the message names the nearest one.
+    """
+    expanded, file = list(arguments), None
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name.lstrip("-") != "config" or not name.startswith("-"):
+            continue
+        if equals:
+            file = _config_file(value)
+            expanded[index] = f"{name}={file}"
+        elif index + 1 < len(arguments):
+            file = expanded[index + 1] = _config_file(arguments[index + 1])
+    return expanded, file
+
+
+def _config_file(value: str) -> str:
+    """Returns the path that a value of --config stands for."""
+    name, colon, argument = value.partition(":")
+    if name == "zoo" and colon:
+        folder = next((folder for folder in _ZOO_FOLDERS if folder.is_dir()), _ZOO_FOLDERS[0])
+        file, shown, colon, argument = str(folder / f"{argument}.py"), "zoo:{}", "", ""
+    else:
+        file, shown = expand_path(value).removesuffix(f"{colon}{argument}"), ""
+    if not os.path.isfile(file):
+        names = {str(path): path.stem for path in Path(file).parent.glob("*.py")}
+        nearest = difflib.get_close_matches(file, names, n=1)
+        hint = "".join(f"; the nearest is {shown.format(names[n]) or n}" for n in nearest)
+        raise ValueError(f"--config={value if shown else file}: no such file{hint}")
+    return f"{file}{colon}{argument}"  # the argument is that of get_config
+
+
+def config_error(error: Exception, file: str | None) -> str:
+    """Formats in one line what parsing the flags raised, in the words of absl and ml_collections.
+
+    Args:
+        error: the exception.
+        file: the file of --config; it is named, and its line where that raised the error.
+    """
+    text = str(error.args[0] if isinstance(error, (AttributeError, KeyError)) else error)
+    if "Traceback" in text:  # ml_collections quotes all of it
+        text = text.strip().splitlines()[-1]
+    text = "; ".join(text.split(". Other fields")[0].splitlines()).strip('"')
+    text = re.sub(r"^\"?'(\w+)'; Did", r"no such key '\1'; did", text)
+    if file is None:
+        return text + ("; keys of a configuration need --config=FILE" if "'config." in text else "")
+    lines = [frame.lineno for frame in _frames(error) if frame.filename == os.path.abspath(file)]
+    if isinstance(error, SyntaxError) and error.lineno:
+        lines, text = [error.lineno], error.msg
+    where = f"{file}, line {lines[-1]}" if lines else file
+    return text if text.startswith("flag --config.") else f"{where}: {text}"
+
+
+def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:
+    frames: list[traceback.FrameSummary] = []
+    while error is not None:
+        frames += traceback.extract_tb(error.__traceback__)
+        error = error.__context__
+    return frames
+
+
+def require_config(config: object, file: str) -> None:
+    """Checks that `get_config` returned a configuration.
+
+    Args:
+        config: what it returned.
+        file: where it is defined.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(config, ConfigDict):
+        raise ValueError(
+            f"{file}: get_config returned {config!r}, not a configuration. Does it end with "
+            "'return config'?"
+        )

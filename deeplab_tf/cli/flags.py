@@ -1,0 +1,180 @@
+"""Flags that several programs take, and what they stand for."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from deeplab_tf.cli.program import progress_bar
+from deeplab_tf.data.paths import expand_path
+
+if TYPE_CHECKING:
+    from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.models.deeplab import DeepLab
+
+# Flags that are defined here belong to the program that asks for them: --help shows only its own.
+flags.disclaim_key_flags()
+_AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
+
+
+class PathParser(flags.ArgumentParser):
+    """Reads the path of a file or folder, or a pattern of paths; see `expand_path`."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the path; a ValueError says what is wrong with it."""
+        return expand_path(argument)
+
+
+def define_path_flag(
+    name: str, help_string: str, required: bool = False, default: str | None = None
+) -> flags.FlagHolder:
+    """Defines a flag that takes a path; programs define them in no other way.
+
+    `~` becomes the home folder; an address such as `gs://bucket` and an empty path are refused.
+
+    Args:
+        name: of the flag.
+        help_string: shown by --help.
+        required: whether the program refuses to run without it.
+        default: path without the flag.
+
+    Returns:
+        The flag; its value is the path.
+    """
+    return flags.DEFINE(
+        PathParser(), name, default, help_string, serializer=_AS_TEXT, required=required
+    )
+
+
+def define_paths_flag(name: str, help_string: str) -> flags.FlagHolder:
+    """Defines a flag that takes a path and may be repeated; its value is a list.
+
+    Args:
+        name: of the flag.
+        help_string: shown by --help.
+    """
+    return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
+
+
+class _CrfParser(flags.ArgumentParser):
+    """Turns the three spellings of --crf into False, True or a path."""
+
+    syntactic_help = "a JSON file of CRF parameters, or nothing for the model's own"
+
+    def parse(self, argument: str | bool) -> str | bool:
+        words = {"true": True, "1": True, "false": False, "0": False}
+        if isinstance(argument, bool):
+            return argument
+        word = words.get(argument.lower())
+        return expand_path(argument) if word is None else word
+
+
+def define_data_dir_flag() -> flags.FlagHolder:
+    """Defines --data_dir of a program that reads a data set."""
+    return define_path_flag(
+        "data_dir",
+        "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
+        required=True,
+    )
+
+
+def define_overwrite_flag() -> flags.FlagHolder:
+    """Defines --overwrite of a program that writes files."""
+    return flags.DEFINE_bool(
+        "overwrite", False, "Also replace files that are there and this program did not write."
+    )
+
+
+def define_crf_flag() -> flags.FlagHolder:
+    """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
+    flag = flags.Flag(
+        _CrfParser(),
+        _AS_TEXT,
+        "crf",
+        default=False,
+        help_string="Refine with the fully connected CRF: --crf takes the parameters that the "
+        "model carries, --crf=FILE.json those of a file.",
+        boolean=True,
+    )
+    return flags.DEFINE_flag(flag)
+
+
+def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
+    """Defines what `Predictor` takes besides the CRF.
+
+    Args:
+        tiles: whether --tile is one of them.
+
+    Returns:
+        The flags by argument name.
+    """
+    defined = {
+        "scales": flags.DEFINE_list(
+            "scales",
+            ["1"],
+            "Factors on an image's sides at which the network sees it, such as 0.5,0.75,1.",
+        ),
+        "flip": flags.DEFINE_bool(
+            "flip", False, "Also predict the mirrored image; twice the time."
+        ),
+        "fusion": flags.DEFINE_enum(
+            "fusion",
+            "mean",
+            ["mean", "max"],
+            "Mean of the scales' probabilities, or max of their logits.",
+        ),
+    }
+    if tiles:
+        defined["tile"] = flags.DEFINE_integer(
+            "tile",
+            None,
+            "Largest side in pixels computed at once; unset, images above 2 megapixels are tiled.",
+        )
+    return defined
+
+
+def build_predictor(
+    model: DeepLab, crf: bool | str, prediction: dict[str, flags.FlagHolder]
+) -> Predictor:
+    """Builds the predictor that the flags ask for.
+
+    Args:
+        model: a DeepLab.
+        crf: value of --crf.
+        prediction: from `define_prediction_flags`.
+
+    Raises:
+        ValueError: a flag's value is wrong.
+    """
+    from deeplab_tf.evaluation.predictor import Predictor
+
+    values = {name: flag.value for name, flag in prediction.items()}
+    try:
+        values["scales"] = tuple(float(scale) for scale in values["scales"])
+    except ValueError as error:
+        raise ValueError(f"--scales takes numbers such as 0.5,0.75,1 ({error}).") from error
+    tile_bar = functools.partial(progress_bar, unit="tile")
+    return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
+
+
+def crf_parameters(flag_value: bool | str, model: DeepLab) -> dict | None:
+    """Returns the parameters that a value of --crf stands for, None for no CRF.
+
+    Args:
+        flag_value: of --crf.
+        model: a DeepLab.
+
+    Raises:
+        ValueError: the file is missing or wrong, or the model carries no parameters.
+    """
+    from deeplab_tf.crf import CrfParameters
+
+    if flag_value is False:
+        return None
+    if flag_value is True:
+        if not model.crf:
+            raise ValueError("The model carries no CRF parameters; give them as --crf=FILE.json.")
+        return dict(model.crf)
+    return CrfParameters.load(flag_value).to_dict()

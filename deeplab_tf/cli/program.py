@@ -1,0 +1,128 @@
+"""Runs a program: flags in, exit status out, what goes wrong as one line on stderr."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+
+import tensorflow as tf
+from absl import app, flags, logging
+from tqdm import tqdm
+
+from deeplab_tf.cli.config_flag import config_error, expand_config, require_config
+from deeplab_tf.data.files import plain_reason
+
+_HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
+
+
+def run_program(name: str) -> None:
+    """Runs a program of `deeplab_tf.programs`.
+
+    Args:
+        name: its file, such as `train`.
+    """
+    program = importlib.import_module(f"deeplab_tf.programs.{name}")
+    sys.modules["__main__"].__doc__ = program.__doc__  # what --help shows first
+    for flag in flags.FLAGS.get_key_flags_for_module(program.__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    run(program.main)
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
+
+    What it prints appears line by line, also in a file or a pipe.
+
+    Args:
+        main: the program; returns its exit status, None for 0.
+    """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+
+    def guarded(arguments: list[str]) -> int | None:
+        if len(arguments) > 1:
+            return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
+        logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
+        try:
+            return main()
+        except Exception as error:
+            message = _expected(error)
+            if message is None:
+                raise
+            return _fail(message)
+
+    app.run(guarded, flags_parser=_parse_flags)
+
+
+def _parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -> list[str]:
+    try:
+        arguments, file = expand_config(arguments)
+    except ValueError as error:
+        text = str(error)
+        sys.exit(_fail(text if text.startswith("--config") else f"--config: {text}"))
+    try:
+        words = values(arguments)
+        if file is not None:
+            require_config(values["config"].value, file)
+        return words
+    except SystemExit:
+        if _HELP.isdisjoint(word.lstrip("-") for word in arguments):
+            raise
+        sys.exit(0)  # absl has shown the help, and leaves with the status of a failure
+    except Exception as error:  # a config file is a program: it can raise anything
+        sys.exit(_fail(config_error(error, file)))
+
+
+def _expected(error: Exception) -> str | None:
+    """Returns what was wrong, or None where the error is a bug of ours."""
+    if isinstance(error, tf.errors.OpError):
+        return f"{type(error).__name__}: {plain_reason(error)}"
+    if isinstance(error, OSError):
+        return _os_error(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory. {error}".strip()
+    kinds = (ValueError, ImportError, FloatingPointError)
+    return str(error) if isinstance(error, kinds) else None
+
+
+def _os_error(error: OSError) -> str:
+    if error.filename is not None and error.filename2 is None:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno in (errno.ENOSPC, errno.EPIPE) and error.filename is None:
+        # What the library writes has a name, see `data.files.naming_written`; print has none.
+        return f"standard output: cannot be written: {error.strerror}"
+    return str(error)
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def progress_bar(items: Iterable, total: int | None = None, unit: str = "image") -> tqdm:
+    """Wraps items so that a bar shows how many are done and the time left.
+
+    Args:
+        items: what is worked on.
+        total: their number, where they have no length.
+        unit: what one of them is.
+    """
+    # A bar inside another one is removed at its end.
+    options = {"mininterval": 1.0, "leave": None, "disable": None}
+    return tqdm(items, total=total, unit=unit, **options)
+
+
+def print_labelled(problems: list[str], total: int, output: str) -> int:
+    """Prints which images could not be labelled and how many were; returns the exit status.
+
+    Args:
+        problems: one line for every image that could not be.
+        total: number of images.
+        output: folder of the labels.
+    """
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{total - len(problems)} of {total} images labelled: {output}")
+    return 1 if problems else 0

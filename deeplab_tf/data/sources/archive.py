@@ -1,0 +1,199 @@
+"""The interface between data sources and the converter, and helpers for sources."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deeplab_tf.data.example_checks import count_values
+from deeplab_tf.data.png import read_label
+from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem, read_list
+
+
+class Item(NamedTuple):
+    """One example of an archive.
+
+    Attributes:
+        name: unique within its split, without an ending.
+        image: the image's file, which need not exist: the converter reports it then.
+        label: the file that its label is read from; None in a test split.
+    """
+
+    name: str
+    image: Path
+    label: Path | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """An archive as it lies on the disk; no image has been read yet.
+
+    Args:
+        spec: names, colours and void label.
+        splits: the examples of every split that is there, in canonical order.
+        known_counts: how many examples the published splits have.
+        read_label: gives the ids ``[height, width]`` of a label file, or raises a DataError. A
+            function of a module or a ``partial`` of one, for it goes to other processes.
+    """
+
+    spec: DatasetSpec
+    splits: Mapping[str, Sequence[Item]]
+    known_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    read_label: Callable[[Path], np.ndarray] = read_label
+
+
+def find_folder(source: Path, inside: str, *candidates: str) -> Path:
+    """Finds the folder that holds another one.
+
+    Args:
+        source: what the user gave.
+        inside: sub-folder that shows that it is the right one.
+        candidates: where it may be below ``source``, in order.
+
+    Raises:
+        DataError: when it is nowhere; the message lists where it was looked for.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "VOC2012/JPEGImages").mkdir(parents=True)
+        >>> find_folder(folder, "JPEGImages", ".", "VOC2012").name
+        'VOC2012'
+    """
+    for candidate in candidates:
+        if (source / candidate / inside).is_dir():
+            return source / candidate
+    places = ", ".join(os.path.normpath(Path(c, inside)) for c in candidates)
+    raise DataError(f"{source}: holds none of these folders: {places}. See docs/data_sets.md.")
+
+
+def listed_splits(folder: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Reads the lists of a folder that exist.
+
+    Raises:
+        DataError: when there is none of them.
+    """
+    found = [name for name in names if (folder / f"{name}.txt").is_file()]
+    if not found:
+        wanted = ", ".join(f"{name}.txt" for name in names)
+        raise DataError(f"{folder}: holds none of the lists {wanted}. See docs/data_sets.md.")
+    return {name: read_list(folder, name) for name in found}
+
+
+def voc_items(root: Path, names: Sequence[str], labelled: bool = True) -> list[Item]:
+    """Returns the examples of a folder in PASCAL VOC layout."""
+    images = files_by_stem(root / IMAGES, names)
+    return [
+        Item(
+            name,
+            root / IMAGES / images.get(name, f"{name}.jpg"),
+            root / LABELS / f"{name}.png" if labelled else None,
+        )
+        for name in names
+    ]
+
+
+def voc_splits(root: Path, names: Sequence[str]) -> dict[str, list[Item]]:
+    """Returns the splits of a folder in PASCAL VOC layout; ``test`` has no labels."""
+    lists = listed_splits(root / LISTS, names)
+    return {name: voc_items(root, listed, name != "test") for name, listed in lists.items()}
+
+
+def map_ids(ids: np.ndarray, table: Sequence[int], path: Path) -> np.ndarray:
+    """Maps the ids of an archive to those of its `DatasetSpec`.
+
+    Args:
+        ids: integers ``[height, width]``.
+        table: new id of every old one.
+        path: what the message of an error calls the label.
+
+    Raises:
+        DataError: when an id is not in the table; the message says how many pixels have it.
+    """
+    bad = (ids < 0) | (ids >= len(table))
+    if bad.any():
+        raise DataError(
+            f"{path}: label id {count_values(ids[bad])} is none of this data set's "
+            f"0..{len(table) - 1}."
+        )
+    return np.asarray(table)[ids]
+
+
+def whole_ids(values: Any) -> np.ndarray:
+    """Converts the ids of a MATLAB file, which may be stored as any number type.
+
+    Args:
+        values: numbers.
+
+    Returns:
+        int32, of the same shape.
+
+    Raises:
+        ValueError: when there are others than whole numbers, which would be cut off silently.
+    """
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        ids = values.real.astype(np.int32)
+    if not np.array_equal(ids, values):
+        raise ValueError("ids that are no whole numbers")
+    return ids
+
+
+def require_scipy() -> None:
+    """Raises before any work if MATLAB files cannot be read.
+
+    Raises:
+        DataError: when SciPy is missing; the message names the extra that brings it.
+    """
+    try:
+        import scipy.io  # noqa: F401
+    except ImportError:
+        raise DataError(
+            "This data set's labels are MATLAB files, which SciPy reads. "
+            "Install the extra 'datasets': pip install 'deeplab_tf[datasets]'."
+        ) from None
+
+
+@contextlib.contextmanager
+def naming_unknown_layout(path: Path) -> Iterator[None]:
+    """Adds the file's name to errors about its content.
+
+    Raises:
+        DataError: when the block fails because something is missing in the file or of a wrong kind.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not laid out as in the published archive ({error}).") from None
+
+
+def read_mat(path: Path, variable: str) -> Any:
+    """Reads a variable of a MATLAB file; structures become objects with attributes.
+
+    Raises:
+        DataError: when the file cannot be read or has no such variable; the message names it.
+    """
+    from scipy.io import loadmat
+
+    try:
+        contents = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    try:
+        values = loadmat(contents, squeeze_me=True, struct_as_record=False)
+    except Exception as error:  # SciPy has no one error for a file that is broken
+        raise DataError(f"{path}: broken or no MATLAB file ({error}).") from None
+    if variable not in values:
+        known = ", ".join(name for name in values if not name.startswith("__"))
+        raise DataError(f"{path}: has no variable {variable!r}, but {known or 'none'}.")
+    return values[variable]

@@ -1,0 +1,30 @@
+"""Builds the network of a configuration."""
+
+from __future__ import annotations
+
+import ml_collections
+
+from deeplab_tf.crf import CrfParameters
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.models.deeplab import DeepLab
+
+
+def build_model(config: ml_collections.ConfigDict, spec: DatasetSpec) -> DeepLab:
+    """Builds the network of a configuration for a data set.
+
+    Args:
+        config: from `training.config.base_config`, or a run's `config.json`.
+        spec: the data set; the network carries it, the scale of its images and the parameters of
+            the CRF.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        ValueError: an argument is wrong, or CRF parameters are for another number of classes.
+    """
+    arguments = config.model.to_dict()
+    del arguments["weights"]
+    CrfParameters.from_dict(config.crf.to_dict()).penalties(spec.num_classes)  # or it raises
+    carried = {"image_scale": config.data.image_scale, "crf": config.crf.to_dict()}
+    return DeepLab(dataset=spec, **carried, **arguments)

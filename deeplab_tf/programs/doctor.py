@@ -1,0 +1,69 @@
+"""Looks at a data set as training will see it, before anyone wastes a night.
+
+    python tools/doctor.py --data_dir=DATA --split=train --config=zoo/NAME.py --output=DIR
+
+Prints what the labels hold and what looks suspicious, and writes doctor.json and
+contact_sheet.png: the first crops of a training run under their labels. Files that are broken or
+do not fit each other are listed instead, with exit status 1.
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from deeplab_tf import cli
+
+DATA_DIR = cli.define_data_dir_flag()
+SPLIT = flags.DEFINE_string("split", "train", "Name of the split.")
+OUTPUT = cli.define_path_flag("output", "Folder for what is written.", required=True)
+OVERWRITE = cli.define_overwrite_flag()
+LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
+CONFIG = config_flags.DEFINE_config_file(
+    "config", help_string="A file of zoo/; its augmentation and seed are shown."
+)
+CROP_SIZE = flags.DEFINE_integer(
+    "crop_size", None, "Side of the crops without --config; 321 if left out.", lower_bound=1
+)
+CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.", lower_bound=1)
+
+
+def main() -> None:
+    from deeplab_tf.backbones import backbone_class
+    from deeplab_tf.data import open_split
+    from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
+    from deeplab_tf.data.contact_sheet import encode_contact_sheet
+    from deeplab_tf.data.doctor import diagnose, format_diagnosis
+    from deeplab_tf.data.files import write_atomically
+    from deeplab_tf.data.label_statistics import count_labels
+    from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
+    from deeplab_tf.data.plotting import require_report_extra
+    from deeplab_tf.models.presets import network_defaults
+    from deeplab_tf.training.config_ranges import check_config
+
+    require_report_extra("The contact sheet")
+    config, output = CONFIG.value, Path(OUTPUT.value)
+    sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
+    is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")
+    owners = {sheet_file: is_png_of(CONTACT_SHEET), diagnosis_file: is_diagnosis}
+    check_outputs(owners, OVERWRITE.value)
+    augmentation, seed = AugmentationPipeline(f"crop({CROP_SIZE.value or 321})|mirror"), 0
+    if config:
+        if CROP_SIZE.value:
+            raise ValueError(
+                "Give either --config, with --config.data.augmentation, or --crop_size."
+            )
+        check_config(config)
+        augmentation, seed = read_augmentation(config.data), config.train.seed
+    split = open_split(DATA_DIR.value, SPLIT.value)
+    split.check(LIMIT.value)
+    statistics = count_labels(split, LIMIT.value, cli.progress_bar)
+    diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
+    print(format_diagnosis(diagnosis))
+    network = config.model if config else network_defaults()
+    mean_rgb = backbone_class(network["backbone"]).mean_rgb
+    sheet = encode_contact_sheet(split, augmentation, mean_rgb, seed, CROPS.value)
+    write_atomically(sheet_file, sheet)
+    write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
+    print(f"{augmentation.describe()}: {sheet_file}")

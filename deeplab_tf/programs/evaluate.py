@@ -1,0 +1,98 @@
+"""Evaluates a trained model on a split, before and after the CRF in one pass.
+
+    python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
+
+With --report, also writes a page for people. With --submission, also writes the labels as a
+benchmark's server takes them; a split without labels is then labelled and not evaluated.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from absl import flags
+
+from deeplab_tf import cli
+from deeplab_tf.evaluation.confusion import ABSENT_RULES
+from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
+
+WORKDIR = cli.define_path_flag("workdir", "Folder of a training run; takes its model.keras.")
+MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
+DATA_DIR = cli.define_data_dir_flag()
+SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
+LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
+OUTPUT = cli.define_path_flag("output", "Folder for metrics.json; WORKDIR/eval-SPLIT if left out.")
+OVERWRITE = cli.define_overwrite_flag()
+SUBMISSION = flags.DEFINE_enum(
+    "submission", None, ["voc", "cityscapes"],
+    "Also write what the benchmark's server takes, below OUTPUT/results.",
+)  # fmt: skip
+TRIMAP_FROM = flags.DEFINE_enum(
+    "trimap_from", None, TRIMAP_SOURCES,
+    "Also evaluate the pixels within 1 to 40 pixels of void (as DeepLab's authors do on VOC) "
+    "or of edges between labels.",
+)  # fmt: skip
+BOUNDARY = flags.DEFINE_bool("boundary", False, "Also measure the boundary IoU.")
+ABSENT = flags.DEFINE_enum(
+    "absent", "exclude", ABSENT_RULES,
+    "What a class in neither labels nor predictions counts as in means; docs/evaluation.md.",
+)  # fmt: skip
+REPORT = flags.DEFINE_bool(
+    "report", False, "Also write OUTPUT/report.html: metrics, charts, best and worst images."
+)
+COMPARE = cli.define_paths_flag(
+    "compare", "A metrics.json to show beside this one in the report; may be repeated."
+)
+CRF = cli.define_crf_flag()
+PREDICTION = cli.define_prediction_flags()
+
+
+def main() -> None:
+    from deeplab_tf.data import open_split
+    from deeplab_tf.data.files import write_atomically
+    from deeplab_tf.data.own_files import check_outputs, is_json_with
+    from deeplab_tf.data.pipeline import spread_evenly
+    from deeplab_tf.evaluation.evaluate import EvaluatedImage, evaluate, format_table
+    from deeplab_tf.evaluation.report import Report, describe_run
+    from deeplab_tf.evaluation.submission import SubmissionWriter
+    from deeplab_tf.models.loading import load_model
+
+    if COMPARE.value and not REPORT.value:
+        raise ValueError("--compare adds to the report; give --report too.")
+    if (WORKDIR.value is None) == (MODEL.value is None):
+        raise ValueError("Give either --workdir or --model.")
+    model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
+    output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
+    split = open_split(DATA_DIR.value, SPLIT.value)
+    metrics_file = output / "metrics.json"
+    callbacks: list[Callable[[EvaluatedImage], object]] = []
+    owners = {metrics_file: is_json_with("split", "images", "seconds")}
+    if SUBMISSION.value:
+        submission = SubmissionWriter(SUBMISSION.value, split.spec, output)
+        callbacks.append(submission)
+        chosen = spread_evenly(len(split), LIMIT.value)
+        owners |= submission.owners(split.names[i] for i in chosen)
+    report = Report(split, compare=COMPARE.value) if REPORT.value else None
+    if report:
+        callbacks.append(report)
+        owners |= report.owners(output)
+    check_outputs(owners, OVERWRITE.value)
+    split.check(LIMIT.value)
+    predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
+    results = evaluate(
+        predictor, split, LIMIT.value, cli.progress_bar, callbacks,
+        trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
+    )  # fmt: skip
+    results = {"split": SPLIT.value, **results}
+    if split.labelled:
+        print(format_table(results))
+    text = json.dumps(results, indent=2) + "\n"
+    write_atomically(metrics_file, text.encode())
+    if report:
+        settings = describe_run(sys.argv, model_file, predictor, split.spec, DATA_DIR.value)
+        page = report.write(results, settings, output)
+        print(f"report: {page}")
+    if SUBMISSION.value:
+        print(f"submission: {submission.folder}")
+    print(f"{results['images']} images in {results['seconds']:.0f} s: {metrics_file}")

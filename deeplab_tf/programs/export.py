@@ -1,0 +1,86 @@
+r"""Exports a trained model: for TF Serving, for LiteRT or as ONNX; checks that its labels agree.
+
+python tools/export.py --model=DIR/model.keras --output=EXPORT/1 --crf
+python tools/export.py --model=DIR/model.keras --output=model.onnx --format=onnx
+python tools/export.py --model=DIR/model.keras --output=model.tflite --format=litert \
+  --size=360x480 --precision=int8 --calibrate_on=DATA
+"""
+
+import re
+
+from absl import flags
+
+from deeplab_tf import cli
+from deeplab_tf.export.formats import FORMATS
+
+MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
+OUTPUT = cli.define_path_flag(
+    "output",
+    "; ".join(f"{name}: {kind.output}" for name, kind in FORMATS.items()) + ".",
+    required=True,
+)
+FORMAT = flags.DEFINE_enum("format", "saved_model", list(FORMATS), "What to write.")
+# Argument of the functions in FORMATS -> its flag.
+OPTIONS = {
+    "max_pixels": flags.DEFINE_integer(
+        "max_pixels",
+        None,
+        "Largest height times width of an encoded image; larger ones are refused before they "
+        "are decoded. Unset, 2 megapixels over the square of the largest of --scales above 1.",
+        lower_bound=1,
+    ),
+    "size": flags.DEFINE_string(
+        "size", None, "HEIGHTxWIDTH of all images; needed for litert, unset onnx takes any."
+    ),
+    "precision": flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "float16", "int8"],
+        "Of the weights; int8 computes in whole numbers and needs --calibrate_on.",
+    ),
+    "calibrate_on": cli.define_path_flag(
+        "calibrate_on",
+        "Data set, or the word synthetic, whose training images show int8 the range of values.",
+    ),
+    "verify_on": cli.define_path_flag(
+        "verify_on",
+        "Image, folder or quoted pattern on which the export has to agree with the model; "
+        "unset, five images of --calibrate_on's split val, or embedded ones.",
+    ),
+    "least_equal_labels": flags.DEFINE_float(
+        "min_agreement",
+        None,
+        "Share of labels that has to be equal; unset, the format's own.",
+        lower_bound=0,
+        upper_bound=1,
+    ),
+    "overwrite": cli.define_overwrite_flag(),
+}
+CRF = cli.define_crf_flag()
+PREDICTION = cli.define_prediction_flags(tiles=False)
+
+
+def main() -> None:
+    from deeplab_tf.models.loading import load_model
+
+    options = _given_options()
+    predictor = cli.build_predictor(load_model(MODEL.value), CRF.value, PREDICTION)
+    kind = FORMATS[FORMAT.value]
+    print(f"{kind.title}: {kind.write(predictor, OUTPUT.value, **options)}")
+
+
+def _given_options() -> dict:
+    options = {name: flag.value for name, flag in OPTIONS.items() if flag.present}
+    taken = FORMATS[FORMAT.value].options
+    for name in options:
+        if name not in taken:
+            fitting = [kind for kind in FORMATS if name in FORMATS[kind].options]
+            raise ValueError(f"--{OPTIONS[name].name} belongs to --format={' and '.join(fitting)}.")
+    if "size" in options:
+        sides = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", options["size"])
+        if not sides:
+            raise ValueError(f"--size={options['size']} is not HEIGHTxWIDTH, such as 360x480.")
+        options["size"] = tuple(map(int, sides.groups()))
+    elif taken.get("size"):
+        raise ValueError(f"--format={FORMAT.value} needs --size=HEIGHTxWIDTH, such as 360x480.")
+    return options

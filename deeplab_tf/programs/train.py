@@ -1,0 +1,82 @@
+"""Trains a network.
+
+    python tools/train.py --config=zoo/camvid_vgg16_large_fov.py --data_dir=DATA --workdir=DIR
+
+Running the same command again after an interruption continues from the newest whole checkpoint.
+Any value of the configuration can be changed: --config.train.steps=100
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from absl import flags
+from ml_collections import config_flags
+
+from deeplab_tf import cli
+
+if TYPE_CHECKING:
+    pass
+
+CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
+flags.mark_flag_as_required("config")
+DATA_DIR = cli.define_data_dir_flag()
+WORKDIR = cli.define_path_flag("workdir", "Folder for all that the run writes.", required=True)
+STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "auto",
+    ["auto", "one", "mirrored", "multi_worker"],
+    "auto: mirrored where there are several GPUs, else one. multi_worker: the machines of the "
+    "environment variable TF_CONFIG; docs/training.md shows how to start it.",
+)
+LOGICAL_DEVICES = flags.DEFINE_integer(
+    "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs.",
+    lower_bound=1, upper_bound=64,
+)  # fmt: skip
+
+
+def main() -> None:
+    import keras
+
+    from deeplab_tf.data import open_split, require_labels
+    from deeplab_tf.data.augment import read_augmentation
+    from deeplab_tf.data.doctor import SAMPLE, quick_look
+    from deeplab_tf.evaluation.evaluate import evaluate, one_line
+    from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.training.config_ranges import check_config
+    from deeplab_tf.training.loop import Trainer
+    from deeplab_tf.training.strategies import build_strategy
+    from deeplab_tf.training.workdir import check_workdir
+    from deeplab_tf.training.workers import is_chief
+
+    config = CONFIG.value
+    # What is refused is refused before any work.
+    check_config(config)
+    check_workdir(WORKDIR.value)
+    if STRATEGY.value == "multi_worker":
+        print("waiting until all workers of TF_CONFIG have started")
+    strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
+    writes = is_chief(strategy)
+    splits = [
+        open_split(DATA_DIR.value, n) for n in (config.data.train_split, config.data.eval_split)
+    ]
+    for split in splits:
+        require_labels(split)
+        split.check(None if config.data.check else SAMPLE)
+    if writes:
+        quick_look(splits[0], config.data.train_split, read_augmentation(config.data).crop_size)
+        quick_look(splits[1], config.data.eval_split)
+    else:
+        print("the chief, which is the first worker, prints and writes")
+    keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
+    trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
+
+    def validate(model):
+        limit = config.train.eval_limit or None
+        results = evaluate(Predictor(model), splits[1], limit, cli.progress_bar)
+        print(one_line(results))
+        return {"split": config.data.eval_split, **results}
+
+    trainer.run(validate)
+    if writes:
+        print(f"model: {WORKDIR.value}/model.keras")

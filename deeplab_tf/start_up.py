@@ -1,0 +1,60 @@
+"""Starts programs without TensorFlow's notes about the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Notes that TensorFlow's libraries write before anything can set a level for them.
+_NOTES = re.compile(
+    r"All log messages before absl::InitializeLog|oneDNN custom operations|Could not find cuda"
+    r"|Unable to register cu|failed call to cuInit|TensorFlow binary is optimized"
+    r"|To enable the following instructions|Could not find TensorRT"
+)
+
+
+def is_program() -> bool:
+    """Returns whether this process runs `deeplab` or a file of tools/."""
+    path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
+    tools = Path(__file__).resolve().parents[1] / "tools"
+    return path.stem == "deeplab" or path.resolve().parent == tools
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and looks for devices; without a GPU its notes are left out.
+
+    Everything else that is written to stderr meanwhile is handed on.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" in sys.modules or Path("/dev/nvidiactl").exists():
+        import tensorflow  # noqa: F401
+    else:
+        with _without_notes():
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _without_notes() -> Iterator[None]:
+    """Holds back what is written to the file descriptor of stderr, then writes all but notes."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines()
+            for line in lines:
+                if not _NOTES.search(line):
+                    print(line, file=sys.stderr)

@@ -1,0 +1,96 @@
+"""The loss and the speed between two lines of the log, and the time left."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import math
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+
+class Progress:
+    """Collects the losses of steps and measures how fast they come.
+
+    Args:
+        first_step: steps that were done before.
+        steps: steps of the whole run.
+        images_per_step: images of one update.
+    """
+
+    def __init__(self, first_step: int, steps: int, images_per_step: int):
+        self._steps = steps
+        self._images_per_step = images_per_step
+        self._losses: list[tf.Tensor] = []
+        self._begin = self._logged = (time.monotonic(), first_step)
+        self._warm: tuple[float, int] | None = None
+
+    def add(self, results: dict[str, tf.Tensor]) -> None:
+        """Takes what the training step returned; waits for nothing."""
+        self._losses.append(results["loss"])
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leaves what happens inside out of the speed."""
+        start = time.monotonic()
+        yield
+        seconds = time.monotonic() - start
+        for name in ("_begin", "_logged", "_warm"):
+            mark = getattr(self, name)
+            if mark:
+                setattr(self, name, (mark[0] + seconds, mark[1]))
+
+    def check(self, step: int) -> float:
+        """Returns the mean loss since the last report.
+
+        Args:
+            step: the step just done.
+
+        Raises:
+            FloatingPointError: it is not finite.
+        """
+        loss = float(tf.reduce_mean(tf.stack(self._losses))) if self._losses else 0.0
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} between step {self._logged[1]} and step {step}. "
+                "Lower train.learning_rate, or look for broken labels."
+            )
+        return loss
+
+    def report(self, step: int, **values: float) -> dict[str, float]:
+        """Returns the mean loss and the images per second since the last report.
+
+        Args:
+            step: the step just done.
+            **values: other numbers that belong to the line.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
+        loss = self.check(step)
+        self._losses.clear()
+        now = time.monotonic()
+        seconds = max(now - self._logged[0], 1e-9)
+        speed = (step - self._logged[1]) * self._images_per_step / seconds
+        self._logged = (now, step)
+        # The first interval also traces and compiles the step: the time left ignores it.
+        self._warm = self._warm or self._logged
+        return {"loss": loss, **values, "images_per_second": speed}
+
+    def line(self, step: int, values: dict[str, float]) -> str:
+        """Formats a report as one line with the time left.
+
+        Args:
+            step: the step just done.
+            values: from `report`, with `learning_rate`.
+        """
+        begin = self._warm if self._warm and self._warm[1] < step else self._begin
+        per_step = (self._logged[0] - begin[0]) / max(step - begin[1], 1)
+        left = datetime.timedelta(seconds=round(per_step * (self._steps - step)))
+        return (
+            f"step {step}/{self._steps}  loss {values['loss']:.4f}  "
+            f"rate {values['learning_rate']:.2e}  "
+            f"{values['images_per_second']:.2f} images/s  {left} left"
+        )

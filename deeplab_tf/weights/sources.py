@@ -1,0 +1,43 @@
+"""The sources of weights, one row each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from deeplab_tf.weights import hed, keras_applications, random
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+
+# Name -> source; the first that accepts what the user gave reads it.
+SOURCES: dict[str, Source] = {
+    "random": random.SOURCE,
+    "hed": hed.SOURCE,
+    "keras_applications": keras_applications.SOURCE,
+}
+
+
+def read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+    """Reads the source that a text names.
+
+    Args:
+        text: a name, or a path.
+        shapes: the shape of each of the model's variables by name.
+
+    Returns:
+        How the report calls the source, and its arrays by the model's names.
+
+    Raises:
+        ValueError: no row of `SOURCES` accepts the text, or its source cannot be read.
+    """
+    for source in SOURCES.values():
+        if source.accepts(text):
+            return source.read(text, shapes)
+    near = difflib.get_close_matches(text, _names(SOURCES), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    *others, last = (source.wanted for source in SOURCES.values())
+    raise ValueError(f"unknown weights {text!r}: give {', '.join(others)} or {last}{hint}")
+
+
+def _names(sources: Mapping[str, Source]) -> list[str]:
+    """Returns the rows that a user names; the others are known by their paths."""
+    return [name for name, source in sources.items() if source.accepts(name)]

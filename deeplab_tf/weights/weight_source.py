@@ -1,0 +1,27 @@
+"""The contract of a source of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+Shapes = Mapping[str, tuple[int, ...]]
+Arrays = dict[str, np.ndarray]
+
+
+class Source(NamedTuple):
+    """Where first weights come from: a file of its own and a row in `SOURCES`.
+
+    Attributes:
+        wanted: what the user gives, for the message that lists all sources.
+        accepts: whether a text, a name or a path, is for this source; looks at the text only.
+        read: from the text and the shapes of the model's variables by name to how the report calls
+            the source and its arrays by the model's names, kernels HWIO; a ValueError where it
+            cannot be read. What has no place in the model may be among them: it is reported.
+    """
+
+    wanted: str
+    accepts: Callable[[str], bool]
+    read: Callable[[str, Shapes], tuple[str, Arrays]]

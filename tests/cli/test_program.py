@@ -1,0 +1,74 @@
+import io
+import sys
+from unittest import mock
+
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.cli import program
+
+
+def exit_status(main, arguments=("tool",)):
+    """Runs a program without absl's own parsing of the test session's command line."""
+    with mock.patch.object(program.app, "run") as started:
+        program.run(main)
+    return started.call_args.args[0](list(arguments))
+
+
+@pytest.mark.parametrize("kind", [ValueError, OSError, ImportError, FloatingPointError])
+def test_what_main_raises_is_one_line(capsys, kind):
+    def main():
+        raise kind("broken.png: no image")
+
+    assert exit_status(main) == 1
+    assert capsys.readouterr().err == "error: broken.png: no image\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [(OSError(28, "cannot be written: no space left on device", "run/ckpt-2"),
+      "run/ckpt-2: cannot be written: no space left on device"),
+     (FileNotFoundError(2, "No such file or directory", "a.json"),
+      "a.json: No such file or directory"),
+     (OSError(28, "No space left on device"),
+      "standard output: cannot be written: No space left on device"),
+     (tf.errors.ResourceExhaustedError(None, None, "{{node x}} OOM when allocating [Op:Conv2D]"),
+      "ResourceExhaustedError: OOM when allocating"),
+     (tf.errors.InternalError(None, None, "two\nlines"), "InternalError: two"),
+     (tf.errors.OpError(None, None, "no kind that has a class", 99),
+      "OpError: no kind that has a class"),
+     (MemoryError("Unable to allocate 7 GiB"), "not enough memory. Unable to allocate 7 GiB")],
+)  # fmt: skip
+def test_errors_of_system_and_tensorflow_are_one_line(capsys, raised, line):
+    def main():
+        raise raised
+
+    assert exit_status(main) == 1
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
+def test_a_printed_line_is_in_the_file_before_the_program_ends(monkeypatch):
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, write_through=False))
+    seen = []
+
+    def main():
+        print("step 1")
+        seen.append(file.getvalue())
+
+    exit_status(main)
+    assert seen == [b"step 1\n"]
+
+
+def test_bugs_keep_their_traceback():
+    def main():
+        raise AssertionError("a bug")
+
+    with pytest.raises(AssertionError):
+        exit_status(main)
+
+
+def test_status_of_main_is_handed_on_and_words_are_refused(capsys):
+    assert exit_status(lambda: 3) == 3
+    assert exit_status(lambda: 0, ("tool", "word")) == 1
+    assert "['word']" in capsys.readouterr().err
