@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tests.imports import ROOT, imported_files
@@ -24,6 +26,9 @@ FLOW = (
     "programs",
 )
 PACKAGE = ROOT / "deeplab_tf"
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+# Named as what one makes or is given, not as what there is.
+EXAMPLES = {"zoo/DATASET_VARIANT.py", "images/", "masks/"}
 
 
 @pytest.mark.parametrize("place", FLOW)
@@ -51,3 +56,38 @@ def test_a_files_name_occurs_once():
     names = [path.name for path in PACKAGE.glob("**/*.py") if path.parent.name != "programs"]
     repeated = {name for name in names if names.count(name) > 1}
     assert repeated == {"__init__.py"}
+
+
+def listed_files():
+    """Yields the paths of the tree in docs/architecture.md; lines are indented by their depth."""
+    tree = re.search(r"^```\n(.*?)^```$", ARCHITECTURE, re.S | re.M)[1]
+    folders = []
+    for line in tree.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        folders[depth:] = [name]
+        yield "".join(folders)
+
+
+def test_the_page_lists_every_file():
+    listed = list(listed_files())
+    package = {path for path in listed if path.startswith("deeplab_tf/") and path.endswith(".py")}
+    files = {str(p.relative_to(ROOT)) for p in PACKAGE.glob("**/*.py") if p.name != "__init__.py"}
+    assert package == files and len(listed) == len(set(listed))
+    assert all((ROOT / path).is_dir() for path in listed if path.endswith("/"))
+
+
+def test_the_page_lists_folders_in_the_order_of_imports():
+    tops = [
+        path.split("/")[1] for path in listed_files() if re.fullmatch(r"deeplab_tf/[^/]+/?", path)
+    ]
+    assert tuple(tops) == FLOW
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "docs/extending.md"])
+def test_paths_that_pages_name_exist(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.S | re.M)
+    paths = re.findall(r"`((?:[\w.-]+/)+(?:[\w-]+\.\w+)?|[\w-]+\.(?:py|md|cfg))`", text)
+    places = (ROOT, PACKAGE, ROOT / "docs")
+    missing = [path for path in paths if not any((place / path).exists() for place in places)]
+    assert len(paths) > 10 and set(missing) <= EXAMPLES

@@ -1,5 +1,7 @@
 """What docs/extending.md shows works in the programs by its files and rows alone."""
 
+import contextlib
+import io
 import re
 
 import numpy as np
@@ -57,7 +59,9 @@ def config(site):
 
 @pytest.fixture(scope="module")
 def run(site, data, config):
-    call("train.py", *config, f"--data_dir={data}", f"--workdir={site / 'run'}")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        call("train.py", *config, f"--data_dir={data}", f"--workdir={site / 'run'}")
+    (site / "run/printed.txt").write_text(printed.getvalue())
     return site / "run"
 
 
@@ -97,24 +101,26 @@ def test_an_unknown_id_is_named(tmp_path, archive):
         source.read_label(source.splits["train"][0].label)
 
 
+@pytest.mark.slow
 def test_the_doctor_takes_data_and_augmentation(site, data, config):
     call("doctor.py", *config, f"--data_dir={data}", "--crops=2", f"--output={site / 'look'}")
     assert (site / "look/contact_sheet.png").stat().st_size > 1000
 
 
-def test_training_logs_loss_and_augmentation(tmp_path, data, config, capsys):
-    few = [*config, "--config.train.steps=1"]
-    call("train.py", *few, f"--data_dir={data}", f"--workdir={tmp_path / 'run'}")
-    out = capsys.readouterr().out
-    assert f"loss: {LOSS}\n" in out and f"augmentation: {AUGMENTATION}\n" in out
+@pytest.mark.slow
+def test_training_logs_loss_and_augmentation(run):
+    printed = (run / "printed.txt").read_text()
+    assert f"loss: {LOSS}\n" in printed and f"augmentation: {AUGMENTATION}\n" in printed
 
 
+@pytest.mark.slow
 def test_training_brings_the_parts_own_factors(model):
     assert model.rate_multipliers == (("logits/.*", 10.0), ("conv1/.*", 0.5))
     moving = model.variables_by_name()["conv3_norm/moving_mean"]
     assert np.any(moving.numpy())  # zeros at first
 
 
+@pytest.mark.slow
 def test_work_directory_and_file_hold_the_same(run, model):
     (run / "model.keras").rename(run / "other.keras")  # so that the checkpoint is opened
     try:
@@ -125,6 +131,7 @@ def test_work_directory_and_file_hold_the_same(run, model):
     np.testing.assert_array_equal(restored(noise_images(33, 50)), model(noise_images(33, 50)))
 
 
+@pytest.mark.slow
 def test_evaluation_and_prediction(site, archive, data, run, model):
     call("evaluate.py", f"--workdir={run}", f"--data_dir={data}", "--split=val")
     paths = [f"--input={site}/toy/val", f"--output={site / 'labels'}"]
@@ -138,6 +145,7 @@ def test_evaluation_and_prediction(site, archive, data, run, model):
 # === Exports ===
 
 
+@pytest.mark.slow
 def test_npz_holds_all_variables(site, run, model, capsys):
     file = site / "model.npz"
     flags = [f"--model={run}/model.keras", f"--output={file}", "--format=npz"]
@@ -152,6 +160,7 @@ def test_npz_holds_all_variables(site, run, model, capsys):
         np.testing.assert_array_equal(arrays[name], variable)
 
 
+@pytest.mark.slow
 def test_npz_refuses_what_it_does_not_take(tmp_path, run):
     file = tmp_path / "a.npz"
     flags = [f"--model={run}/model.keras", f"--output={file}", "--format=npz"]

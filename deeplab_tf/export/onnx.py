@@ -89,11 +89,17 @@ def _convert(predictor: Predictor, size: tuple[int, int] | None) -> bytes:
     import onnx
     import tf2onnx
 
-    shape = (None, None, None) if size is None else (1, *size)
+    # From a size that it knows, tf2onnx makes factors for resizing, and rounds them.
+    scaled = any(scale != 1 for scale in (*predictor.scales, *predictor.model.scales))
+    shape = (None, None, None) if size is None or scaled else (1, *size)
     function = labelling_function(predictor, shape)
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     _pad_explicitly(model.graph)
+    if size is not None:
+        dims = model.graph.input[0].type.tensor_type.shape.dim
+        for dim, side in zip(dims, (1, *size, 3), strict=True):
+            dim.dim_value = side
     onnx.helper.set_model_props(model, {FILE_NAME: json.dumps(predictor.model.spec.to_dict())})
     onnx.checker.check_model(model)
     return model.SerializeToString()

@@ -131,7 +131,8 @@ def test_config_rebuilds_the_backbone_and_methods_agree(backbones):
     copy.set_weights(dense.get_weights())
     features = copy(x)
     for endpoint, wanted in dense(x).items():
-        np.testing.assert_allclose(features[endpoint], wanted, rtol=1e-4, atol=1e-4)
+        scale = np.abs(wanted).max()  # deep networks with random weights have features of thousands
+        np.testing.assert_allclose(features[endpoint] / scale, wanted / scale, rtol=0, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ def test_doctor_without_a_config_looks_at_a_folder_that_write_synthetic_wrote(tm
     assert not (data / "ImageSets/Segmentation/train.txt").exists()
     arguments = [f"--data_dir={data}", f"--output={tmp_path / 'out'}", "--split=val"]
     out, _ = run("doctor.py", *arguments, "--crop_size=40", "--crops=1")
-    assert "2 of 2 images" in out and "pad crop(40) mirror" in out
+    assert "2 of 2 images" in out and "crop(40)|mirror" in out
 
 
 @pytest.mark.slow
@@ -216,7 +216,7 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
         (
             "doctor.py",
             ["--data_dir=synthetic", "--config=zoo/quickstart.py", "--crop_size=3", "--output=o"],
-            "either --config or --crop_size",
+            "either --config, with --config.data.augmentation, or --crop_size",
         ),
         (
             "train.py",

@@ -73,3 +73,7 @@ def test_an_argument_says_what_it_takes():
     assert Argument("n", 1, above=True).wanted == "a number above 1"
     assert Argument("n", 0, 3, above=True).wanted == "a number above 0 and at most 3"
     assert Argument("n", 1, whole=True).wanted == "a whole number from 1"
+
+
+def test_operations_are_called_by_their_own_names():
+    assert {name: kind.name for name, kind in OPERATIONS.items()} == {n: n for n in OPERATIONS}
