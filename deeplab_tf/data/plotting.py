@@ -43,8 +43,8 @@ def plot_style(settings: Mapping[str, Any]) -> Iterator[None]:
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        everything: dict[Any, Any] = {"text.parse_math": False, **settings}
-        matplotlib.rcParams.update(everything)
+        values: dict[Any, Any] = {"text.parse_math": False, **settings}
+        matplotlib.rcParams.update(values)
         # Matplotlib's font lacks some scripts; in SVG the reader's browser draws them.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield

@@ -6,7 +6,6 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -79,9 +78,9 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
         figure = Figure(figsize=(side, side))
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, count), ylim=(count, 0), facecolor=_SHADE)
         places, size = np.arange(count) + 0.5, 8.5 if has_numbers else 5.5
-        slant: dict[str, Any] = {"rotation": 90, "rotation_mode": "anchor"}
-        slant |= {"ha": "left", "va": "center"}
-        axes.set_xticks(places, short, size=size, **slant)
+        axes.set_xticks(
+            places, short, size=size, rotation=90, rotation_mode="anchor", ha="left", va="center"
+        )
         axes.set_yticks(places, short, size=size)
         axes.tick_params(labeltop=True, labelbottom=False)
         axes.spines.bottom.set_visible(False)
@@ -96,8 +95,10 @@ def matrix_chart(shares: np.ndarray, names: Sequence[str]) -> Markup:
             cell.set(facecolor=_RIGHT if row == column else _WRONG, alpha=math.sqrt(share))
             axes.add_patch(cell)
             if has_numbers:
-                middle: dict[str, Any] = {"ha": "center", "va": "center_baseline", "size": 8}
-                axes.text(column + 0.5, row + 0.5, f"{100 * share:.0f}", **middle)
+                axes.text(
+                    column + 0.5, row + 0.5, f"{100 * share:.0f}", size=8, ha="center",
+                    va="center_baseline",
+                )  # fmt: skip
         return _svg(figure, titles)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 import numpy as np
 
+from deeplab_tf.data.formatting import percent
 from deeplab_tf.data.own_files import REPORT
 from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec
 from deeplab_tf.evaluation.confusion import ConfusionMatrix, ratio
@@ -49,7 +49,7 @@ def render_page(
         loader=jinja2.PackageLoader("deeplab_tf.evaluation.report"), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True, extensions=["jinja2.ext.do"],
     )  # fmt: skip
-    environment.filters.update(percent=percent, rgb=lambda c: f"rgb{tuple(c)}", data_url=data_url)
+    environment.filters.update(percent=_percent, rgb=lambda c: f"rgb{tuple(c)}", data_url=data_url)
     pixels = next(iter(matrices.values())).matrix.sum(1)
     page = environment.get_template("report.html").render(
         mark=REPORT, series=series, series_colors=SERIES_COLORS, headline=_HEADLINE, spec=spec,
@@ -73,19 +73,13 @@ def render_page(
     return f"{page.lstrip()}\n"
 
 
-def percent(share: float | None) -> str:
-    """Formats a share, 0..1, in per cent; "–" where there is none.
-
-    Example:
-        >>> percent(0.12345), percent(None), percent(float("nan"))
-        ('12.35', '–', '–')
-    """
-    return "–" if share is None or math.isnan(share) else f"{100 * share:.2f}"
+def _percent(share: float | None) -> str:
+    return percent(share, absent="–")
 
 
 def _baseline(results: Mapping[str, Any]) -> str:
     baseline = results.get("best_constant")
-    return f"{percent(baseline['miou'])} ({baseline.get('class')})" if baseline else "–"
+    return f"{_percent(baseline['miou'])} ({baseline.get('class')})" if baseline else "–"
 
 
 def _confusion(stage: str, counts: np.ndarray, spec: DatasetSpec) -> dict[str, Any]:

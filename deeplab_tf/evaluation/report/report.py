@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplab_tf.data.files import write_atomically
+from deeplab_tf.data.formatting import percent
 from deeplab_tf.data.own_files import REPORT, is_png_of, is_text_with
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.plotting import require_report_extra
@@ -132,6 +133,6 @@ def _strip_file(folder: Path, which: str, place: int) -> Path:
 
 def _metrics_text(matrices: Mapping[str, ConfusionMatrix]) -> str:
     """Formats the metrics of one image, before and after the CRF."""
-    accuracies = " → ".join(f"{100 * matrix.pixel_accuracy():.2f}" for matrix in matrices.values())
-    means = " → ".join(f"{100 * matrix.mean_iou():.2f}" for matrix in matrices.values())
+    accuracies = " → ".join(percent(matrix.pixel_accuracy()) for matrix in matrices.values())
+    means = " → ".join(percent(matrix.mean_iou()) for matrix in matrices.values())
     return f"pixel accuracy {accuracies} %, mIoU of the image {means} %"
