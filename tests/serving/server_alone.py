@@ -34,7 +34,7 @@ def main(folder: Path, python: str):
                 assert error.startswith(wanted[index]), (index, error)
                 assert bool(error) == bool(wanted[index]), (index, error)
                 if not error:
-                    expected = np.load(folder / f"answer_{index}.npy")
+                    expected = np.load(folder / f"labels_{index}.npy")
                     assert labels.shape == expected.shape
                     assert np.mean(labels == expected) >= 0.9999, index
             print(f"{type(client).__name__}: {len(wanted)} predictions are right")
