@@ -38,11 +38,9 @@ def main() -> None:
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
-    from deeplab_tf.data.plotting import require_report_extra
     from deeplab_tf.models.presets import network_defaults
     from deeplab_tf.training.config_ranges import check_config
 
-    require_report_extra("The contact sheet")
     config, output = CONFIG.value, Path(OUTPUT.value)
     sheet_file, diagnosis_file = output / "contact_sheet.png", output / "doctor.json"
     is_diagnosis = is_json_with("data_set", "split", "classes", "warnings")
@@ -61,9 +59,13 @@ def main() -> None:
     statistics = count_labels(split, LIMIT.value, cli.progress_bar)
     diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
     print(format_diagnosis(diagnosis))
+    write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
     network = config.model if config else network_defaults()
     mean_rgb = backbone_class(network["backbone"]).mean_rgb
-    sheet = encode_contact_sheet(split, augmentation, mean_rgb, seed, CROPS.value)
+    try:
+        sheet = encode_contact_sheet(split, augmentation, mean_rgb, seed, CROPS.value)
+    except ImportError as error:  # all else of the doctor needs no extra
+        print(f"no {sheet_file.name}: {error}")
+        return
     write_atomically(sheet_file, sheet)
-    write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
     print(f"{augmentation.describe()}: {sheet_file}")

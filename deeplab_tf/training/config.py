@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import ml_collections
@@ -17,8 +18,7 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
 
     Args:
         preset: row of `models/presets.py`.
-        **network: arguments of `DeepLab` that differ from the row's. A backbone or head given here
-            brings its own factors on the learning rate.
+        **network: arguments of `DeepLab` that differ from the row's.
 
     Raises:
         ValueError: no such row.
@@ -65,8 +65,9 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         "gamma": 0.1,
         "step_size": 2000,
         "power": 0.9,
-        # (pattern of the variable's name, factor); the first that matches decides, else 1.
-        "rate_multipliers": rate_multipliers(config.model.backbone, config.model.head),
+        # (pattern of the variable's name, factor); the first that matches decides, else 1. None are
+        # those of the backbone and the head.
+        "rate_multipliers": ml_collections.config_dict.placeholder(tuple),
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
         # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
@@ -87,3 +88,22 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     }
     config.crf = CrfParameters().to_dict()
     return config.lock()
+
+
+def resolve_config(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """Returns a copy of a configuration with what follows from other keys written out.
+
+    Args:
+        config: from `base_config`, with values in their ranges.
+
+    Example:
+        >>> config = base_config("vgg16_large_fov", backbone="resnet50")
+        >>> config.train.rate_multipliers is None
+        True
+        >>> resolve_config(config).train.rate_multipliers
+        (('fc1.*/kernel', 10.0), ('fc1.*/bias', 20.0))
+    """
+    resolved = copy.deepcopy(config)
+    if resolved.train.rate_multipliers is None:
+        resolved.train.rate_multipliers = rate_multipliers(config.model.backbone, config.model.head)
+    return resolved

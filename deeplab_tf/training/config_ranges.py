@@ -20,7 +20,7 @@ from deeplab_tf.models.arguments import check_number, checked_input_scales
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
-from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, real, whole
+from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, or_none, real, whole
 from deeplab_tf.training.schedules import POLICIES
 
 LARGEST_SEED = 2**32 - 1  # NumPy's
@@ -122,7 +122,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "gamma": real(0),
         "step_size": whole(1),
         "power": real(0),
-        "rate_multipliers": _MULTIPLIERS,
+        "rate_multipliers": or_none(_MULTIPLIERS),
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
         "loss": Range("a sum of losses", _is_loss),

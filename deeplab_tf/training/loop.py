@@ -14,6 +14,7 @@ from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.old_names import warn_renamed
+from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
@@ -77,7 +78,7 @@ class Trainer:
             log = say
         check_config(config)
         require_labels(split)
-        self.config = config
+        self.config = config = resolve_config(config)
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
         self._is_chief = is_chief(self.strategy)

@@ -86,6 +86,15 @@ def many(item: Range, wanted: str, least: int = 0) -> Range:
     return Range(wanted, holds)
 
 
+def or_none(item: Range) -> Range:
+    """Returns a range that holds None too.
+
+    Args:
+        item: the range without it.
+    """
+    return Range(f"None or {item.wanted}", lambda value: value is None or item.holds(value))
+
+
 def is_number(value: object, kind: type) -> TypeGuard[float]:
     """Returns whether a value is a number of a class of `numbers`, and not True or False."""
     return isinstance(value, kind) and not isinstance(value, bool)

@@ -10,6 +10,7 @@ import deeplab_tf
 from tests.data.fakes import make_voc_folder
 from tests.export.encoded_images import random_image
 from tests.tools.commands import ROOT, run
+from tests.tools.loading import call
 
 SMALL = [
     "--config.model.width=0.05",
@@ -169,6 +170,15 @@ def test_doctor_shows_the_crops_of_a_config(tmp_path):
     with Image.open(tmp_path / "contact_sheet.png") as sheet:
         assert min(sheet.size) > 2 * 33
     assert {p.name for p in tmp_path.iterdir()} == {"doctor.json", "contact_sheet.png"}
+
+
+def test_doctor_without_the_extra_leaves_only_the_contact_sheet_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("deeplab_tf.data.plotting._PACKAGES", ("no_such_package",))
+    call("doctor.py", "--data_dir=synthetic", "--limit=2", f"--output={tmp_path}")
+    printed = capsys.readouterr().out
+    assert "no contact_sheet.png: The contact sheet needs no_such_package" in printed
+    assert json.loads((tmp_path / "doctor.json").read_text())["images"] == 2
+    assert not (tmp_path / "contact_sheet.png").exists()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from deeplab_tf.training.config import base_config
+from deeplab_tf.training.config import base_config, resolve_config
 
 # Recipes and the files of zoo/ are tested in tests/zoo.
 
@@ -21,10 +21,21 @@ def test_preset_overrides_the_defaults(preset):
     assert {key: model[key] for key in PRESETS[preset]} == PRESETS[preset]
 
 
-def test_multipliers_follow_the_backbone():
-    assert dict(base_config("vgg16_msc").train.rate_multipliers)[".*/bias"] == 2.0
-    patterns = dict(base_config("resnet101_fc").train.rate_multipliers)
+def test_multipliers_follow_the_backbone_and_the_head_that_are_trained():
+    config = base_config("vgg16_msc")
+    assert dict(resolve_config(config).train.rate_multipliers)[".*/bias"] == 2.0
+    config.model.backbone, config.model.head = "resnet50", "fc"  # as flags do after the file
+    patterns = dict(resolve_config(config).train.rate_multipliers)
     assert patterns == {"fc1.*/kernel": 10.0, "fc1.*/bias": 20.0}
+
+
+def test_given_multipliers_stay_and_the_configuration_is_not_changed():
+    config = base_config("vgg16_msc")
+    config.train.rate_multipliers = (("fc8/kernel", 5.0),)
+    assert resolve_config(config).train.rate_multipliers == (("fc8/kernel", 5.0),)
+    config = base_config("vgg16_msc")
+    resolve_config(config)
+    assert config.train.rate_multipliers is None
 
 
 def test_unknown_preset_names_the_known_and_the_received():

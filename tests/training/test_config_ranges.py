@@ -43,7 +43,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "train.loss": ("", "dise", "dice dice", 3, None),
     "train.rate_multipliers": (
         (("(", 1.0),), ((".*", -1.0),), ((".*", math.nan),), (".*", 1.0), ((".*",),), ((1, 1.0),),
-        "fc8", None,
+        "fc8",
     ),
     "train.decay_multipliers": ((("[", 1.0),), ((".*/bias", "0"),), ((".*/bias", True),)),
     "crf.compatibility": ("pots", (), (math.nan,), ((1.0, 0.0),)),
@@ -59,7 +59,8 @@ GOOD = {
     "train.learning_rate": (0, 1e38, np.float32(0.5)), "train.seed": (0, 2**32 - 1),
     "train.batch_size": (np.int64(4),), "data.augmentation": ("crop(1)", "rotate(5) | crop(9)"),
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
-    "train.rate_multipliers": ((), [["fc8/.*", 0]]), "train.optimizer_args": ("", "beta_2=0.9"),
+    "train.rate_multipliers": (None, (), [["fc8/.*", 0]]),
+    "train.optimizer_args": ("", "beta_2=0.9"),
     "train.loss": ("dice", "2*ohem(share=1) + focal"), "train.optimizer": ("Adam",),
     "crf.compatibility": ("potts", [1.0, 2.0]),
 }  # fmt: skip

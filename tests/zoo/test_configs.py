@@ -6,7 +6,7 @@ import pytest
 
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.models.presets import MSC_SCALES
-from deeplab_tf.training.config import base_config
+from deeplab_tf.training.config import base_config, resolve_config
 from deeplab_tf.training.recipes import RECIPES, recipe_config
 from tests.imports import ROOT
 from tests.zoo.loading import NAMES, load_config
@@ -157,7 +157,7 @@ def test_fields_of_view_are_those_of_the_table(name):
     ("voc12_resnet101_aspp_l", "fc1_c3/bias", 20, 0),
 ])  # fmt: skip
 def test_multipliers_are_the_released_ones(config, variable, rate, decay):
-    train = load_config(config).train
+    train = resolve_config(load_config(config)).train
     assert factor(train.rate_multipliers, variable) == rate
     assert factor(train.decay_multipliers, variable) == decay
 
