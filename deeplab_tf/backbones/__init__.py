@@ -50,7 +50,7 @@ def build_backbone(name: str, **arguments: Any) -> Backbone:
 
     Args:
         name: row of `BACKBONES`.
-        **arguments: output stride, width, method and dtype, see `Backbone`.
+        **arguments: output stride, width, method, batch norm and dtype, see `Backbone`.
 
     Raises:
         ValueError: there is no such row, or the backbone refuses an argument.

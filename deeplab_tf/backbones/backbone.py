@@ -29,6 +29,7 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
             Halving it quadruples cost and memory; the weights stay the same (`plan_stages`).
         width: factor on the number of channels.
         method: implementation of atrous convolution, see `AtrousConv2D`.
+        batch_norm: `frozen`, `train` or `sync`, see `ConvNormAct`.
         **kwargs: name and dtype of the layer.
 
     Attributes:
@@ -37,6 +38,8 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
         has_fc6: heads continue the fc6 and fc7 of the classification network (VGG), instead of
             classifying the features at once (ResNet).
         has_pool5a: `large_fov` average pools the features before fc6, as released with VGG.
+        takes_multi_grid: whether the constructor has `multi_grid`, rates of the units of its last
+            stage (DeepLab v3).
         multi_scale_endpoints: the maps that v1's multi-scale features add to the image; empty
             where there are no such networks.
         keras_applications: names of the networks whose weights `keras_layer_names` knows.
@@ -46,14 +49,23 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
     rate_multipliers: ClassVar[RateMultipliers] = ()
     has_fc6: ClassVar[bool] = False
     has_pool5a: ClassVar[bool] = False
+    takes_multi_grid: ClassVar[bool] = False
     multi_scale_endpoints: ClassVar[tuple[str, ...]] = ()
     keras_applications: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, output_stride: int, width: float, method: str, **kwargs: Any):
+    def __init__(
+        self,
+        output_stride: int,
+        width: float,
+        method: str,
+        batch_norm: str = "frozen",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.output_stride = output_stride
         self.width = width
         self.method = method
+        self.batch_norm = batch_norm
 
     @staticmethod
     @abc.abstractmethod

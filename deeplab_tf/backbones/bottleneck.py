@@ -24,6 +24,7 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         dilation_rate: rate of the 3x3 convolution.
         project: whether the shortcut is a 1x1 convolution (first unit of a stage).
         method: implementation of atrous convolution.
+        batch_norm: see `ConvNormAct`.
         **kwargs: dtype and Caffe name of the unit, such as `res4b12`.
     """
 
@@ -34,6 +35,7 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         dilation_rate: int = 1,
         project: bool = False,
         method: str = "native",
+        batch_norm: str = "frozen",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -42,6 +44,7 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
         self.dilation_rate = dilation_rate
         self.project = project
         self.method = method
+        self.batch_norm = batch_norm
 
         def conv_norm(branch: str, filters: int, kernel_size: int = 1, **options: Any):
             conv_name = f"{self.name}_branch{branch}"
@@ -50,6 +53,7 @@ class Bottleneck(ConfigFromArguments, keras.layers.Layer):
                 kernel_size,
                 norm_name=conv_name.replace("res", "bn"),
                 method=method,
+                batch_norm=batch_norm,
                 name=conv_name,
                 dtype=self.dtype_policy,
                 **options,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import keras
@@ -29,13 +29,15 @@ class ResNet(Backbone):
     """The ResNet backbone of the released networks at any output stride.
 
     At the published output stride of 8 all 3x3 convolutions of res4 have rate 2 and those of res5
-    rate 4. Batch normalisation is frozen.
+    rate 4.
 
     Args:
         depth: 50, 101 or 152.
         output_stride: input pixels between two features: 1, 2, 4, 8, 16 or 32.
         width: factor on the number of channels.
         method: implementation of atrous convolution, see `AtrousConv2D`.
+        batch_norm: `frozen` as released, `train` or `sync`, see `ConvNormAct`.
+        multi_grid: factors on the rates of the three units of res5.
         **kwargs: name and dtype of the layer.
 
     Returns:
@@ -43,12 +45,14 @@ class ResNet(Backbone):
         head.
 
     Raises:
-        ValueError: another depth.
+        ValueError: another depth, or another number of factors.
 
-    Source: released DeepLab v2 ResNet-101 test.prototxt; Chen et al. 2016, section 4.1.2.
+    Source: released DeepLab v2 ResNet-101 test.prototxt; Chen et al. 2016, section 4.1.2;
+        multi-grid: Chen et al. 2017 (arXiv 1706.05587), section 4.2.1.
     """
 
     mean_rgb = MEAN_RGB
+    takes_multi_grid = True
     keras_applications = ("ResNet50", "ResNet101", "ResNet152")
     preprocess = staticmethod(to_caffe_input)
 
@@ -58,12 +62,20 @@ class ResNet(Backbone):
         output_stride: int = 8,
         width: float = 1.0,
         method: str = "native",
+        batch_norm: str = "frozen",
+        multi_grid: Sequence[int] = (1, 1, 1),
         **kwargs: Any,
     ):
-        super().__init__(output_stride, width, method, **kwargs)
+        super().__init__(output_stride, width, method, batch_norm, **kwargs)
         if depth not in UNITS:
             raise ValueError(f"depth must be one of {sorted(UNITS)}. Received: depth={depth}")
+        if len(multi_grid) != UNITS[depth][-1]:
+            raise ValueError(
+                f"multi_grid must have {UNITS[depth][-1]} factors. "
+                f"Received: multi_grid={tuple(multi_grid)}"
+            )
         self.depth = depth
+        self.multi_grid = tuple(multi_grid)
         # Stages with a stride: conv1, pool1, res3, res4, res5 (res2 follows pool1 directly).
         stem, pool, *later = plan_stages([2] * 5, output_stride)
         self.stem = ConvNormAct(
@@ -71,6 +83,7 @@ class ResNet(Backbone):
             kernel_size=7,
             norm_name="bn_conv1",
             strides=stem.stride,
+            batch_norm=batch_norm,
             name="conv1",
             dtype=self.dtype_policy,
         )
@@ -94,14 +107,16 @@ class ResNet(Backbone):
     def _stage(
         self, stage: int, units: int, channels: int, stride: int, rate: int
     ) -> list[Bottleneck]:
+        grid = self.multi_grid if stage == 5 else (1,) * units
         return [
             Bottleneck(
                 self._channels(channels),
                 name=f"res{stage}{_unit_letter(UNITS[self.depth], stage, i)}",
                 strides=stride if i == 0 else 1,
-                dilation_rate=rate,
+                dilation_rate=rate * grid[i],
                 project=i == 0,
                 method=self.method,
+                batch_norm=self.batch_norm,
                 dtype=self.dtype_policy,
             )
             for i in range(units)

@@ -34,6 +34,7 @@ class VGG16(Backbone):
         output_stride: input pixels between two features: 1, 2, 4, 8, 16 or 32.
         width: factor on the number of channels.
         method: implementation of atrous convolution, see `AtrousConv2D`.
+        batch_norm: without effect: the network has none.
         **kwargs: name and dtype of the layer.
 
     Returns:
@@ -53,9 +54,14 @@ class VGG16(Backbone):
     preprocess = staticmethod(to_caffe_input)
 
     def __init__(
-        self, output_stride: int = 8, width: float = 1.0, method: str = "native", **kwargs: Any
+        self,
+        output_stride: int = 8,
+        width: float = 1.0,
+        method: str = "native",
+        batch_norm: str = "frozen",
+        **kwargs: Any,
     ):
-        super().__init__(output_stride, width, method, **kwargs)
+        super().__init__(output_stride, width, method, batch_norm, **kwargs)
         plans = plan_stages([2] * len(BLOCKS), output_stride)
         options = {"dtype": self.dtype_policy}
         self.steps: list[AtrousConv2D | CaffePool2D] = []

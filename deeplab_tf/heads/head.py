@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -28,6 +28,10 @@ class HeadOptions:
         fc6_filters: channels of fc6 and fc7 at width 1, where the backbone has them.
         dropout: share of dropped activations when training.
         method: implementation of atrous convolution, see `AtrousConv2D`.
+        batch_norm: `frozen`, `train` or `sync`, see `ConvNormAct`; for heads that have any.
+        separable: whether 3x3 convolutions are depthwise separable (v3 and v3+).
+        image_pooling: "global", "none", or the side in input pixels of the window over which the
+            features are averaged (v3 and v3+).
         dtype: dtype policy of the layers; None takes Keras' global one.
     """
 
@@ -38,6 +42,9 @@ class HeadOptions:
     fc6_filters: int = 1024
     dropout: float = 0.5
     method: str = "native"
+    batch_norm: str = "frozen"
+    separable: bool = False
+    image_pooling: str = "global"
     dtype: Any = None
 
 
@@ -59,7 +66,11 @@ class Head(abc.ABC):
     Attributes:
         backbone: the backbone.
         layer: the Keras layer.
+        batch_norm: what `DeepLab(batch_norm=None)` becomes: a head that has normalisations of its
+            own cannot learn while they are frozen at random.
     """
+
+    batch_norm: ClassVar[str] = "frozen"
 
     def __init__(self, backbone: Backbone, num_classes: int, options: HeadOptions):
         self.backbone = backbone

@@ -14,7 +14,7 @@ from deeplab_tf.layers.depthwise_conv import AtrousDepthwiseConv2D
 from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 
 # Name -> class of the normalisation and what it fixes.
-NORMALIZATIONS = {
+BATCH_NORMS = {
     "frozen": (FrozenBatchNormalization, {}),
     "train": (keras.layers.BatchNormalization, {}),
     "sync": (keras.layers.BatchNormalization, {"synchronized": True}),
@@ -37,7 +37,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
         dilation_rate: distance of two taps in pixels; larger sees farther at the same cost.
         method: implementation of atrous convolution, see `AtrousConv2D`.
         activation: name of a Keras activation, or None.
-        normalization: `"frozen"` keeps the statistics and the affine part that it was given, as
+        batch_norm: `"frozen"` keeps the statistics and the affine part that it was given, as
             the released networks do, whose batches of one crop are too small to estimate them;
             `"train"` learns both, with the statistics of each device's own batch; `"sync"` with
             those of all devices together, for few images a device.
@@ -59,7 +59,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
     Source: Ioffe and Szegedy 2015 (arXiv 1502.03167).
 
     Example:
-        >>> layer = ConvNormAct(4, 3, strides=2, activation="relu6", normalization="train")
+        >>> layer = ConvNormAct(4, 3, strides=2, activation="relu6", batch_norm="train")
         >>> layer(tf.zeros([1, 41, 33, 8]), training=True).shape
         TensorShape([1, 21, 17, 4])
     """
@@ -73,16 +73,16 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
         dilation_rate: int = 1,
         method: str = "native",
         activation: str | None = "relu",
-        normalization: str = "frozen",
+        batch_norm: str = "frozen",
         momentum: float = 0.999,
         epsilon: float = 1e-5,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if normalization not in NORMALIZATIONS:
+        if batch_norm not in BATCH_NORMS:
             raise ValueError(
-                f"normalization must be one of {sorted(NORMALIZATIONS)}. "
-                f"Received: normalization={normalization!r}"
+                f"batch_norm must be one of {sorted(BATCH_NORMS)}. "
+                f"Received: batch_norm={batch_norm!r}"
             )
         self.filters = filters
         self.kernel_size = kernel_size
@@ -91,7 +91,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
         self.dilation_rate = dilation_rate
         self.method = method
         self.activation = activation
-        self.normalization = normalization
+        self.batch_norm = batch_norm
         self.momentum = momentum
         self.epsilon = epsilon
         options = {
@@ -105,7 +105,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
             self.conv = AtrousDepthwiseConv2D(kernel_size, **options)
         else:
             self.conv = AtrousConv2D(filters, kernel_size, method=method, **options)
-        norm_class, fixed = NORMALIZATIONS[normalization]
+        norm_class, fixed = BATCH_NORMS[batch_norm]
         self.norm = norm_class(
             momentum=momentum,
             epsilon=epsilon,
@@ -142,7 +142,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool | None = False) -> tf.Tensor:
         """Convolves, normalises and activates [B, H, W, C]."""
         # As in Keras, a layer that is set not to be trainable does not estimate statistics either.
-        if training and self.normalization != "frozen" and self.norm.trainable:
+        if training and self.batch_norm != "frozen" and self.norm.trainable:
             outputs = self.norm(self.conv(inputs), training=True)
         else:
             kernel, bias = self.fold()

@@ -23,7 +23,7 @@ class SeparableConvNormAct(ConfigFromArguments, keras.layers.Layer):
         strides: subsampling, in the depthwise part.
         dilation_rate: distance of two taps in pixels; larger sees farther at the same cost.
         activation: name of a Keras activation, or None.
-        normalization: see `ConvNormAct`.
+        batch_norm: see `ConvNormAct`.
         momentum: see `ConvNormAct`.
         epsilon: see `ConvNormAct`.
         **kwargs: dtype of the layer and its name, with which the parts' names begin.
@@ -45,7 +45,7 @@ class SeparableConvNormAct(ConfigFromArguments, keras.layers.Layer):
         strides: int = 1,
         dilation_rate: int = 1,
         activation: str | None = "relu",
-        normalization: str = "frozen",
+        batch_norm: str = "frozen",
         momentum: float = 0.999,
         epsilon: float = 1e-5,
         **kwargs: Any,
@@ -56,12 +56,12 @@ class SeparableConvNormAct(ConfigFromArguments, keras.layers.Layer):
         self.strides = strides
         self.dilation_rate = dilation_rate
         self.activation = activation
-        self.normalization = normalization
+        self.batch_norm = batch_norm
         self.momentum = momentum
         self.epsilon = epsilon
         options = {
             "activation": activation,
-            "normalization": normalization,
+            "batch_norm": batch_norm,
             "momentum": momentum,
             "epsilon": epsilon,
             "dtype": self.dtype_policy,

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
 from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
 
 # Argument -> kind, smallest and largest value. Published are a width of 1, kernels of up to 7,
@@ -21,6 +22,7 @@ RANGES = {
     "dropout": (numbers.Real, 0.0, 0.999),
     "image_scale": (numbers.Real, 1 / LARGEST_DENOMINATOR, 8.0),
 }
+LARGEST_GRID_FACTOR, LARGEST_POOLING = 64, 16384
 _KINDS = {numbers.Integral: "a whole number", numbers.Real: "a number"}
 
 
@@ -70,6 +72,56 @@ def checked_input_scales(scales: Sequence[float]) -> tuple[float, ...]:
             f"(1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
         )
     return values
+
+
+def checked_batch_norm(batch_norm: str | None) -> str | None:
+    """Returns a name of batch normalisation.
+
+    Raises:
+        ValueError: it is none of `BATCH_NORMS`, nor None.
+    """
+    if batch_norm is None or (isinstance(batch_norm, str) and batch_norm in BATCH_NORMS):
+        return batch_norm
+    raise ValueError(
+        f"batch_norm must be None or one of {sorted(BATCH_NORMS)}. "
+        f"Received: batch_norm={_shown(batch_norm)}"
+    )
+
+
+def checked_multi_grid(factors: Sequence[int]) -> tuple[int, ...]:
+    """Returns the factors of a multi-grid as whole numbers.
+
+    Raises:
+        ValueError: they are no whole numbers from 1 to `LARGEST_GRID_FACTOR`.
+    """
+    listed = isinstance(factors, Sequence) and not isinstance(factors, str)
+    if not listed or not factors or not all(map(_is_grid_factor, factors)):
+        raise ValueError(
+            f"multi_grid must be whole numbers from 1 to {LARGEST_GRID_FACTOR} such as (1, 2, 4). "
+            f"Received: multi_grid={_shown(factors)}"
+        )
+    return tuple(int(factor) for factor in factors)
+
+
+def _is_grid_factor(value: Any) -> bool:
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return whole and 1 <= value <= LARGEST_GRID_FACTOR
+
+
+def checked_image_pooling(pooling: str | int) -> str:
+    """Returns what a head pools over, as text: `global`, `none` or the pixels of a side.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    text = str(pooling) if not isinstance(pooling, bool) else ""
+    pixels = int(text) if len(text) <= 5 and text.isascii() and text.isdecimal() else 0
+    if text not in ("global", "none") and not 1 <= pixels <= LARGEST_POOLING:
+        raise ValueError(
+            "image_pooling must be 'global', 'none' or the side of a window in pixels, 1 to "
+            f"{LARGEST_POOLING}. Received: image_pooling={_shown(pooling)}"
+        )
+    return text
 
 
 def dataset_spec(dataset: DatasetSpec | Mapping[str, Any]) -> DatasetSpec:

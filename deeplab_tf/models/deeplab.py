@@ -14,13 +14,16 @@ from deeplab_tf.backbones import BACKBONES, backbone_class, build_backbone
 from deeplab_tf.backbones.backbone import RateMultipliers
 from deeplab_tf.data.class_mapping import unnamed_classes
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.heads import HeadOptions, build_head
+from deeplab_tf.heads import HeadOptions, build_head, head_class
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.arguments import (
     check_numbers,
+    checked_batch_norm,
+    checked_image_pooling,
     checked_input_scales,
+    checked_multi_grid,
     dataset_spec,
     number_of_classes,
 )
@@ -54,6 +57,13 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         msc_features: adds v1's multi-scale features (VGG only).
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
+        batch_norm: `frozen`, `train` or `sync`, of backbone and head, see `ConvNormAct`; None takes
+            what the head states: `frozen` for those of v1 and v2, as published.
+        multi_grid: factors on the rates of the units of the last stage (ResNets only); (1, 2, 4) is
+            that of v3.
+        separable: whether the 3x3 convolutions of a v3 or v3+ head are depthwise separable.
+        image_pooling: what a v3 or v3+ head averages beside its branches: "global" all features,
+            a number those in a window of so many pixels a side, "none" nothing.
         dataset: a DatasetSpec, or its dict, that the model carries for prediction and export.
         image_scale: factor on the sides of an image at which the model wants to see it, and which
             it carries for `Predictor`; a call takes images that have that scale.
@@ -94,6 +104,10 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         msc_features: bool = False,
         dropout: float = 0.5,
         method: str = "native",
+        batch_norm: str | None = None,
+        multi_grid: Sequence[int] = (1, 1, 1),
+        separable: bool = False,
+        image_pooling: str | int = "global",
         dataset: DatasetSpec | Mapping[str, Any] | None = None,
         image_scale: float = 1.0,
         crf: Mapping[str, Any] | None = None,
@@ -117,19 +131,31 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         self.msc_features = msc_features
         self.dropout = dropout
         self.method = method
+        self.batch_norm = checked_batch_norm(batch_norm) or head_class(head).batch_norm
+        self.multi_grid = checked_multi_grid(multi_grid)
+        self.separable = separable
+        self.image_pooling = checked_image_pooling(image_pooling)
         self.image_scale = image_scale
         self.crf = crf
         check_numbers(vars(self))
 
         # === Layers ===
-        options = {"width": width, "method": method, "dtype": self.dtype_policy}
-        self.backbone = build_backbone(backbone, output_stride=output_stride, **options)
+        options = {
+            "width": width, "method": method, "batch_norm": self.batch_norm,
+            "dtype": self.dtype_policy,
+        }  # fmt: skip
+        multi_grid_options = self._multi_grid_options()
+        self.backbone = build_backbone(
+            backbone, output_stride=output_stride, **multi_grid_options, **options
+        )
         head_options = HeadOptions(
             head,
             fc6_kernel=fc6_kernel,
             fc6_rate=fc6_rate,
             fc6_filters=fc6_filters,
             dropout=dropout,
+            separable=separable,
+            image_pooling=self.image_pooling,
             **options,
         )
         self._head = build_head(self.backbone, self.num_classes, head_options)
@@ -137,6 +163,14 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         self.multi_scale = self._build_multi_scale() if msc_features else None
         # Variables exist from the start, so that weights can be loaded at once.
         self(tf.zeros([1, 1, 1, 3]))
+
+    def _multi_grid_options(self) -> dict[str, Any]:
+        if backbone_class(self.backbone_name).takes_multi_grid:
+            return {"multi_grid": self.multi_grid}
+        if set(self.multi_grid) != {1}:
+            able = [row for row, (kind, _) in BACKBONES.items() if kind.takes_multi_grid]
+            raise ValueError(f"multi_grid is for {able}. Received: backbone={self.backbone_name!r}")
+        return {}
 
     def _build_multi_scale(self) -> MultiScaleFeatures:
         if self.logit_stride != self.output_stride:

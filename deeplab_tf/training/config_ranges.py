@@ -16,7 +16,13 @@ from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
-from deeplab_tf.models.arguments import check_number, checked_input_scales
+from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
+from deeplab_tf.models.arguments import (
+    check_number,
+    checked_image_pooling,
+    checked_input_scales,
+    checked_multi_grid,
+)
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
@@ -28,6 +34,14 @@ LARGEST_SEED = 2**32 - 1  # NumPy's
 
 def _falling_scales(value: Any) -> bool:
     return _FACTORS.holds(value) and bool(checked_input_scales(value))
+
+
+def _multi_grid(value: Any) -> bool:
+    return bool(checked_multi_grid(value))
+
+
+def _image_pooling(value: Any) -> bool:
+    return bool(checked_image_pooling(value))
 
 
 def _pair(value: object) -> bool:
@@ -95,6 +109,10 @@ RANGES: dict[str, dict[str, Range]] = {
         "msc_features": _SWITCH,
         "dropout": _argument("dropout"),
         "method": one_of(METHODS),
+        "batch_norm": or_none(one_of(BATCH_NORMS)),
+        "multi_grid": Range("whole numbers, one a unit of the last stage", _multi_grid),
+        "separable": _SWITCH,
+        "image_pooling": Range("what `DeepLab` takes", _image_pooling),
         "weights": Range("a name or a path", _is_path),
     },
     "data": {

@@ -16,7 +16,7 @@ from deeplab_tf.layers import (
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 9, 8, 6)).astype(np.float32)
 STATISTICS = {"momentum": 0.9, "epsilon": 1e-3}
-NORMALIZATIONS = ("frozen", "train", "sync")
+BATCH_NORMS = ("frozen", "train", "sync")
 FORMS = {
     "full": {"filters": 5, "kernel_size": 3},
     "pointwise": {"filters": 5, "kernel_size": 1},
@@ -47,7 +47,7 @@ def plain_layers(layer, inputs=INPUTS, **form):
 
     Keras 2 estimates the variance with n - 1, but with n where it is synchronized.
     """
-    options = {"synchronized": True} if layer.normalization == "sync" else {}
+    options = {"synchronized": True} if layer.batch_norm == "sync" else {}
     conv, norm = plain_conv(**form), keras.layers.BatchNormalization(**STATISTICS, **options)
     norm(conv(inputs))
     conv.set_weights(layer.conv.get_weights())
@@ -82,11 +82,11 @@ def test_inference_equals_plain_layers(form, activation):
     np.testing.assert_array_equal(layer(INPUTS, training=True), layer(INPUTS))
 
 
-@pytest.mark.parametrize("normalization", ["train", "sync"])
+@pytest.mark.parametrize("batch_norm", ["train", "sync"])
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_training_equals_plain_layers(form, normalization):
+def test_training_equals_plain_layers(form, batch_norm):
     """Outputs, gradients and statistics of a step in training, and the inference after it."""
-    layer = randomized(ConvNormAct(**form, normalization=normalization, **STATISTICS))
+    layer = randomized(ConvNormAct(**form, batch_norm=batch_norm, **STATISTICS))
     conv, norm = plain_layers(layer, **form)
 
     def plain(inputs, training=True):
@@ -103,22 +103,22 @@ def test_training_equals_plain_layers(form, normalization):
     assert_all_close([layer(INPUTS)], [plain(INPUTS, training=False)])
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_what_is_trained(normalization):
-    layer = randomized(ConvNormAct(5, 3, normalization=normalization))
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
+def test_what_is_trained(batch_norm):
+    layer = randomized(ConvNormAct(5, 3, batch_norm=batch_norm))
     before = layer.get_weights()
     layer(INPUTS, training=True)
     after = layer.get_weights()
     moved = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
-    frozen = normalization == "frozen"
+    frozen = batch_norm == "frozen"
     assert any(moved) != frozen
     assert len(layer.trainable_variables) == (1 if frozen else 3)
     assert isinstance(layer.norm, FrozenBatchNormalization) == frozen
-    assert getattr(layer.norm, "synchronized", False) == (normalization == "sync")
+    assert getattr(layer.norm, "synchronized", False) == (batch_norm == "sync")
 
 
 def test_a_layer_that_is_not_trainable_keeps_its_statistics():
-    layer = randomized(ConvNormAct(5, 3, normalization="train"))
+    layer = randomized(ConvNormAct(5, 3, batch_norm="train"))
     layer.trainable = False
     before = layer.get_weights()
     np.testing.assert_array_equal(layer(INPUTS, training=True), layer(INPUTS))
@@ -137,9 +137,9 @@ def test_strides_sample_the_dense_outputs(filters, size):
     assert strided.receptive_field_radius == 1
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
-def test_separable_form_equals_plain_layers(normalization):
-    options = {"activation": "relu6", "normalization": normalization, **STATISTICS}
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
+def test_separable_form_equals_plain_layers(batch_norm):
+    options = {"activation": "relu6", "batch_norm": batch_norm, **STATISTICS}
     layer = randomized(SeparableConvNormAct(5, 3, dilation_rate=2, name="sep", **options))
     depthwise = plain_layers(layer.depthwise, filters=None, kernel_size=3, dilation_rate=2)
     middle = layer.depthwise(INPUTS)
@@ -152,7 +152,7 @@ def test_separable_form_equals_plain_layers(normalization):
 
     assert_all_close([layer(INPUTS)], [plain(INPUTS, training=False)])
     trained = layer(INPUTS, training=True)
-    assert_all_close([trained], [plain(INPUTS, training=normalization != "frozen")])
+    assert_all_close([trained], [plain(INPUTS, training=batch_norm != "frozen")])
     parts = [layer.depthwise, layer.pointwise]
     found = [weight for part in parts for weight in part.norm.get_weights()]
     wanted = [weight for _, norm in (depthwise, pointwise) for weight in norm.get_weights()]
@@ -164,11 +164,11 @@ def test_separable_form_equals_plain_layers(normalization):
     assert (layer.receptive_field_radius, trained.shape[1:]) == (2, (9, 8, 5))
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision(normalization, policy):
-    full = randomized(SeparableConvNormAct(5, 3, normalization=normalization))
-    mixed = SeparableConvNormAct(5, 3, normalization=normalization, dtype=policy)
+def test_mixed_precision(batch_norm, policy):
+    full = randomized(SeparableConvNormAct(5, 3, batch_norm=batch_norm))
+    mixed = SeparableConvNormAct(5, 3, batch_norm=batch_norm, dtype=policy)
     mixed(INPUTS)
     mixed.set_weights(full.get_weights())
     for training in (False, True):
@@ -181,8 +181,8 @@ def test_mixed_precision(normalization, policy):
 def test_every_form_is_folded():
     """A folded model reads a kernel and a bias in place of the normalisation."""
     inputs = keras.Input([9, 8, 6])
-    outputs = ConvNormAct(4, 3, normalization="train")(inputs)
-    outputs = SeparableConvNormAct(5, 3, normalization="sync")(outputs)
+    outputs = ConvNormAct(4, 3, batch_norm="train")(inputs)
+    outputs = SeparableConvNormAct(5, 3, batch_norm="sync")(outputs)
     model = keras.Model(inputs, ConvNormAct(3, 1, activation=None)(outputs))
     randomized(model)
     wanted = model(INPUTS)
@@ -199,7 +199,7 @@ def test_every_form_is_folded():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ConvNormAct(4, 3, normalization="group"), "normalization must be one of.*group"),
+        (lambda: ConvNormAct(4, 3, batch_norm="group"), "batch_norm must be one of.*group"),
         (lambda: ConvNormAct(None, 3, strides=2, dilation_rate=2), "A stride cannot be combined"),
         (lambda: AtrousDepthwiseConv2D(0), "must be at least 1. Received: 0, 1, 1"),
     ],

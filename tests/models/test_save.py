@@ -34,6 +34,10 @@ NON_DEFAULT = {
     "dropout": 0.25,
     "image_scale": 0.5,
     "method": "interlace",
+    "batch_norm": "train",
+    "multi_grid": (1, 2, 4),
+    "separable": True,
+    "image_pooling": "33",
     "dataset": SPEC,
     "crf": CRF,
 }
@@ -43,6 +47,7 @@ NON_DEFAULT_VGG = {
     "head": "large_fov",
     "width": 0.08,
     "msc_features": True,
+    "multi_grid": (1, 1, 1),
 }
 MODELS = {
     "large_fov": {},

@@ -36,6 +36,9 @@ OWN = {  # key -> values that it may not have, beside those of its kind
         (), (0.5,), (1.0, 1.0), (1.0, -0.5), (1.0, "0.5"), "1.0", 1.0, (1.0, math.nan),
     ),
     "model.width": (0, 0.0),
+    "model.batch_norm": ("group", "", 3, True), "model.separable": (1, None, "yes"),
+    "model.multi_grid": ((), (0, 1, 2), (1, 2.5, 4), "124", 4, (1, True, 2), None),
+    "model.image_pooling": ("", "all", "0", "-3", "100000", None, True, 2.5, "³"),
     "model.dropout": (1, 1.0),
     "data.image_scale": (0,),
     "data.augmentation": ("", "mirror", "crop(0)", "crop(9)|scale(2)", "turn(3)", 321, None),
@@ -61,6 +64,8 @@ GOOD = {
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
     "train.rate_multipliers": (None, (), [["fc8/.*", 0]]),
     "train.optimizer_args": ("", "beta_2=0.9"),
+    "model.batch_norm": (None, "sync"), "model.image_pooling": ("none", 513, "33"),
+    "model.multi_grid": ((1, 2, 4), [1]),
     "train.loss": ("dice", "2*ohem(share=1) + focal"), "train.optimizer": ("Adam",),
     "crf.compatibility": ("potts", [1.0, 2.0]),
 }  # fmt: skip
