@@ -196,7 +196,6 @@ CRF = {"iterations": 1}
 # Model and predictor, so that together each part of the library is exported once.
 VARIANTS = {
     "msc_interlace": ({"msc_features": True, "method": "interlace"}, {}),
-    "crf": ({}, {"crf": CRF, "scales": (0.5, 1.0), "flip": True}),
     "fast_lattice": (
         {},
         {
@@ -222,14 +221,19 @@ VARIANTS = {
             "scales": (1.0, 0.75),
         },
     ),
-    "resnet": (
-        {"backbone": "resnet50", "head": "aspp_l", "scales": (1.0, 0.5), "image_scale": 0.5},
+    "resnet_float16": (
+        {
+            "backbone": "resnet50",
+            "head": "aspp_l",
+            "scales": (1.0, 0.5),
+            "image_scale": 0.5,
+            "dtype": "mixed_float16",
+        },
         {},
     ),
-    "bfloat16": ({"dtype": "mixed_bfloat16", "head": "aspp_s", "output_stride": 32}, {}),
-    "float16": (
-        {"dtype": "mixed_float16", "head": "fc"},
-        {"crf": {**CRF, "normalization": "none"}},
+    "bfloat16": (
+        {"dtype": "mixed_bfloat16", "head": "aspp_s", "output_stride": 32},
+        {"crf": {**CRF, "normalization": "none"}, "scales": (0.5, 1.0), "flip": True},
     ),
 }
 
