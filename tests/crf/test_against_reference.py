@@ -34,13 +34,16 @@ def crops():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("normalization", ["after", "symmetric"])
 @pytest.mark.parametrize(
-    "sigmas",
+    ("normalization", "sigmas"),
     [
-        {"bilateral_sigma_xy": 67, "bilateral_sigma_rgb": 3},
-        {"bilateral_sigma_xy": 12, "bilateral_sigma_rgb": 5, "gaussian_sigma_xy": 3},
-        {"bilateral_sigma_xy": 40, "bilateral_sigma_rgb": 10, "gaussian_sigma_xy": 2},
+        ("after", {"bilateral_sigma_xy": 67, "bilateral_sigma_rgb": 3}),
+        ("symmetric", {"bilateral_sigma_xy": 67, "bilateral_sigma_rgb": 3}),
+        ("after", {"bilateral_sigma_xy": 12, "bilateral_sigma_rgb": 5, "gaussian_sigma_xy": 3}),
+        (
+            "symmetric",
+            {"bilateral_sigma_xy": 40, "bilateral_sigma_rgb": 10, "gaussian_sigma_xy": 2},
+        ),
     ],
     ids=str,
 )

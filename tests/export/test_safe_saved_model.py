@@ -195,9 +195,8 @@ def test_all_others_are_functions_of_their_inputs_to_tensorflow():
 CRF = {"iterations": 1}
 # Model and predictor, so that together each part of the library is exported once.
 VARIANTS = {
-    "msc_interlace": ({"msc_features": True, "method": "interlace"}, {}),
-    "fast_lattice": (
-        {},
+    "msc_interlace_fast_lattice": (
+        {"msc_features": True, "method": "interlace"},
         {
             "crf": {
                 **CRF,

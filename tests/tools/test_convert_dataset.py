@@ -8,6 +8,7 @@ from tests.camvid import FOLDER, camvid_files
 from tests.data.archives import make_voc12
 from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT, run
+from tests.tools.loading import call
 
 TINY = [
     "--config.model.width=0.05", "--config.data.augmentation=crop(33)", "--config.train.steps=4",
@@ -63,7 +64,7 @@ def test_training_from_shards_gives_the_losses_of_the_folder(tmp_path):
     for data in (folder, tmp_path / "shards"):
         workdir = tmp_path / f"run_{len(losses)}"
         config = f"--config={ROOT / 'zoo/quickstart.py'}"
-        run("train.py", config, f"--data_dir={data}", f"--workdir={workdir}", *TINY)
+        call("train.py", config, f"--data_dir={data}", f"--workdir={workdir}", *TINY)
         lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
         losses.append([line["loss"] for line in lines if "loss" in line])
     assert len(losses[0]) == 4
