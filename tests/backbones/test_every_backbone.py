@@ -49,6 +49,7 @@ def backbone(backbones):
     return backbones[8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(65, 97), (64, 70), (1, 7)])
 def test_coarse_features_are_a_part_of_dense_ones(backbones, size):
     name = backbones[8].name
@@ -151,6 +152,7 @@ def model(backbone):
     return model
 
 
+@pytest.mark.slow
 def test_predictor_labels_as_the_logits_say(model):
     image = noise_images(33, 47)[0]
     logits = model(image[None])[0]

@@ -57,6 +57,7 @@ def test_there_are_forms():
     assert len(FORMS) > 8 and "cross_entropy + 0.5*dice" in FORMS
 
 
+@pytest.mark.slow
 def test_a_loss_on_the_command_line(tmp_path, capsys):
     check(tmp_path, "0.5*focal(class_weights=median_frequency) + ohem(share=0.5) + dice", capsys)
 
