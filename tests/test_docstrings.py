@@ -14,6 +14,7 @@ NAMES = {"deeplab_tf": deeplab_tf, "np": np, "tf": tf}
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", WITH_EXAMPLES)
 def test_examples_print_what_they_show(file):
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))

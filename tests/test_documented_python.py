@@ -37,6 +37,7 @@ def test_every_file_with_python_is_run_by_a_test():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_readme(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "RUN").mkdir()
@@ -68,6 +69,7 @@ def test_augmentation(monkeypatch):
     assert np.std(crop) == pytest.approx(5, rel=0.1)
 
 
+@pytest.mark.slow
 def test_crf(model, image):
     logits = model(image[None])
     names = {"deeplab_tf": deeplab_tf, "logits": logits, "images": tf.constant(image[None])}
@@ -78,6 +80,7 @@ def test_crf(model, image):
     np.testing.assert_allclose(q.sum(axis=-1), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_evaluation(model, image):
     images = np.stack([image, image[::-1]])
     names = {"deeplab_tf": deeplab_tf, "model": model, "image": image, "images": images}

@@ -1,11 +1,9 @@
 """Every command of docs/reproduce.md, on a miniature archive and with a narrow network."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.data.archives import make_sbd
+from tests.tools.loading import call
 
 ROOT = Path(__file__).resolve().parents[1]
 # What makes a command small; the last value of a flag counts.
@@ -32,7 +31,8 @@ def commands():
 
 
 @pytest.mark.slow
-def test_every_command_runs(tmp_path):
+def test_every_command_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     make_sbd(tmp_path / "ARCHIVE")
     for name in ("tools", "zoo"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -40,12 +40,9 @@ def test_every_command_runs(tmp_path):
     assert tools.count("tools/train.py") == tools.count("tools/evaluate.py") == 2
     for words in commands():
         if words[0] == "python":
-            words = [sys.executable, *words[1:], *SMALLER.get(words[1], [])]
-        result = subprocess.run(
-            words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert result.returncode == 0, f"{words}\n{result.stdout}{result.stderr}"
+            call(Path(words[1]).name, *words[2:], *SMALLER.get(words[1], []))
+        else:
+            subprocess.run(words, check=True)
 
     scores = json.loads((tmp_path / "runs/large_fov/eval-val/metrics.json").read_text())
     assert {"miou", "crf"} <= scores.keys() and scores["images"] == 3

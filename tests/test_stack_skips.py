@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.stack_skips import NEEDED_PACKAGES, STACK_SKIPS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +28,7 @@ def _run(tmp_path, text):
     return subprocess.run([*command, *paths], cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_unlisted_skip_fails_the_session(tmp_path):
     done = _run(tmp_path, SKIPPING_TESTS)
     assert done.returncode == 1
@@ -33,6 +36,7 @@ def test_unlisted_skip_fails_the_session(tmp_path):
     assert "1 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.slow
 def test_skipped_module_fails_the_session(tmp_path):
     text = "import pytest\npytest.importorskip('no_such_package')\ndef test_x(): pass\n"
     done = _run(tmp_path, text)
@@ -40,6 +44,7 @@ def test_skipped_module_fails_the_session(tmp_path):
     assert "FAILED test_sample.py: skipped" in done.stdout
 
 
+@pytest.mark.slow
 def test_session_without_skips_passes(tmp_path):
     done = _run(tmp_path, "def test_good(): pass\n")
     assert done.returncode == 0, done.stdout

@@ -7,6 +7,7 @@ A thin void line follows every outline, as in PASCAL VOC.
 
 from __future__ import annotations
 
+import functools
 import zlib
 
 import numpy as np
@@ -86,11 +87,12 @@ class SyntheticSplit:
         """Does nothing: there are no files that could be wrong."""
 
 
+@functools.lru_cache(maxsize=512)
 def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draws one image; the same arguments give the same pixels.
 
     Returns:
-        uint8 image ``[height, width, 3]`` and uint8 label ``[height, width]``.
+        uint8 image ``[height, width, 3]`` and uint8 label ``[height, width]``, read-only.
     """
     rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
     height, width = _SIZES[split][index % len(_SIZES[split])]
@@ -112,7 +114,10 @@ def draw_scene(split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.nd
         label[distance < 0] = kind
         label[np.abs(distance) < 1] = _VOID
     image += rng.normal(0, _GRAIN, image.shape)
-    return np.clip(image.round(), 0, 255).astype(np.uint8), label
+    image = np.clip(image.round(), 0, 255).astype(np.uint8)
+    for array in (image, label):
+        array.setflags(write=False)  # who asks again gets the same
+    return image, label
 
 
 def _farthest(candidates: np.ndarray, others: list[np.ndarray]) -> np.ndarray:

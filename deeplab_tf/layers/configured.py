@@ -21,3 +21,11 @@ class ConfigFromArguments:
         arguments = {name: getattr(self, name) for name in names if name != "self"}
         # Not super(): the Model of Keras 2 leaves out its own name and dtype.
         return {**keras.layers.Layer.get_config(self), **arguments}
+
+    def build(self, input_shape: Any = None) -> None:
+        """Marks the layer as built; layers inside it build themselves when it calls them.
+
+        Keras 3 builds a layer without this method by tracing its `call`, and every layer inside by
+        tracing it once more: seconds for a deep network.
+        """
+        self.built = True

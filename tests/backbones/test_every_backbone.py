@@ -10,7 +10,12 @@ from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES, backbone_class, build_backbone
 from deeplab_tf.export import export_saved_model
 from tests.backbones.consistency import assert_consistent, with_shared_weights
-from tests.models.narrow import assert_same_logits, narrow_model, noise_images
+from tests.models.narrow import (
+    assert_same_logits,
+    narrow_model,
+    noise_images,
+    weights_of_zero,
+)
 
 # Learned parameters at full width. VGG-16: its 13 convolutions. ResNets: torchvision's numbers
 # without those of the classifier, 2049 * 1000.
@@ -22,9 +27,9 @@ PARAMETERS = {
 }
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
-# Deep ones of a family that a shallow one stands for.
-SLOW = ("resnet101", "resnet152")
-NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in BACKBONES]
+# The shallow one of the family stands for these; only their parameters and names are their own.
+DEEPER = ("resnet101", "resnet152")
+NAMES = [name for name in BACKBONES if name not in DEEPER]
 WIDTH = 0.05
 STRIDES = (32, 16, 8, 4, 2)
 
@@ -44,6 +49,7 @@ def backbone(backbones):
     return backbones[8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(65, 97), (64, 70), (1, 7)])
 def test_coarse_features_are_a_part_of_dense_ones(backbones, size):
     name = backbones[8].name
@@ -146,6 +152,7 @@ def model(backbone):
     return model
 
 
+@pytest.mark.slow
 def test_predictor_labels_as_the_logits_say(model):
     image = noise_images(33, 47)[0]
     logits = model(image[None])[0]
@@ -170,10 +177,13 @@ def test_multipliers_are_of_its_variables(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 def test_number_of_parameters(name):
-    backbone = build_backbone(name, output_stride=32)
-    backbone(tf.zeros([1, 1, 1, 3]))
+    with weights_of_zero():
+        backbone = build_backbone(name, output_stride=32)
+        backbone(tf.zeros([1, 1, 1, 3]))
     learned = [variable for variable in backbone.weights if "moving" not in variable.name]
     assert sum(int(np.prod(variable.shape)) for variable in learned) == PARAMETERS[name]
+    leaves = [layer.name for layer in compat.leaf_layers(backbone)]
+    assert len(set(leaves)) == len(leaves)
 
 
 def test_unknown_names_list_the_rows():

@@ -118,6 +118,7 @@ def model():
     return model
 
 
+@pytest.mark.slow
 def test_calls_leave_batch_normalisation_as_it_is(model):
     images = np.full([2, 17, 17, 3], 200, np.uint8)
     calls = [
@@ -136,6 +137,7 @@ def test_calls_leave_batch_normalisation_as_it_is(model):
         np.testing.assert_allclose(other, outputs[0], atol=1e-4 * np.abs(outputs[0]).max())
 
 
+@pytest.mark.slow
 def test_training_leaves_batch_normalisation_as_it_is(model):
     before = {name: v.numpy() for name, v in model.variables_by_name().items()}
     model.compile(

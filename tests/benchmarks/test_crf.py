@@ -6,6 +6,7 @@ from benchmarks.crf_cases import Case
 from tests.crf.scenes import scene
 
 
+@pytest.mark.slow
 def test_every_figure_is_there(capsys, monkeypatch):
     large = dict.fromkeys(("seconds", "megabytes"), 1.0)
     monkeypatch.setattr(crf.crf_memory, "measure", lambda: large)

@@ -1,4 +1,5 @@
 import keras
+import pytest
 
 import deeplab_tf
 from benchmarks import formats
@@ -20,6 +21,7 @@ def test_classes_are_matched_by_name(tmp_path, monkeypatch):
         assert found["Python"]["miou"] == wanted
 
 
+@pytest.mark.slow
 def test_every_format_has_its_figures_even_where_labels_differ(tmp_path, monkeypatch, capsys):
     keras.utils.set_random_seed(0)
     monkeypatch.setattr(formats, "IMAGES", 2)

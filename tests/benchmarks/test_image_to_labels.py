@@ -23,6 +23,7 @@ def peer():
     return image, logits, image_to_labels_torch.TorchRoute(None, logits, CRF, bytes(768))
 
 
+@pytest.mark.slow
 def test_every_figure_is_there(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(image_to_labels, "_PRODUCTS", 1)
@@ -63,6 +64,7 @@ def test_the_peer_reads_and_writes_the_same(peer, tmp_path):
     np.testing.assert_array_equal(read_label(tmp_path / "labels.png"), logits.argmax(-1))
 
 
+@pytest.mark.slow
 def test_the_peers_crf_is_the_same(peer):
     image, logits, route = peer
     wanted = mean_field(logits=logits, image=image, **CRF.to_dict())

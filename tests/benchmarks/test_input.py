@@ -17,6 +17,7 @@ def split(tmp_path):
     return VocSplit(make_voc_folder(tmp_path / "data", examples=12), "train")
 
 
+@pytest.mark.slow
 def test_every_figure_is_there(split, monkeypatch, capsys):
     monkeypatch.setattr(
         input_benchmark, "AUGMENTATION", AugmentationPipeline("scale(0.5|1|1.5)|crop(17)|mirror")

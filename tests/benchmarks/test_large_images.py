@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 
 import deeplab_tf
 from benchmarks.large_images import DISTANCES, compare
 from tests.models.narrow import narrow_model, noise_images, patches, uncertain_model
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_a_predictor_in_tiles():
     image = patches(60, 300)[0]
     model = uncertain_model(image[None])

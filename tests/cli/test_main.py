@@ -43,6 +43,7 @@ def test_a_command_runs_its_program_under_its_own_name(monkeypatch):
     assert seen == [("serve_client", "deeplab serve-client", "--tls")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["tools/train.py"], ["deeplab"]], ids=["tool", "deeplab"])
 def test_nothing_but_the_programs_own_words_is_on_stderr(tmp_path, command):
     """Trains, so that TensorFlow, Keras, devices and two-fold tracing have had their chance."""

@@ -40,6 +40,7 @@ def with_pixels(logits, pixels):
     return changed
 
 
+@pytest.mark.slow
 def test_undefined_pixels_count_as_uniform_ones(variant):
     image, logits = scene(*SIZE, 0)
     layer, images = DenseCRF(**variant), image[None]

@@ -29,6 +29,7 @@ def refine(request):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -57,6 +58,7 @@ def test_equals_mean_field_over_all_pairs(parameters, implementation):
     assert np.mean(changes) > 10 * np.mean(errors)
 
 
+@pytest.mark.slow
 def test_equals_mean_field_over_all_pairs_of_8x8(refine):
     errors = []
     for seed in range(8):
@@ -109,6 +111,7 @@ def test_vector_and_matrix_of_ones_equal_potts(compatibility, implementation):
     assert total_variation(other, potts) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
 def test_positive_penalties_are_dislike(implementation):
     image, logits = scene(*SIZE, 1)
@@ -124,6 +127,7 @@ def test_positive_penalties_are_dislike(implementation):
         assert total_variation(refined, potts) > 1e-4
 
 
+@pytest.mark.slow
 def test_dtype_and_memory_layout_do_not_matter(refine):
     image, logits = scene(*SIZE, 2)
     logits = np.round(logits * 8) / 8  # exact in float16

@@ -34,6 +34,7 @@ def test_a_graph_of_unknown_sizes_and_labels(mode):
     assert total_variation(refined, refine_eagerly(logits, image, mode=mode)) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (5, 7)])
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 def test_a_graph_of_known_small_size(size, mode):
@@ -46,6 +47,7 @@ def test_a_graph_of_known_small_size(size, mode):
     np.testing.assert_allclose(refined.sum(axis=-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial_kernel", ["lattice", "separable"])
 def test_gradients_equal_finite_differences(spatial_kernel):
     image, logits = scene(7, 9, 0, num_classes=3)
@@ -73,6 +75,7 @@ def test_gradients_equal_finite_differences(spatial_kernel):
         np.testing.assert_allclose(tf.reduce_sum(gradient * direction), slope, rtol=0.02, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_learning_from_wrong_weights_improves_other_images():
     def sample(seed):
         image, logits = scene(20, 24, seed)

@@ -109,6 +109,7 @@ def traced(text, image_scale=1.0, ignore_label=99):
     return lambda *arguments: [part.numpy() for part in run(*arguments)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", RELEASED)
 def test_scale_crop_and_mirror_are_those_of_version_0_1_and_of_the_literal_reading(text):
     recipe, checksum = RELEASED[text], 0

@@ -34,6 +34,7 @@ def assert_same(left, right):
             np.testing.assert_array_equal(one[key], other[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "synthetic"])
 def test_not_one_batch_changes(folder, kind):
     split = VocSplit(folder, "train") if kind == "folder" else SyntheticSplit("val", 5)

@@ -37,6 +37,7 @@ def places_of(patch, sheet):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_training_crop_is_on_the_sheet_with_its_labels_beside():
     split = SyntheticSplit("train", 9)
     augmentation = AugmentationPipeline("scale(1.5|2.5)|crop(241)|mirror")
@@ -79,6 +80,7 @@ def test_long_names_and_many_classes_fit(tmp_path):
     assert (sheet[:, -8:] == 255).all()
 
 
+@pytest.mark.slow
 def test_a_split_without_labels_is_shown_too(tmp_path):
     folder = make_voc_folder(tmp_path)
     shutil.rmtree(folder / "SegmentationClass")

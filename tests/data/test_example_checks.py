@@ -66,6 +66,7 @@ def test_turned_images_are_reported_with_their_number(folder, stored, labelled):
     assert "2 image(s) stored turned: labels belong to upright images." in advice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("stored", [as_folder, as_shards])
 def test_no_graph_takes_a_turned_image_unchecked(folder, stored, orientation):

@@ -73,6 +73,7 @@ def test_shapes_are_static():
     assert spec["labels"].shape == (2, 3, 5, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("iter_size", "cache"), [(1, False), (3, False), (1, True)])
 def test_starting_at_a_step_equals_running_through_to_it(iter_size, cache):
     options = {"iter_size": iter_size, "seed": 5, "cache": cache}
@@ -89,6 +90,7 @@ def test_two_runs_are_equal_and_the_seed_matters():
     assert any((numbers(a) != numbers(b)).any() for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 7, 10, 64])
 def test_every_example_once_an_epoch(count):
     elements = batches(NumberedSplit(count), 1, UNMIRRORED, steps=4 * count)
@@ -121,6 +123,7 @@ def batches_of_one_process(iter_size):
     return batches(NumberedSplit(40), 8, iter_size=iter_size, start_step=1, steps=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "replicas", "iter_size"), [(1, 2, 1), (1, 4, 2), (2, 2, 1), (2, 4, 2), (4, 4, 1)]
 )
@@ -157,6 +160,7 @@ class Whole:
         return len(self.names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -41,6 +41,7 @@ def whole_then_crop(crop, image, label):
     return [part[:, ::-1] if crop.mirrored else part for part in parts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("size", [(97, 131), (64, 48), (31, 200), (1, 1)])

@@ -6,11 +6,12 @@ from scipy import ndimage
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.data.synthetic import SyntheticSplit, draw_scene, synthetic_spec
 
+drawn_again = draw_scene.__wrapped__  # past the cache
 SCENES = [draw_scene(split, i) for split in ("train", "val") for i in range(30)]
 
 
 def test_same_arguments_give_the_same_pixels():
-    for one, other in zip(draw_scene("val", 3, seed=5), draw_scene("val", 3, seed=5), strict=True):
+    for one, other in zip(draw_scene("val", 3, seed=5), drawn_again("val", 3, seed=5), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

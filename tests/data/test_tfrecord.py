@@ -58,6 +58,7 @@ def test_examples_are_those_of_the_folder(camvid):
             np.testing.assert_array_equal(found[key], expected[key])
 
 
+@pytest.mark.slow
 def test_training_sees_the_same_batches(camvid):
     folder, shards = (
         training_dataset(

@@ -139,6 +139,7 @@ def test_check_names_the_file(folder, damage):
         VocSplit(folder, "train").check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", BREAKS)
 def test_reading_stops_at_a_damaged_file(folder, damage):
     pattern = damage(folder)

@@ -69,6 +69,7 @@ def labels_of(png):
         return np.asarray(png_image)
 
 
+@pytest.mark.slow
 def test_labels_are_the_predictors_before_and_after_the_crf(session, predictor, image):
     _, html = session.example(0, *VALUES)
     pngs, names = shown_pngs(html)
@@ -78,6 +79,7 @@ def test_labels_are_the_predictors_before_and_after_the_crf(session, predictor, 
     assert pngs == [deeplab_tf.data.encode_label(x, palette_bytes(SPEC)) for x in wanted]
 
 
+@pytest.mark.slow
 def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
     labelled, _ = session.example(0, *VALUES)
     values = [8.0, 20.0, 30.0, 0.0, 4]

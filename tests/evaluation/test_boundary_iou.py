@@ -27,6 +27,7 @@ def literal_counts(label, prediction, ratio=0.02):
     return np.array([both, either])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ratio", [0.02, 0.005])
 def test_equals_a_literal_reading(ratio):
     boundary, expected = BoundaryIoU(NUM_CLASSES, ratio=ratio), 0

@@ -42,6 +42,7 @@ def literal_metrics(split, predictions):
     }
 
 
+@pytest.mark.slow
 def test_metrics_equal_a_literal_reading_before_and_after_the_crf(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(predictor, split)
@@ -185,6 +186,7 @@ def test_broken_logits_name_the_image(split):
 # === Classes in another order ===
 
 
+@pytest.mark.slow
 def test_classes_are_matched_by_name(split, model):
     order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
     results, predictions = [], []

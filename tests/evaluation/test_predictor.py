@@ -26,6 +26,7 @@ def test_labels_are_the_largest_logit(model, image):
     np.testing.assert_array_equal(labels, np.argmax(model(image[None])[0], axis=-1))
 
 
+@pytest.mark.slow
 def test_crf_is_applied_to_the_logits(model, image):
     before, after = deeplab_tf.Predictor(model, crf=CRF).predict_stages(image)
     logits = model(image[None])[0].numpy()
@@ -45,6 +46,7 @@ def any_size(request, model):
     return deeplab_tf.Predictor(model, crf=CRF, **request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 17), (23, 2)])
 def test_every_size(any_size, size):
     assert any_size(np.zeros([*size, 3], np.uint8)).shape == size
@@ -95,6 +97,7 @@ def refined(logits, image):
     return deeplab_tf.crf.mean_field(logits=logits, image=image, **CRF).argmax(axis=-1)
 
 
+@pytest.mark.slow
 def test_labels_are_those_of_the_logits_and_the_crf(narrow, options):
     image = patches(101, 90)[0]
     whole = Inference(narrow, **options).logits_and_finite(image[None])[0][0]
@@ -125,6 +128,7 @@ def test_images_are_computed_at_the_scale_that_the_model_carries(narrow, monkeyp
     assert_same_logits(found, wanted)
 
 
+@pytest.mark.slow
 def test_tiles_are_images_of_their_own(narrow, options, large):
     """Both stages of a large image, put together by hand."""
     shown = []
@@ -146,6 +150,7 @@ def test_tiles_are_images_of_their_own(narrow, options, large):
             assert np.mean(labels[rows.core, columns.core] == prediction[core]) >= 0.999
 
 
+@pytest.mark.slow
 def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
     seen = []
 
@@ -172,6 +177,7 @@ def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
 # === Batches ===
 
 
+@pytest.mark.slow
 def test_labels_do_not_depend_on_the_batch(narrow, options):
     sizes = [(50, 60), (60, 50), (55, 61), (1, 1), (64, 49), (50, 60), (7, 200)]
     images = [noise_images(*size, seed=i)[0] for i, size in enumerate(sizes)]
@@ -201,6 +207,7 @@ def test_batches_hold_images_of_one_padded_size(narrow, monkeypatch):
     assert all(shape[1] * shape[2] <= 3 * 33 * 41 for shape in seen[4:])
 
 
+@pytest.mark.slow
 def test_probabilities_are_what_such_a_crf_gets(narrow):
     image = noise_images(40, 50)[0]
     given = {**CRF, "from_probabilities": True}
@@ -234,6 +241,7 @@ def breaking():
     return model, good, bad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{}, {"crf": CRF}, {"crf": CRF, "tile": 65},
@@ -283,6 +291,7 @@ def test_unknown_names_are_errors(model):
 # === Graphs ===
 
 
+@pytest.mark.slow
 def test_many_predictors_warn_of_no_retracing(model, image, caplog):
     for _ in range(7):
         deeplab_tf.Predictor(model)(image)

@@ -59,6 +59,7 @@ def test_the_margin_is_at_most_a_quarter(large_fov):
 # === What they give ===
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scales", "own_scales", "flip", "tile", "tolerance"),
     [((1.0,), (1.0,), False, 545, 1e-4), ((1.0, 0.5), (1.0,), True, 1025, 1e-4),

@@ -47,6 +47,7 @@ def operators(path):
     return [names[code] for code in codes], convolutions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "precision, least, tolerance",
     [("float32", 1, 1e-5), ("float16", 0.998, 0.02), ("int8", 0.96, 1)],

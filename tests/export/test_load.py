@@ -16,6 +16,7 @@ from tests.export.encoded_images import random_image
 IMAGE = random_image(20, 30)
 
 
+@pytest.mark.slow
 def test_a_keras_file(exported, tmp_path):
     model = exported.predictor.model
     model.save(tmp_path / "model.keras")
@@ -70,6 +71,7 @@ def workdir(tmp_path_factory):
     return folder, trainer.model
 
 
+@pytest.mark.slow
 def test_a_finished_run(workdir):
     folder, model = workdir
     np.testing.assert_array_equal(deeplab_tf.load(folder)(IMAGE[None]), model(IMAGE[None]))

@@ -29,6 +29,7 @@ def scene(height, width):
     return np.asarray(Image.fromarray(draw_scene("val", 9)[0]).resize((width, height)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(67, 90), (33, 41), (1, 1)])
 def test_labels_are_the_models_at_any_size(three_classes, file, size):
     image = scene(*size)
@@ -116,6 +117,7 @@ def test_normalisation_is_folded_and_the_size_fixed(tmp_path):
     assert not {"BatchNormalization", "Sqrt", "Reciprocal"} & {node.op_type for node in graph.node}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "crf, name, options, complaint",
     [

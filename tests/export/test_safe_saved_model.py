@@ -195,10 +195,8 @@ def test_all_others_are_functions_of_their_inputs_to_tensorflow():
 CRF = {"iterations": 1}
 # Model and predictor, so that together each part of the library is exported once.
 VARIANTS = {
-    "msc_interlace": ({"msc_features": True, "method": "interlace"}, {}),
-    "crf": ({}, {"crf": CRF, "scales": (0.5, 1.0), "flip": True}),
-    "fast_lattice": (
-        {},
+    "msc_interlace_fast_lattice": (
+        {"msc_features": True, "method": "interlace"},
         {
             "crf": {
                 **CRF,
@@ -222,14 +220,19 @@ VARIANTS = {
             "scales": (1.0, 0.75),
         },
     ),
-    "resnet": (
-        {"backbone": "resnet50", "head": "aspp_l", "scales": (1.0, 0.5), "image_scale": 0.5},
+    "resnet_float16": (
+        {
+            "backbone": "resnet50",
+            "head": "aspp_l",
+            "scales": (1.0, 0.5),
+            "image_scale": 0.5,
+            "dtype": "mixed_float16",
+        },
         {},
     ),
-    "bfloat16": ({"dtype": "mixed_bfloat16", "head": "aspp_s", "output_stride": 32}, {}),
-    "float16": (
-        {"dtype": "mixed_float16", "head": "fc"},
-        {"crf": {**CRF, "normalization": "none"}},
+    "bfloat16": (
+        {"dtype": "mixed_bfloat16", "head": "aspp_s", "output_stride": 32},
+        {"crf": {**CRF, "normalization": "none"}, "scales": (0.5, 1.0), "flip": True},
     ),
 }
 

@@ -70,6 +70,7 @@ def refining_loaded(refining_folder):
     return tf.saved_model.load(str(refining_folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(33, 47), (65, 51), (1, 1)])
 def test_tensor_signature_equals_the_model(model, loaded, size):
     images = np.stack([random_image(*size, seed=i) for i in range(2)])
@@ -132,6 +133,7 @@ def test_an_empty_batch_gives_empty_outputs(loaded):
     assert found["error"].shape == found["label_png_bytes"].shape == (0,)
 
 
+@pytest.mark.slow
 def test_crf_scales_and_mirror_are_the_predictors(refining, refining_loaded):
     images = np.stack([random_image(33, 47, seed=i) for i in range(2)])
     found = refining_loaded.signatures["predict_tensor"](images=tf.constant(images))

@@ -27,6 +27,7 @@ def images():
     return good, bad
 
 
+@pytest.mark.slow
 def test_broken_logits_are_the_error_of_their_image_alone(module):
     good, bad = (tf.io.encode_png(image).numpy() for image in images())
     found = module.label_bytes(tf.constant([good, bad, b"x", good]))
@@ -36,6 +37,7 @@ def test_broken_logits_are_the_error_of_their_image_alone(module):
     assert [bool(png) for png in pngs] == [True, False, False, True] and pngs[0] == pngs[3]
 
 
+@pytest.mark.slow
 def test_broken_logits_fail_a_request_of_tensors(module):
     good, bad = images()
     assert module.predict_tensor(good[None])["labels"].shape == (1, 20, 31)

@@ -30,6 +30,7 @@ def changed(predictor, change, *names):
             variable.assign(value)
 
 
+@pytest.mark.slow
 def test_the_agreement_is_logged(exported):
     (line,) = [line for line in exported.lines if "Python predictor" in line]
     assert "100.0000 % of the labels of 5 images are equal" in line
@@ -45,6 +46,7 @@ def is_good(agreement):
     return agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE)
 
 
+@pytest.mark.slow
 def test_another_model_disagrees(exported):
     with changed(exported.predictor, lambda bias: tf.roll(bias, 1, axis=0), "fc8/bias"):
         agreement = compare(exported.folder, exported.predictor, SCENES)
@@ -73,6 +75,7 @@ def refusing(contents, limit):
     return tf.zeros([0, 0, 3], tf.uint8), tf.constant("no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "replacement", "message"),
     [("labels_of", wrong_labels, r"1 is not written: .* needed: 99\.99 %"),
@@ -85,6 +88,7 @@ def test_what_disagrees_is_not_written(exported, tmp_path, monkeypatch, name, re
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_finite_is_not_written(exported, tmp_path):
     with changed(exported.predictor, lambda bias: np.nan * bias, "fc8/bias"):  # noqa: SIM117
         with pytest.raises(ValueError, match=r"refuses an image: logits .* are not finite"):

@@ -93,6 +93,7 @@ def test_from_probabilities(small):
     assert_same(layer((probabilities, images)), wanted)
 
 
+@pytest.mark.slow
 def test_only_the_valid_part_is_refined(small):
     logits, images = batch(3)
     sizes = np.array([[11, 26], [18, 9], [0, 5]], np.int32)
@@ -114,6 +115,7 @@ def test_only_the_valid_part_is_refined(small):
         assert_same(changed[i, :h, :w], refined[i, :h, :w])
 
 
+@pytest.mark.slow
 def test_inside_a_function_static_shapes_are_kept(small):
     logits, images = batch()
     layer = DenseCRF(**small)
@@ -168,6 +170,7 @@ class Refined(keras.Model):
         return {**super().get_config(), "crf": crf}
 
 
+@pytest.mark.slow
 def test_functional_model_round_trip(tmp_path, small):
     logits, images = batch()
     inputs = [logits, images, np.array([[18, 26], [10, 12]], np.int32)]

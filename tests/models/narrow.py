@@ -1,5 +1,8 @@
 """Narrow networks whose logits are large enough to compare."""
 
+import contextlib
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -18,6 +21,17 @@ def narrow_model(backbone="vgg16", head="large_fov", **options):
         if "fc8" in name or "fc1" in name:
             variable.assign(rng.normal(size=variable.shape))
     return model
+
+
+@contextlib.contextmanager
+def weights_of_zero():
+    """Lets variables begin at zero: of full-width networks only the shapes matter to a count."""
+    with mock.patch.object(
+        keras.initializers.VarianceScaling,
+        "__call__",
+        lambda self, shape, dtype=None, **options: tf.zeros(shape, dtype or "float32"),
+    ):
+        yield
 
 
 def noise_images(height, width, count=1, seed=0):

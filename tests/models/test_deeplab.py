@@ -41,6 +41,7 @@ def test_published_sizes_of_the_score_map(backbone, size, grid):
     assert logits.shape == (1, grid, grid, 21)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 3), (33, 50), (97, 130)])
 def test_logits_are_as_large_as_the_image(any_model, size):
     logits = any_model(noise_images(*size, count=2))
@@ -100,6 +101,7 @@ def test_known_sizes_stay_known_in_a_graph(any_model):
 
 # Rates scale with the stride as far as they stay whole (ASPP-L's 6 does to 16), and VGG's pool5
 # has holes from stride 8 on only.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "strides"),
     [
@@ -122,6 +124,7 @@ def test_denser_scores_sampled_are_the_coarser_ones(options, strides):
         assert_same_logits(logits[:, ::step, ::step], wanted, tolerance=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"msc_features": True}, pytest.param(RESNET, marks=SLOW)])
 def test_every_output_stride_has_the_same_variables(options):
     shapes = []

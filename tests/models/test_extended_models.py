@@ -47,6 +47,7 @@ def decoder():
     return build()
 
 
+@pytest.mark.slow
 def test_prediction_at_any_size(model):
     for size in [(1, 1), (33, 50), (64, 47)]:
         images = noise_images(*size)

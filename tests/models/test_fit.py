@@ -36,6 +36,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_first_step_has_the_loss_of_the_valid_pixels(loss):
     model = narrow_model(dropout=0.0)
@@ -45,6 +46,7 @@ def test_first_step_has_the_loss_of_the_valid_pixels(loss):
     np.testing.assert_allclose(history.history["loss"], [wanted], rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5)])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_fit_lowers_the_loss(loss, scales):

@@ -34,6 +34,7 @@ def assert_near(mixed, full, policy):
     assert np.abs(logits - wanted).max() > 1e-5 * np.std(wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", TOLERANCE)
 @pytest.mark.parametrize("options", MODELS.values(), ids=MODELS)
 def test_policy_of_one_model(options, policy):

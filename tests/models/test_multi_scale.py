@@ -42,6 +42,7 @@ def fused_by_hand(by_hand):
     return np.max([interp(by_hand[scale], *GRID) for scale in SCALES], axis=0)
 
 
+@pytest.mark.slow
 def test_fused_logits_are_the_maximum(models, by_hand):
     fused = models[0].logit_maps(noise_images(HEIGHT, WIDTH))[0]
     assert fused.shape[1:3] == GRID

@@ -11,6 +11,7 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
+from tests.models.narrow import weights_of_zero
 
 VGG = 14_714_688  # the 13 convolutions of VGG-16
 # torchvision's resnet101 has 44,549,160, of which (2048 + 1) * 1000 are its classifier's.
@@ -60,7 +61,8 @@ def count(variables):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_number_of_parameters(preset):
-    model = DeepLab(num_classes=21, **PRESETS[preset])
+    with weights_of_zero():
+        model = DeepLab(num_classes=21, **PRESETS[preset])
     learned = [variable for variable in model.weights if "moving" not in variable.name]
     assert count(learned) == COUNTS[preset]
     is_resnet = model.backbone_name == "resnet101"

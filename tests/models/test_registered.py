@@ -154,6 +154,7 @@ def plain(value):
     return json.loads(json.dumps(keras.saving.serialize_keras_object(value), default=dict))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
 def test_all_arguments_come_back(name, row):
     options = {} if name in SCHEDULES else {"name": "mine", "dtype": "mixed_bfloat16"}

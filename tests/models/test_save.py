@@ -105,6 +105,7 @@ def folder(models, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_another_process_gets_the_same_logits(models, folder, name):
     found = np.load(folder / f"{name}.npz")

@@ -37,6 +37,7 @@ def client_of(server, kind, **options):
     return make_client(f"localhost:{port}", kind, **options)
 
 
+@pytest.mark.slow
 @ALL_KINDS
 def test_labels_are_the_predictors(server, kind, predictor, sources):
     contents = [encoded(sources[0]), encoded(sources[1], "jpeg"), encoded(sources[2])]

@@ -109,6 +109,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, failure, message", CASES)
 def test_unusable_response_costs_one_image(kind, failure, message, jobs, capfd):
     with imagewise(kind, failing_for_b(failure)) as address:
@@ -212,6 +213,7 @@ def test_few_late_responses_are_a_line_each_and_an_absent_server_is_one(jobs):
         label_files(Fake([AWAY]), SPEC, jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_mute_host_stops_the_run_soon(kind, many):
     """A socket that takes connections and no more."""

@@ -43,6 +43,7 @@ def flags_of(images, dataset, output):
     return [f"--input={images}", f"--dataset={dataset}", f"--output={output}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "protocol, options",
     [("grpc", ["--batch_size=3"]), ("rest", []), ("rest", ["--form=instances"])],

@@ -6,6 +6,7 @@ import sys
 import warnings
 from unittest import mock
 
+import tensorflow as tf
 from absl import flags
 
 from deeplab_tf import cli
@@ -76,10 +77,26 @@ def call(tool, *arguments):
 def run_here(tool, *arguments):
     """Runs a program up to its first refusal and returns its exit status."""
     line = [tool, *map(str, arguments)]
-    with loaded(tool) as module, _command_line(line), mock.patch.object(program.app, "run") as run:
+    with (
+        loaded(tool) as module,
+        _command_line(line),
+        mock.patch.object(program.app, "run") as run,
+        # They are the session's.
+        mock.patch.object(tf.config.threading, "set_intra_op_parallelism_threads"),
+        mock.patch.object(tf.config.threading, "set_inter_op_parallelism_threads"),
+    ):
         cli.run(module.main)
         try:
             words = run.call_args.kwargs["flags_parser"](line, flags.FLAGS)
             return run.call_args.args[0](words)
         except SystemExit as stop:
             return stop.code
+
+
+def refusal(capsys, tool, *arguments):
+    """Returns the one line with which a program refuses arguments before it does anything."""
+    assert run_here(tool, *arguments) == 1
+    told, complaint = capsys.readouterr()
+    (line,) = [line for line in complaint.splitlines() if not line.startswith("WARNING")]
+    assert line.startswith("error: ") and not told
+    return line

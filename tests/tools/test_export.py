@@ -30,19 +30,3 @@ def test_light_formats(model_flag, tmp_path, kind, name, options):
     assert "of the labels of 5 images are equal" in out and out.endswith(f": {path}\n")
     assert "Warning" not in error and "gradient" not in error
     assert [found.name for found in tmp_path.iterdir()] == [name]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "options, complaint",
-    [
-        (["--size=40x56"], "--size belongs to --format=litert and onnx"),
-        (["--format=litert"], "--format=litert needs --size=HEIGHTxWIDTH"),
-        (["--format=litert", "--size=40"], "--size=40 is not HEIGHTxWIDTH, such as 360x480"),
-    ],
-)
-def test_wrong_flags_are_one_line(tmp_path, options, complaint):
-    _, error = run(
-        "export.py", "--model=none.keras", f"--output={tmp_path / 'a'}", *options, status=1
-    )
-    assert error.splitlines()[-1].startswith(f"error: {complaint}")

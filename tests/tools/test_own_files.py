@@ -179,6 +179,7 @@ def test_a_data_set_is_never_overwritten_in_part(here):
     assert files == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_doctor_may_look_again(here, capsys):
     for _ in range(2):
         call(*DOCTOR.split(), "--split=val", "--limit=2", "--crops=1", "--crop_size=33")

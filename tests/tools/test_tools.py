@@ -202,41 +202,8 @@ def test_doctor_lists_all_problems_of_the_files_and_writes_nothing(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("tool", "arguments", "message"),
-    [
-        ("evaluate.py", ["--model=none.keras", "--data_dir=synthetic"], "none.keras: no such file"),
-        ("evaluate.py", ["--data_dir=synthetic", "--absent=skip"], "exclude_unlabelled"),
-        ("evaluate.py", ["--data_dir=synthetic"], "either --workdir or --model"),
-        ("evaluate.py", ["--data_dir=synthetic", "--compare=m.json"], "give --report too"),
-        (
-            "evaluate.py",
-            ["--model=none.keras", "--data_dir=synthetic", "--report", "--compare=none.json"],
-            "--compare=none.json: No such file",
-        ),
-        ("predict.py", ["--model=m.keras", "--input=nowhere", "--output=o"], "no images"),
-        (
-            "predict.py",
-            ["--model=m.keras", "--input=docs/images", "--output=o", "--fusion=sum"],
-            "fusion",
-        ),
-        ("export.py", ["--model=zoo", "--output=o"], "a folder. Give the .keras file"),
-        ("export.py", ["--model=m.keras", "--output=o", "--max_pixels=0"], "max_pixels"),
-        ("doctor.py", ["--data_dir=synthetic", "--split=test", "--output=o"], "no split 'test'"),
-        (
-            "doctor.py",
-            ["--data_dir=synthetic", "--config=zoo/quickstart.py", "--crop_size=3", "--output=o"],
-            "either --config, with --config.data.augmentation, or --crop_size",
-        ),
-        (
-            "train.py",
-            ["--config=zoo/quickstart.py", "--data_dir=nowhere", "--workdir=w"],
-            "nowhere: no such folder",
-        ),
-    ],
-)
-def test_what_is_wrong_is_one_line(tool, arguments, message, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    _, error = run(tool, *arguments, status=1)
+def test_what_is_wrong_is_one_line():
+    """tests/tools/test_wrong_flags.py has many more, in one process."""
+    _, error = run("evaluate.py", "--model=none.keras", "--data_dir=synthetic", status=1)
     (line,) = [line for line in error.splitlines() if line.startswith("error:")]
-    assert message in line
+    assert "none.keras: no such file" in line

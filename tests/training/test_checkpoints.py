@@ -143,6 +143,7 @@ NEWEST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", NEWEST)
 def test_the_one_before_a_broken_checkpoint_is_restored(tmp_path, way):
     run = Run(tmp_path)

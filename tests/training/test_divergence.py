@@ -22,6 +22,7 @@ def breaking_step(run, monkeypatch, last, value):
     monkeypatch.setattr(loop, "build_step", lambda *_: step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "name"),
     [(float("nan"), "fc8/kernel"), (3e38, "a logit")],

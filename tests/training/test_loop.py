@@ -197,6 +197,7 @@ def test_a_finished_run_is_recognized_and_trains_no_more(copied, losses):
     assert metrics(copied) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["newest broken", "state file gone", "folder is a pattern"])
 def test_damage_costs_the_steps_since_the_one_before_at_most(copied, losses, way):
     folder = copied.rename(copied.parent / "lr[0.01]") if "pattern" in way else copied

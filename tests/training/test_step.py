@@ -49,6 +49,7 @@ def assert_step(found, loss, kernel_gradient, bias_gradient):
     np.testing.assert_allclose(changes["fc8/bias"], -RATE * bias_gradient, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_valid_is_one_mean_over_all_pixels_of_all_micro_batches():
     batch = random_batch(iter_size=2, batch=2)
     losses, kernels, biases, counts = zip(*parts(batch, LinearModel()), strict=True)
@@ -97,6 +98,7 @@ def test_every_loss_is_that_of_the_whole_batch(loss):
     compare_parts_with_whole(loss)
 
 
+@pytest.mark.slow
 def test_both_kinds_of_losses_are_compiled_too():
     compare_parts_with_whole("dice + 0.5*cross_entropy")
 

@@ -16,6 +16,7 @@ def split():
     return SyntheticSplit("val", examples=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5)])
 @pytest.mark.parametrize("image_scale", [1.0, 0.75])
 def test_labels_and_logits_are_the_predictors(split, tmp_path, scales, image_scale):

@@ -47,6 +47,7 @@ def evaluator(data, workers=2, parameters=BASE, **options):
     return CandidateEvaluator(data, CLASSES, parameters, Matches, workers, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed",
     [
@@ -77,6 +78,7 @@ def test_probabilities_are_clipped_where_the_parameters_say_so():
     assert np.mean(found == refined(logits, image, CrfParameters(), candidate)) < 0.999
 
 
+@pytest.mark.slow
 def test_finds_a_planted_optimum():
     planted = Candidate(3.0, 10.0, 16.0)
     evaluate = evaluator(examples(planted))
@@ -95,6 +97,7 @@ def test_finds_a_planted_optimum():
     assert evaluate._label_maps.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_workers_and_groups_are_of_one_lattice():
     data = examples(Candidate(3.0, 10.0, 16.0))
     candidates = [Candidate(w1, xy, 9.0) for w1 in (2.0, 4.0) for xy in (5.0, 15.0)]

@@ -48,6 +48,7 @@ def kept(tmp_path_factory):
     return CachedLogits(model, split, [0, 2], tmp_path_factory.mktemp("logits"), progress_bar)
 
 
+@pytest.mark.slow
 def test_goes_on_after_a_kill_without_computing_again(kept, tmp_path):
     whole = search(kept, START, tmp_path / "whole", progress_bar, 2, budget=8)
     assert len(whole) == 8 and next(iter(whole)) == Candidate(4.0, 67.0, 3.0)

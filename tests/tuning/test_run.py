@@ -55,6 +55,7 @@ def test_metrics_are_those_of_evaluate(split, model, tmp_path):
     assert found["with"]["pixel_accuracy"] != found["without"]["pixel_accuracy"]
 
 
+@pytest.mark.slow
 def test_parameters_and_report_are_written(split, model, tmp_path):
     folder = tmp_path / "logits"
     parts = [CachedLogits(model, split, p, folder, progress_bar) for p in ([0, 2, 4], [1, 3])]

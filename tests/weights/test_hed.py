@@ -18,6 +18,7 @@ def test_backbone_of_the_installed_package():
     assert sum(array.size for array in weights.values()) == 14_714_688  # VGG-16's backbone
 
 
+@pytest.mark.slow
 def test_package_is_not_imported():
     code = (
         "import sys; from deeplab_tf.weights import hed; hed.read();"
