@@ -6,15 +6,21 @@ from typing import Any
 
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
+from deeplab_tf.backbones.mobilenet_v2 import MobileNetV2
+from deeplab_tf.backbones.mobilenet_v3 import MobileNetV3Large
 from deeplab_tf.backbones.resnet import ResNet
 from deeplab_tf.backbones.vgg import VGG16
+from deeplab_tf.backbones.xception import Xception
 
 __all__ = [
     "BACKBONES",
     "MEAN_RGB",
     "VGG16",
     "Backbone",
+    "MobileNetV2",
+    "MobileNetV3Large",
     "ResNet",
+    "Xception",
     "backbone_class",
     "build_backbone",
     "to_caffe_input",
@@ -26,6 +32,10 @@ BACKBONES: dict[str, tuple[type[Backbone], dict[str, Any]]] = {
     "resnet50": (ResNet, {"depth": 50}),
     "resnet101": (ResNet, {"depth": 101}),
     "resnet152": (ResNet, {"depth": 152}),
+    "mobilenet_v2": (MobileNetV2, {}),
+    "mobilenet_v3_large": (MobileNetV3Large, {}),
+    "xception41": (Xception, {"depth": 41}),
+    "xception65": (Xception, {"depth": 65}),
 }
 
 

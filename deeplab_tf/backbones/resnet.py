@@ -54,6 +54,7 @@ class ResNet(Backbone):
     mean_rgb = MEAN_RGB
     takes_multi_grid = True
     keras_applications = ("ResNet50", "ResNet101", "ResNet152")
+    keras_biases = True
     preprocess = staticmethod(to_caffe_input)
 
     def __init__(

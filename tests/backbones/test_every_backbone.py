@@ -1,5 +1,7 @@
 """What every row of `BACKBONES` has to fulfil; a new row is tested by being there."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -12,18 +14,34 @@ from deeplab_tf.export import export_saved_model
 from tests.backbones.consistency import assert_consistent, with_shared_weights
 from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 
-# Learned parameters at full width. VGG-16: its 13 convolutions. ResNets: torchvision's numbers
-# without those of the classifier, 2049 * 1000.
+
+def xception_parameters(middle_units):
+    """From C to D channels 9 * C + C * D weights, each part with two of its normalisation."""
+    widths = [64, 128, 128, 128, 256, 256, 256, 728, 728, 728, *[728] * 3 * middle_units]
+    widths += [728, 1024, 1024, 1536, 1536, 2048]
+    separable = sum(9 * c + 2 * c + c * d + 2 * d for c, d in itertools.pairwise(widths))
+    shortcuts = sum(c * d + 2 * d for c, d in [(64, 128), (128, 256), (256, 728), (728, 1024)])
+    return 27 * 32 + 2 * 32 + 9 * 32 * 64 + 2 * 64 + separable + shortcuts
+
+
+# Learned parameters at full width. VGG-16: its 13 convolutions. The others but Xception:
+# torchvision's numbers without those of the classifiers: 2049 * 1000 in the ResNets; in V2 a
+# convolution to 1280 channels with its normalisation, and 1281 * 1000; in V3 961 * 1280 and
+# 1281 * 1000.
 PARAMETERS = {
     "vgg16": 14_714_688,
     "resnet50": 25_557_032 - 2_049_000,
     "resnet101": 44_549_160 - 2_049_000,
     "resnet152": 60_192_808 - 2_049_000,
+    "mobilenet_v2": 3_504_872 - (320 * 1280 + 2 * 1280) - 1_281_000,
+    "mobilenet_v3_large": 5_483_032 - 1_230_080 - 1_281_000,
+    "xception41": xception_parameters(8),
+    "xception65": xception_parameters(16),
 }
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
 # Deep ones of a family that a shallow one stands for.
-SLOW = ("resnet101", "resnet152")
+SLOW = ("resnet101", "resnet152", "xception65")
 NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in BACKBONES]
 WIDTH = 0.05
 STRIDES = (32, 16, 8, 4, 2)
@@ -36,7 +54,19 @@ def narrow(name, output_stride=8, **options):
 @pytest.fixture(scope="module", params=NAMES)
 def backbones(request):
     """A backbone at every output stride, all with the same weights."""
-    return with_shared_weights(lambda s: narrow(request.param, s), STRIDES)
+    backbones = with_shared_weights(lambda s: narrow(request.param, s), STRIDES)
+    for backbone in backbones.values():
+        make_gates_constant(backbone)
+    return backbones
+
+
+def make_gates_constant(backbone):
+    """Squeeze and excitation averages over the points of a map, which differ between strides."""
+    gates = [x for x in compat.leaf_layers(backbone) if x.name.endswith("squeeze_excite_conv_1")]
+    assert bool(gates) == backbone.has_global_context
+    for layer in gates:
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.zeros_like(kernel), bias])
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +122,16 @@ def test_padding_is_what_the_network_does_not_see(backbone):
     assert np.std(from_bytes) > 0.1
 
 
+def positive(kernel):
+    """A kernel under which neither the middle nor the rim of what is bright leaves float32."""
+    taps, _, channels, filters = kernel.shape
+    return np.full(kernel.shape, 1 / taps if filters == 1 else 1 / channels)
+
+
 def test_receptive_field_is_what_a_bright_pixel_changes(backbone):
     """All weights let through what is positive, and nothing else."""
     weights = backbone.get_weights()
-    positive = [np.full(w.shape, 1 / w.shape[2]) if w.ndim == 4 else w for w in weights]
-    backbone.set_weights(positive)
+    backbone.set_weights([positive(w) if w.ndim == 4 else w for w in weights])
     middle = 8 * (backbone.receptive_field_radius // 8 + 3)
     image = np.zeros([1, 9, 2 * middle + 1, 3], np.float32)
     image[:, 0, middle] = 255
