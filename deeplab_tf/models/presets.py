@@ -29,6 +29,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "resnet101_aspp_l": {"backbone": "resnet101", "head": "aspp_l", "scales": MSC_SCALES},
     # Chen et al. 2016, section 4.4: one scale only, for want of memory.
     "resnet101_aspp_l_single_scale": {"backbone": "resnet101", "head": "aspp_l"},
+    # Chen et al. 2018, table 5: with separable convolutions in pyramid and decoder.
+    "xception65_v3plus": {"backbone": "xception65", "head": "v3plus", "separable": True,
+                          "output_stride": 16, "dropout": 0.1},
+    # Sandler et al. 2018, table 7: v3 without its 3x3 branches.
+    "mobilenet_v2_v3": {"backbone": "mobilenet_v2", "head": "aspp_v3_1x1", "output_stride": 16,
+                        "dropout": 0.1},
 }  # fmt: skip
 
 # What a run or a user gives a network beside its architecture.
