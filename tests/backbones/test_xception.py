@@ -90,7 +90,7 @@ def plain_features(backbone, x, strides, rates, middle_rate, last_rate, multi_gr
     ("depth", "output_stride", "multi_grid"),
     [
         (41, 16, (1, 1, 1)),
-        (41, 8, (1, 2, 4)),
+        pytest.param(41, 8, (1, 2, 4), marks=pytest.mark.slow),
         pytest.param(65, 32, (1, 1, 1), marks=pytest.mark.slow),
     ],
 )
@@ -134,6 +134,7 @@ def test_published_plan():
     assert backbone.endpoint_at(16) == "exit_flow_block1_unit_1_separable_conv2_pointwise"
 
 
+@pytest.mark.slow
 def test_multiply_adds_follow_from_the_table():
     """Of each separable convolution 9 + D for every input channel and point, D output channels."""
     found = multiply_adds.of_backbone(Xception(41, 32, width=0.25), 64, 64)
