@@ -7,6 +7,8 @@ from typing import Any
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
 from deeplab_tf.backbones.resnet import ResNet
+from deeplab_tf.backbones.resnet_beta import ResNetBeta
+from deeplab_tf.backbones.resnet_v1_5 import ResNetV15
 from deeplab_tf.backbones.vgg import VGG16
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "VGG16",
     "Backbone",
     "ResNet",
+    "ResNetBeta",
+    "ResNetV15",
     "backbone_class",
     "build_backbone",
     "to_caffe_input",
@@ -26,6 +30,10 @@ BACKBONES: dict[str, tuple[type[Backbone], dict[str, Any]]] = {
     "resnet50": (ResNet, {"depth": 50}),
     "resnet101": (ResNet, {"depth": 101}),
     "resnet152": (ResNet, {"depth": 152}),
+    "resnet50_beta": (ResNetBeta, {"depth": 50}),
+    "resnet101_beta": (ResNetBeta, {"depth": 101}),
+    "resnet50_v1_5": (ResNetV15, {"depth": 50}),
+    "resnet101_v1_5": (ResNetV15, {"depth": 101}),
 }
 
 

@@ -100,11 +100,16 @@ class Head(abc.ABC):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Input pixels from a logit to the farthest feature that it sees.
+        """Input pixels from a logit to the farthest feature that its convolutions see.
 
         How far that feature sees is the backbone's, and comes on top of it.
         """
         return self.layer.receptive_field_radius * self.backbone.output_stride
+
+    @property
+    def has_global_context(self) -> bool:
+        """Whether a logit depends on all of the image, beyond `receptive_field_radius`."""
+        return False
 
     @classmethod
     def rate_multipliers(cls, backbone: type[Backbone]) -> RateMultipliers:
