@@ -27,8 +27,8 @@ class ResNetV15(ResNet):
     It has the parameters of `ResNet`, but the stride of a stage is on the 3x3 convolution of its
     first unit, so that no pixel is left out. Where a stride became a rate, that convolution keeps
     the rate of the stage before, as torchvision's `replace_stride_with_dilation` has it.
-    Layers have torchvision's names, such as `layer3.12.conv1`, but for `layer0.` before those of the
-    first convolution.
+    Layers have torchvision's names, such as `layer3.12.conv1`; those of the first convolution have
+    `layer0.` before them.
 
     The arguments are those of `ResNet`; `multi_grid` is of `layer4`, and its first factor can only
     be 1 at an output stride of 32.

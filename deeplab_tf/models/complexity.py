@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from deeplab_tf.layers.split_conv import without_splitting
+
 _KERNEL_INPUT = ("Conv2D", "DepthwiseConv2dNative")
 
 
@@ -38,7 +40,8 @@ def count_multiply_adds(
         True
     """
     image = tf.TensorSpec([1, height, width, channels], tf.float32)
-    graph = tf.function(lambda images: network(images)).get_concrete_function(image).graph
+    with without_splitting():
+        graph = tf.function(lambda images: network(images)).get_concrete_function(image).graph
     return sum(_multiply_adds(operation) for operation in _operations(graph))
 
 
@@ -58,14 +61,22 @@ def _multiply_adds(operation: tf.Operation) -> int:
         # Every output is a sum over the taps, and over the input's channels unless depthwise.
         taps = operation.inputs[1].shape
         taps = taps[:2] if operation.type == "DepthwiseConv2dNative" else taps[:3]
-        return _size(operation, operation.outputs[0].shape) * math.prod(taps)
+        return _size(operation, _of_all_pixels(operation)) * math.prod(taps)
     if operation.type == "MatMul":
         summed = 0 if operation.get_attr("transpose_a") else 1
-        return _size(operation, operation.outputs[0].shape) * operation.inputs[0].shape[summed]
+        return _size(operation, operation.outputs[0]) * operation.inputs[0].shape[summed]
     return 0
 
 
-def _size(operation: tf.Operation, shape: tf.TensorShape) -> int:
+def _of_all_pixels(operation: tf.Operation) -> tf.Tensor:
+    """Returns the output of a convolution, put together where its input was sorted for holes."""
+    output = operation.outputs[0]
+    together = [c for c in output.consumers() if c.type == "BatchToSpaceND"]
+    return together[0].outputs[0] if together else output
+
+
+def _size(operation: tf.Operation, output: tf.Tensor) -> int:
+    shape = output.shape
     if not shape.is_fully_defined():
         raise ValueError(
             f"The output of {operation.type} {operation.name} has the shape {shape}; its size must "

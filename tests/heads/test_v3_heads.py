@@ -89,14 +89,14 @@ def test_without_pooling_the_context_is_local():
     assert narrow_model("resnet50", "aspp_v3", width=0.02).has_global_context
 
 
-@pytest.mark.parametrize("size", [(65, 97), (64, 70)])
+@pytest.mark.parametrize("size", [(65, 97), (33, 17)])
 def test_coarse_logits_are_a_part_of_dense_ones(size):
-    """Without pooling, whose averages differ a little; a decoder zooms and is another network."""
+    """Without pooling, whose averages differ a little; a decoder zooms, which is something else."""
     options = {"width": 0.05, "image_pooling": "none"}
     models = {s: narrow_model("resnet50", "aspp_v3", output_stride=s, **options) for s in (16, 8)}
     models[8].set_weights(models[16].get_weights())
     coarse, dense = (models[s].logit_maps(noise_images(*size))[0] for s in (16, 8))
-    assert_same_logits(coarse, dense[:, ::2, ::2][:, : coarse.shape[1], : coarse.shape[2]])
+    assert_same_logits(coarse, dense[:, ::2, ::2])
 
 
 def test_statistics_move_in_training_only():
