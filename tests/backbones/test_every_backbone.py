@@ -14,6 +14,10 @@ from deeplab_tf.export import export_saved_model
 from tests.backbones.consistency import assert_consistent, with_shared_weights
 from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 
+# Instead of one 7x7 convolution three 3x3 to 64, 64 and 128 channels, with gammas and betas; the
+# first unit gets 64 channels more.
+BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
+
 
 def xception_parameters(middle_units):
     """From C to D channels 9 * C + C * D weights, each part with two of its normalisation."""
@@ -33,6 +37,10 @@ PARAMETERS = {
     "resnet50": 25_557_032 - 2_049_000,
     "resnet101": 44_549_160 - 2_049_000,
     "resnet152": 60_192_808 - 2_049_000,
+    "resnet50_v1_5": 25_557_032 - 2_049_000,
+    "resnet101_v1_5": 44_549_160 - 2_049_000,
+    "resnet50_beta": 25_557_032 - 2_049_000 + BETA,
+    "resnet101_beta": 44_549_160 - 2_049_000 + BETA,
     "mobilenet_v2": 3_504_872 - (320 * 1280 + 2 * 1280) - 1_281_000,
     "mobilenet_v3_large": 5_483_032 - 1_230_080 - 1_281_000,
     "xception41": xception_parameters(8),
@@ -41,7 +49,10 @@ PARAMETERS = {
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
 # Deep ones of a family that a shallow one stands for, or a test of its own.
-SLOW = ("resnet101", "resnet152", "mobilenet_v3_large", "xception41", "xception65")
+SLOW = (
+    *("resnet101", "resnet152", "resnet101_v1_5", "resnet101_beta"),
+    *("mobilenet_v3_large", "xception41", "xception65"),
+)
 NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in BACKBONES]
 WIDTH = 0.05
 STRIDES = (32, 16, 8, 4, 2)

@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
+from deeplab_tf import compat
 from deeplab_tf.backbones.mobilenet_v3 import MobileNetV3Large
-from tests.backbones import multiply_adds
+from deeplab_tf.models.complexity import count_multiply_adds
+from tests.backbones.multiply_adds import keras_multiply_adds, kernels_of
 
 # Averages of 960 channels, then dense layers to 1280 channels and 1000 classes.
 CLASSIFIER_MULTIPLY_ADDS = 960 * 1280 + 1280 * 1000
@@ -60,11 +62,12 @@ def test_convolutions_and_multiply_adds_are_those_of_keras(alpha):
     net = keras.applications.MobileNetV3Large(
         input_shape=(224, 224, 3), alpha=alpha, weights=None, include_top=False
     )
-    found = multiply_adds.of_backbone(MobileNetV3Large(32, width=alpha), 224, 224)
-    assert found == list(multiply_adds.of_keras(net).values())
+    backbone = MobileNetV3Large(32, width=alpha)
+    found = count_multiply_adds(backbone, 224, 224)
+    assert found == sum(keras_multiply_adds(net).values())
+    assert kernels_of(compat.leaf_layers(backbone)) == kernels_of(net.layers)
     if alpha == 1.0:  # 219 million in table 3 of the paper, 217 in torchvision
-        total = sum(count for _, count in found) + CLASSIFIER_MULTIPLY_ADDS
-        assert total == pytest.approx(217e6, rel=2e-3)
+        assert found + CLASSIFIER_MULTIPLY_ADDS == pytest.approx(217e6, rel=2e-3)
 
 
 def test_squeeze_and_excitation_sees_the_whole_image():
