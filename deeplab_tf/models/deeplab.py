@@ -44,8 +44,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         backbone: row of `BACKBONES`, such as `vgg16`, `resnet50`, `resnet101`, `resnet101_beta`
             (the form that v3 was released with), `resnet101_v1_5` (that of torchvision),
             `mobilenet_v2`, `mobilenet_v3_large` or `xception65`.
-        head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s`, `aspp_l`, `aspp_v3`,
-            `aspp_v3_1x1` or `v3plus`.
+        head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s`, `aspp_l`,
+            `aspp_v3`, `aspp_v3_1x1` (without 3x3 branches) or `v3plus`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
         output_stride: input pixels between two features, and two logits unless the head is a
             decoder: 1, 2, 4, 8, 16 or 32. Halving it quadruples cost and memory and resolves
