@@ -269,7 +269,8 @@ def test_loaded_mobilenets_compute_the_features_of_keras(tmp_path, name, alpha, 
     found = model.backbone(x)[model.backbone.endpoint_at()]
     scale = np.std(expected)
     assert scale > 0.01
-    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=1e-4)
+    # Rounding to float32 alone moves either of the two by up to 8e-5 from what float64 gives.
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=2e-4)
 
 
 @pytest.mark.filterwarnings("ignore:.*HDF5")
