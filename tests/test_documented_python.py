@@ -33,8 +33,16 @@ def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
         "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
-        "mobile.md", "security.md", "serving.md", "training.md",
+        "mobile.md", "networks.md", "security.md", "serving.md", "training.md",
     }  # fmt: skip
+
+
+def test_networks():
+    names = {"deeplab_tf": deeplab_tf}
+    narrow = {"num_classes=21": "num_classes=21, width=0.05"}
+    model = run_python("docs/networks.md", names, **narrow)["model"]
+    assert (model.backbone_name, model.head_name) == ("resnet101_beta", "v3plus")
+    assert (model.logit_stride, model.batch_norm) == (4, "train")
 
 
 @pytest.mark.slow

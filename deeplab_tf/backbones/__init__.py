@@ -6,15 +6,25 @@ from typing import Any
 
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
+from deeplab_tf.backbones.mobilenet_v2 import MobileNetV2
+from deeplab_tf.backbones.mobilenet_v3 import MobileNetV3Large
 from deeplab_tf.backbones.resnet import ResNet
+from deeplab_tf.backbones.resnet_beta import ResNetBeta
+from deeplab_tf.backbones.resnet_v1_5 import ResNetV15
 from deeplab_tf.backbones.vgg import VGG16
+from deeplab_tf.backbones.xception import Xception
 
 __all__ = [
     "BACKBONES",
     "MEAN_RGB",
     "VGG16",
     "Backbone",
+    "MobileNetV2",
+    "MobileNetV3Large",
     "ResNet",
+    "ResNetBeta",
+    "ResNetV15",
+    "Xception",
     "backbone_class",
     "build_backbone",
     "to_caffe_input",
@@ -26,6 +36,14 @@ BACKBONES: dict[str, tuple[type[Backbone], dict[str, Any]]] = {
     "resnet50": (ResNet, {"depth": 50}),
     "resnet101": (ResNet, {"depth": 101}),
     "resnet152": (ResNet, {"depth": 152}),
+    "resnet50_beta": (ResNetBeta, {"depth": 50}),
+    "resnet101_beta": (ResNetBeta, {"depth": 101}),
+    "resnet50_v1_5": (ResNetV15, {"depth": 50}),
+    "resnet101_v1_5": (ResNetV15, {"depth": 101}),
+    "mobilenet_v2": (MobileNetV2, {}),
+    "mobilenet_v3_large": (MobileNetV3Large, {}),
+    "xception41": (Xception, {"depth": 41}),
+    "xception65": (Xception, {"depth": 65}),
 }
 
 

@@ -38,20 +38,26 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
         has_fc6: heads continue the fc6 and fc7 of the classification network (VGG), instead of
             classifying the features at once (ResNet).
         has_pool5a: `large_fov` average pools the features before fc6, as released with VGG.
+        has_global_context: whether a feature depends on the whole image (squeeze and excitation);
+            `receptive_field_radius` is then that of the convolutions alone.
         takes_multi_grid: whether the constructor has `multi_grid`, rates of the units of its last
             stage (DeepLab v3).
         multi_scale_endpoints: the maps that v1's multi-scale features add to the image; empty
             where there are no such networks.
         keras_applications: names of the networks whose weights `keras_layer_names` knows.
+        keras_biases: whether their convolutions, called `_conv`, have biases before the
+            normalisations, called `_bn`; those of this class have none.
     """
 
     mean_rgb: ClassVar[tuple[float, float, float]]
     rate_multipliers: ClassVar[RateMultipliers] = ()
     has_fc6: ClassVar[bool] = False
     has_pool5a: ClassVar[bool] = False
+    has_global_context: ClassVar[bool] = False
     takes_multi_grid: ClassVar[bool] = False
     multi_scale_endpoints: ClassVar[tuple[str, ...]] = ()
     keras_applications: ClassVar[tuple[str, ...]] = ()
+    keras_biases: ClassVar[bool] = False
 
     def __init__(
         self,

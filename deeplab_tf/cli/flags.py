@@ -130,7 +130,8 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
         defined["tile"] = flags.DEFINE_integer(
             "tile",
             None,
-            "Largest side in pixels computed at once; unset, images above 2 megapixels are tiled.",
+            "Largest side in pixels computed at once; unset, images above 2 megapixels are tiled. "
+            "With image pooling (v3, v3+) tiles change labels: give at least the training's crop.",
         )
     return defined
 

@@ -37,7 +37,8 @@ class Predictor(OldPredictorNames):
         fusion: `mean` of the probabilities of all scales, or `max` of their logits.
         tile: largest side in pixels that is computed at once, for every image; None as above.
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
-            more seams.
+            more seams. Networks with image pooling label tiles otherwise than the whole image,
+            whatever the size: see `plan_grid`.
         progress: wraps the list of the tiles of a large image while they are computed, such as a
             progress bar.
 

@@ -1,4 +1,8 @@
-"""Cuts large images into overlapping tiles whose logits are those of the whole image."""
+"""Cuts large images into overlapping tiles whose logits are those of the whole image.
+
+With averages over the image (`DeepLab.has_global_context`: v3 and v3+ with image pooling) they are
+not: the averages of a tile are those of the tile. `plan_grid` says how tiles overlap then.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +90,7 @@ def exact_margin(model: DeepLab, scales: Sequence[float]) -> int:
 
     That is half of the receptive field at the smallest scale, and what zooming adds: 226 pixels
     for VGG-16 with LargeFOV at scale 1, 451 at scale 0.5.
+    Averages over the image are left out: what they change, they change everywhere.
 
     Args:
         model: a DeepLab.
@@ -97,6 +102,11 @@ def exact_margin(model: DeepLab, scales: Sequence[float]) -> int:
 
 def plan_grid(model: DeepLab, scales: Sequence[float], multiple: int, side: int) -> TileGrid:
     """Chooses the margin of tiles: what makes them exact, but at most a quarter of the side.
+
+    With averages over the image no margin does, and it is a quarter of the side for every network:
+    tiles overlap by half, so that neighbours average over the same half of their pixels and
+    labels change little where one core ends and the next starts. Such tiles should not be smaller
+    than the crops of the training, whose averages the network knows.
 
     Args:
         model: a DeepLab.
@@ -110,5 +120,7 @@ def plan_grid(model: DeepLab, scales: Sequence[float], multiple: int, side: int)
     if side < multiple + 1:
         raise ValueError(f"tile must be at least {multiple + 1} here. Received: tile={side}")
     steps = (side - 1) // multiple
-    margin = min(math.ceil(exact_margin(model, scales) / multiple), steps // 4)
+    margin = steps // 4
+    if not model.has_global_context:
+        margin = min(math.ceil(exact_margin(model, scales) / multiple), margin)
     return TileGrid(steps * multiple + 1, margin * multiple, multiple)

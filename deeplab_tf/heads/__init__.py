@@ -6,17 +6,23 @@ from typing import Any
 
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.heads.aspp_head import AsppHead
+from deeplab_tf.heads.aspp_v3_head import AsppV3Head
 from deeplab_tf.heads.head import Head, HeadOptions
 from deeplab_tf.heads.large_fov_head import FullyConnected, LargeFovHead
+from deeplab_tf.heads.v3plus_head import V3PlusHead
 
 __all__ = ["HEADS", "Head", "HeadOptions", "build_head", "head_class"]
 
-# Name in `DeepLab(head=...)` -> class and the arguments that it fixes.
+# Name in `DeepLab(head=...)` -> class and the arguments that it fixes. Rates are for an output
+# stride of 8, half of them for 16.
 HEADS: dict[str, tuple[type[Head], dict[str, Any]]] = {
     "fc": (FullyConnected, {}),
     "large_fov": (LargeFovHead, {}),
     "aspp_s": (AsppHead, {"rates": (2, 4, 8, 12)}),
     "aspp_l": (AsppHead, {"rates": (6, 12, 18, 24)}),
+    "aspp_v3": (AsppV3Head, {"rates": (12, 24, 36)}),
+    "aspp_v3_1x1": (AsppV3Head, {"rates": ()}),  # as released with MobileNetV2
+    "v3plus": (V3PlusHead, {"rates": (12, 24, 36)}),
 }
 
 

@@ -54,7 +54,8 @@ class Head(abc.ABC):
     A new head is a subclass in a file of its own and a row in `HEADS`. The subclass builds a Keras
     layer, which carries the variables; everything else has a default that fits a head that
     classifies the last map. A decoder asks `backbone.endpoint_at(4)` for details, overrides
-    `__call__` to hand them to its layer too, and states its own `logit_stride`.
+    `__call__` to hand them to its layer too, and states its own `logit_stride`. One that
+    averages over the whole image states `has_global_context`.
 
     Args:
         backbone: whose features it gets.
@@ -100,11 +101,16 @@ class Head(abc.ABC):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Input pixels from a logit to the farthest feature that it sees.
+        """Input pixels from a logit to the farthest feature that its convolutions see.
 
         How far that feature sees is the backbone's, and comes on top of it.
         """
         return self.layer.receptive_field_radius * self.backbone.output_stride
+
+    @property
+    def has_global_context(self) -> bool:
+        """Whether a logit depends on all of the image, beyond `receptive_field_radius`."""
+        return False
 
     @classmethod
     def rate_multipliers(cls, backbone: type[Backbone]) -> RateMultipliers:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from deeplab_tf.layers.activations import activation_function
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.depthwise_conv import AtrousDepthwiseConv2D
@@ -36,7 +37,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
         strides: subsampling; more than 1 only with `dilation_rate=1`.
         dilation_rate: distance of two taps in pixels; larger sees farther at the same cost.
         method: implementation of atrous convolution, see `AtrousConv2D`.
-        activation: name of a Keras activation, or None.
+        activation: `hard_swish`, the name of a Keras activation, or None.
         batch_norm: `"frozen"` keeps the statistics and the affine part that it was given, as
             the released networks do, whose batches of one crop are too small to estimate them;
             `"train"` learns both, with the statistics of each device's own batch; `"sync"` with
@@ -149,7 +150,7 @@ class ConvNormAct(ConfigFromArguments, keras.layers.Layer):
             outputs = self.conv.convolve(
                 inputs, tf.cast(kernel, inputs.dtype), tf.cast(bias, inputs.dtype)
             )
-        return keras.activations.get(self.activation)(outputs)
+        return activation_function(self.activation)(outputs)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the output."""

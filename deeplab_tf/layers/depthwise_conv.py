@@ -26,7 +26,7 @@ class AtrousDepthwiseConv2D(ConfigFromArguments, keras.layers.Layer):
         strides: subsampling of the output; more than 1 only with `dilation_rate=1`.
         activation: name of a Keras activation, or None.
         use_bias: whether a bias is added.
-        kernel_initializer: initializer of the kernel.
+        kernel_initializer: initializer of the kernel; an output sees the taps of one channel.
         **kwargs: name and dtype of the layer.
 
     Returns:
@@ -74,11 +74,18 @@ class AtrousDepthwiseConv2D(ConfigFromArguments, keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, channels, 1),
-            initializer=self.kernel_initializer,
+            initializer=self._initial_kernel,
         )
         if self.use_bias:
             self.bias = self.add_weight(name="bias", shape=(channels,), initializer="zeros")
         self.built = True
+
+    def _initial_kernel(self, shape: Sequence[int], dtype: Any = None, **_: Any) -> tf.Tensor:
+        # An output sees one channel: as a kernel [k, k, C, 1] it would seem to see all C, and
+        # `he_normal` would start each of many layers sqrt(C) times too small.
+        rows, columns, channels, _one = shape
+        kernel = self.kernel_initializer((rows, columns, 1, channels), dtype=dtype)
+        return tf.reshape(kernel, shape)
 
     @property
     def receptive_field_radius(self) -> int:

@@ -35,14 +35,17 @@ from deeplab_tf.models.scaling import grid_multiple
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class DeepLab(OldNames, ConfigFromArguments, keras.Model):
-    """Semantic segmentation with atrous convolution, DeepLab v1 and v2.
+    """Semantic segmentation with atrous convolution: DeepLab v1, v2, v3 and v3+.
 
     Images are padded below and to the right with the mean colour until the feature grid fits
     exactly; their logits on that grid are zoomed by the exact factor and cropped.
 
     Args:
-        backbone: row of `BACKBONES`: `vgg16`, `resnet50`, `resnet101` or `resnet152`.
-        head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s` or `aspp_l`.
+        backbone: row of `BACKBONES`, such as `vgg16`, `resnet50`, `resnet101`, `resnet101_beta`
+            (the form that v3 was released with), `resnet101_v1_5` (that of torchvision),
+            `mobilenet_v2`, `mobilenet_v3_large` or `xception65`.
+        head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s`, `aspp_l`,
+            `aspp_v3`, `aspp_v3_1x1` (without 3x3 branches) or `v3plus`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
         output_stride: input pixels between two features, and two logits unless the head is a
             decoder: 1, 2, 4, 8, 16 or 32. Halving it quadruples cost and memory and resolves
@@ -58,9 +61,10 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
         batch_norm: `frozen`, `train` or `sync`, of backbone and head, see `ConvNormAct`; None takes
-            what the head states: `frozen` for those of v1 and v2, as published.
-        multi_grid: factors on the rates of the units of the last stage (ResNets only); (1, 2, 4) is
-            that of v3.
+            what the head states: `frozen` for those of v1 and v2, `train` for those of v3 and v3+,
+            as published.
+        multi_grid: factors on the rates of the units of the last stage (ResNets) or of the
+            convolutions of the last block (Xception); (1, 2, 4) is that of v3.
         separable: whether the 3x3 convolutions of a v3 or v3+ head are depthwise separable.
         image_pooling: what a v3 or v3+ head averages beside its branches: "global" all features,
             a number those in a window of so many pixels a side, "none" nothing.
@@ -82,7 +86,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         ValueError: an unknown backbone or head, a number outside its range, or arguments that
             contradict each other.
 
-    Source: Chen et al. 2015 (arXiv 1412.7062) and 2016 (arXiv 1606.00915).
+    Source: Chen et al. 2015 (arXiv 1412.7062), 2016 (arXiv 1606.00915), 2017 (arXiv 1706.05587) and
+        2018 (arXiv 1802.02611).
 
     Example:
         >>> model = DeepLab(backbone="vgg16", head="large_fov", num_classes=21, width=0.05)
@@ -211,9 +216,20 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Pixels that a logit at scale 1 sees to each side: half of the receptive field."""
+        """Pixels that a logit at scale 1 sees to each side by convolutions and pools.
+
+        That is half of the receptive field, unless `has_global_context`.
+        """
         # Early maps, such as those of the multi-scale features, see less than the last.
         return self.backbone.receptive_field_radius + self._head.receptive_field_radius
+
+    @property
+    def has_global_context(self) -> bool:
+        """Whether every logit depends on all of the image: on averages over it.
+
+        They are those of v3's and v3+'s image pooling, or of a backbone's squeeze and excitation.
+        """
+        return self.backbone.has_global_context or self._head.has_global_context
 
     @property
     def spec(self) -> DatasetSpec:

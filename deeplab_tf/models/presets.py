@@ -8,6 +8,7 @@ from typing import Any
 from deeplab_tf.models.deeplab import DeepLab
 
 MSC_SCALES = (1.0, 0.75, 0.5)
+V3 = {"output_stride": 16, "multi_grid": (1, 2, 4), "dropout": 0.1}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Chen et al. 2015, table 2, and 2016, table 1: kernel, rate and channels of fc6.
@@ -29,6 +30,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "resnet101_aspp_l": {"backbone": "resnet101", "head": "aspp_l", "scales": MSC_SCALES},
     # Chen et al. 2016, section 4.4: one scale only, for want of memory.
     "resnet101_aspp_l_single_scale": {"backbone": "resnet101", "head": "aspp_l"},
+    # Chen et al. 2017, table 5, and 2018, table 3; the dropout is research/deeplab's.
+    "resnet101_v3": {"backbone": "resnet101_beta", "head": "aspp_v3", **V3},
+    "resnet101_v3plus": {"backbone": "resnet101_beta", "head": "v3plus", **V3},
+    "resnet50_v3plus": {"backbone": "resnet50_beta", "head": "v3plus", **V3},
+    # Chen et al. 2018, table 5: with separable convolutions in pyramid and decoder.
+    "xception65_v3plus": {"backbone": "xception65", "head": "v3plus", "separable": True,
+                          "output_stride": 16, "dropout": 0.1},
+    # Sandler et al. 2018, table 7: v3 without its 3x3 branches.
+    "mobilenet_v2_v3": {"backbone": "mobilenet_v2", "head": "aspp_v3_1x1", "output_stride": 16,
+                        "dropout": 0.1},
 }  # fmt: skip
 
 # What a run or a user gives a network beside its architecture.

@@ -140,6 +140,8 @@ RANGES: dict[str, dict[str, Range]] = {
         "gamma": real(0),
         "step_size": whole(1),
         "power": real(0),
+        "warmup_steps": whole(0),
+        "warmup_rate": real(0),
         "rate_multipliers": or_none(_MULTIPLIERS),
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,

@@ -6,7 +6,19 @@ import ml_collections
 
 from deeplab_tf.training.config import base_config
 
-# Momentum 0.9, decay 5e-4, crop 321 and mirroring are the same in all and base_config's.
+# v3 and v3+: Chen et al. 2017, section 4.1, and 2018, section 4; what their texts do not give is
+# from tensorflow/models, research/deeplab (train.py and utils/train_utils.py): biases, which only
+# the classifier has, learn twice as fast, and only kernels decay that mix channels.
+_V3 = {
+    "model": {"batch_norm": "train"},
+    "data": {"augmentation": "scale(0.5..2.0)|crop(513)|mirror"},
+    "train": {"policy": "poly", "learning_rate": 7e-3, "power": 0.9, "steps": 30000,
+              "batch_size": 16, "rate_multipliers": ((".*/bias", 2.0),),
+              "decay_multipliers": ((".*/(bias|gamma|beta)|.*_depthwise/kernel", 0.0),)},
+}  # fmt: skip
+
+# Momentum 0.9 is the same in all and base_config's; so are a decay of 5e-4, a crop of 321 and
+# mirroring in those of v1 and v2.
 RECIPES: dict[str, dict[str, dict[str, object]]] = {
     # DeepLab-LargeFOV, released solver.prototxt and train.prototxt. The paper's text says a batch
     # of 20; the file and table 2 of Chen et al. 2016 say 30.
@@ -25,6 +37,9 @@ RECIPES: dict[str, dict[str, dict[str, object]]] = {
         "train": {"policy": "poly", "learning_rate": 2.5e-4, "power": 0.9,
                   "steps": 20000, "batch_size": 1, "iter_size": 10, "normalize": "caffe"},
     },
+    # The decays are those that train.py gives for ResNets, and for MobileNetV2 and Xception.
+    "v3_resnet": {**_V3, "train": {**_V3["train"], "weight_decay": 1e-4}},
+    "v3_separable": {**_V3, "train": {**_V3["train"], "weight_decay": 4e-5}},
 }  # fmt: skip
 
 
@@ -38,7 +53,8 @@ def recipe_config(preset: str, recipe: str) -> ml_collections.ConfigDict:
     Raises:
         ValueError: no such row.
 
-    Source: released solver and train files of DeepLab v1 and v2 (PASCAL VOC 2012).
+    Source: released solver and train files of DeepLab v1 and v2 (PASCAL VOC 2012), papers and
+        released code of v3 and v3+.
 
     Example:
         >>> recipe_config("vgg16_large_fov", "v1_vgg16").train.policy

@@ -1,4 +1,4 @@
-"""Caffe's learning-rate policies: fixed, step, poly and inv.
+"""Caffe's learning-rate policies: fixed, step, poly (with a warm-up, if wanted) and inv.
 
 A schedule is called with the number of finished steps and returns a float32 scalar.
 """
@@ -76,27 +76,55 @@ class Step(_Schedule):
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class Polynomial(_Schedule):
-    """Falls to zero as (1 - step / max_steps) ** power (v2's poly).
+    """Falls to zero as (1 - step / max_steps) ** power (poly of v2, v3 and v3+).
+
+    With a warm-up, the rate is small and constant at first, and falls during the steps that are
+    left.
 
     Args:
-        base_rate: learning rate at step 0.
+        base_rate: learning rate at the first step after the warm-up.
         max_steps: step at which the rate reaches zero, usually the length of the training.
         power: 1 falls along a line; smaller stays high for longer.
+        warmup_steps: length of the warm-up; 0 has none.
+        warmup_rate: learning rate during the warm-up.
+
+    Raises:
+        ValueError: the warm-up is as long as the training.
+
+    Source: released solver files of DeepLab v2; warm-up: `slow_start_step` and
+        `slow_start_learning_rate` of tensorflow/models, research/deeplab/utils/train_utils.py.
 
     Example:
         >>> float(Polynomial(1.0, max_steps=100, power=1.0)(25))
         0.75
+        >>> schedule = Polynomial(1.0, max_steps=110, power=1.0, warmup_steps=10, warmup_rate=0.125)
+        >>> [float(schedule(step)) for step in (9, 10, 35)]
+        [0.125, 1.0, 0.75]
     """
 
-    names = ("base_rate", "max_steps", "power")
+    names = ("base_rate", "max_steps", "power", "warmup_steps", "warmup_rate")
 
-    def __init__(self, base_rate: float, max_steps: float, power: float = 0.9):
-        super().__init__(base_rate, max_steps, power)
+    def __init__(
+        self,
+        base_rate: float,
+        max_steps: float,
+        power: float = 0.9,
+        warmup_steps: float = 0,
+        warmup_rate: float = 1e-4,
+    ):
+        super().__init__(base_rate, max_steps, power, warmup_steps, warmup_rate)
+        if warmup_steps >= max_steps:
+            raise ValueError(
+                "warmup_steps must be less than the steps of the training. "
+                f"Received: warmup_steps={warmup_steps}, steps={max_steps}"
+            )
 
     def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar."""
-        left = tf.maximum(0.0, 1.0 - tf.cast(step, tf.float32) / self.max_steps)
-        return self.base_rate * tf.pow(left, self.power)
+        finished = tf.cast(step, tf.float32) - self.warmup_steps
+        left = tf.maximum(0.0, 1.0 - finished / (self.max_steps - self.warmup_steps))
+        rate = self.base_rate * tf.pow(left, self.power)
+        return tf.where(finished < 0, self.warmup_rate, rate) if self.warmup_steps else rate
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -127,7 +155,7 @@ class Inverse(_Schedule):
 POLICIES: dict[str, Callable[[ml_collections.ConfigDict], _Schedule]] = {
     "fixed": lambda s: Fixed(s.learning_rate),
     "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
-    "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power),
+    "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power, s.warmup_steps, s.warmup_rate),
     "inv": lambda s: Inverse(s.learning_rate, s.gamma, s.power),
 }
 
@@ -137,7 +165,7 @@ def build_schedule(settings: ml_collections.ConfigDict) -> _Schedule:
 
     Args:
         settings: section `train`, or anything that has `policy`, `learning_rate`, `steps`,
-            `gamma`, `step_size` and `power`.
+            `gamma`, `step_size`, `power`, `warmup_steps` and `warmup_rate`.
 
     Raises:
         ValueError: an unknown policy.

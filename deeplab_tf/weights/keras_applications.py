@@ -21,8 +21,10 @@ _Layers = dict[str, list[np.ndarray]]
 def read(path: str | os.PathLike, shapes: Shapes) -> Arrays:
     """Reads a Keras Applications file, with or without its classifier.
 
-    VGG16 and the ResNets were trained on BGR minus the mean, as our backbones feed it, and have the
-    strides on the first 1x1 convolution of a stage, as Caffe's nets do.
+    Every network was trained on what the `preprocess` of its backbone makes of an image. The
+    ResNets have the strides on the first 1x1 convolution of a stage, as Caffe's nets do. A
+    MobileNet has to have the model's `width` as its alpha: of another most shapes differ, and are
+    skipped.
 
     Args:
         path: the `.h5` file.
@@ -42,7 +44,7 @@ def read(path: str | os.PathLike, shapes: Shapes) -> Arrays:
         for family in families:
             names = family.keras_layer_names(layers)
             if names is not None:
-                return _renamed(layers, names, shapes)
+                return _renamed(layers, names, shapes, family.keras_biases)
     *others, last = (network for family in families for network in family.keras_applications)
     raise ValueError(
         f"{path} holds no {', '.join(others)} or {last} of Keras Applications;"
@@ -50,14 +52,15 @@ def read(path: str | os.PathLike, shapes: Shapes) -> Arrays:
     )
 
 
-def _renamed(layers: _Layers, names: Mapping[str, str], shapes: Shapes) -> Arrays:
+def _renamed(layers: _Layers, names: Mapping[str, str], shapes: Shapes, has_biases: bool) -> Arrays:
     """Names each array after its layer and its part, which the number of arrays tells."""
     weights = {
         f"{names.get(layer, layer)}/{part}": array
         for layer, arrays in layers.items()
         for part, array in zip(_BATCH_NORM if len(arrays) == 4 else _DENSE, arrays, strict=False)
     }
-    _move_biases(weights, names)
+    if has_biases:
+        _move_biases(weights, names)
     if "fc1" in layers and "fc2" in layers:
         heads = decimated_heads(layers["fc1"], layers["fc2"], shapes)
         if heads:

@@ -1,5 +1,7 @@
 """What every row of `BACKBONES` has to fulfil; a new row is tested by being there."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -17,19 +19,48 @@ from tests.models.narrow import (
     weights_of_zero,
 )
 
-# Learned parameters at full width. VGG-16: its 13 convolutions. ResNets: torchvision's numbers
-# without those of the classifier, 2049 * 1000.
+# Instead of one 7x7 convolution three 3x3 to 64, 64 and 128 channels, with gammas and betas; the
+# first unit gets 64 channels more.
+BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
+
+
+def xception_parameters(middle_units):
+    """From C to D channels 9 * C + C * D weights, each part with two of its normalisation."""
+    widths = [64, 128, 128, 128, 256, 256, 256, 728, 728, 728, *[728] * 3 * middle_units]
+    widths += [728, 1024, 1024, 1536, 1536, 2048]
+    separable = sum(9 * c + 2 * c + c * d + 2 * d for c, d in itertools.pairwise(widths))
+    shortcuts = sum(c * d + 2 * d for c, d in [(64, 128), (128, 256), (256, 728), (728, 1024)])
+    return 27 * 32 + 2 * 32 + 9 * 32 * 64 + 2 * 64 + separable + shortcuts
+
+
+# Learned parameters at full width. VGG-16: its 13 convolutions. The others but Xception:
+# torchvision's numbers without those of the classifiers: 2049 * 1000 in the ResNets; in V2 a
+# convolution to 1280 channels with its normalisation, and 1281 * 1000; in V3 961 * 1280 and
+# 1281 * 1000.
 PARAMETERS = {
     "vgg16": 14_714_688,
     "resnet50": 25_557_032 - 2_049_000,
     "resnet101": 44_549_160 - 2_049_000,
     "resnet152": 60_192_808 - 2_049_000,
+    "resnet50_v1_5": 25_557_032 - 2_049_000,
+    "resnet101_v1_5": 44_549_160 - 2_049_000,
+    "resnet50_beta": 25_557_032 - 2_049_000 + BETA,
+    "resnet101_beta": 44_549_160 - 2_049_000 + BETA,
+    "mobilenet_v2": 3_504_872 - (320 * 1280 + 2 * 1280) - 1_281_000,
+    "mobilenet_v3_large": 5_483_032 - 1_230_080 - 1_281_000,
+    "xception41": xception_parameters(8),
+    "xception65": xception_parameters(16),
 }
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
 # The shallow one of the family stands for these; only their parameters and names are their own.
-DEEPER = ("resnet101", "resnet152")
-NAMES = [name for name in BACKBONES if name not in DEEPER]
+DEEPER = ("resnet101", "resnet152", "resnet101_v1_5", "resnet101_beta", "xception65")
+SLOW = ("mobilenet_v3_large", "xception41")
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+    for name in BACKBONES
+    if name not in DEEPER
+]
 WIDTH = 0.05
 STRIDES = (32, 16, 8, 4, 2)
 
@@ -41,7 +72,19 @@ def narrow(name, output_stride=8, **options):
 @pytest.fixture(scope="module", params=NAMES)
 def backbones(request):
     """A backbone at every output stride, all with the same weights."""
-    return with_shared_weights(lambda s: narrow(request.param, s), STRIDES)
+    backbones = with_shared_weights(lambda s: narrow(request.param, s), STRIDES)
+    for backbone in backbones.values():
+        make_gates_constant(backbone)
+    return backbones
+
+
+def make_gates_constant(backbone):
+    """Squeeze and excitation averages over the points of a map, which differ between strides."""
+    gates = [x for x in compat.leaf_layers(backbone) if x.name.endswith("squeeze_excite_conv_1")]
+    assert bool(gates) == backbone.has_global_context
+    for layer in gates:
+        kernel, bias = layer.get_weights()
+        layer.set_weights([np.zeros_like(kernel), bias])
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +141,16 @@ def test_padding_is_what_the_network_does_not_see(backbone):
     assert np.std(from_bytes) > 0.1
 
 
+def positive(kernel):
+    """A kernel under which neither the middle nor the rim of what is bright leaves float32."""
+    taps, _, channels, filters = kernel.shape
+    return np.full(kernel.shape, 1 / taps if filters == 1 else 1 / channels)
+
+
 def test_receptive_field_is_what_a_bright_pixel_changes(backbone):
     """All weights let through what is positive, and nothing else."""
     weights = backbone.get_weights()
-    positive = [np.full(w.shape, 1 / w.shape[2]) if w.ndim == 4 else w for w in weights]
-    backbone.set_weights(positive)
+    backbone.set_weights([positive(w) if w.ndim == 4 else w for w in weights])
     middle = 8 * (backbone.receptive_field_radius // 8 + 3)
     image = np.zeros([1, 9, 2 * middle + 1, 3], np.float32)
     image[:, 0, middle] = 255
@@ -187,5 +235,5 @@ def test_number_of_parameters(name):
 
 
 def test_unknown_names_list_the_rows():
-    with pytest.raises(ValueError, match=r"one of \['resnet101', .*'vgg16'\].*Received.*'vgg19'"):
+    with pytest.raises(ValueError, match=r"one of \[.*'resnet101', .*'vgg16'.*Received.*'vgg19'"):
         backbone_class("vgg19")

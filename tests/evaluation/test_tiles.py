@@ -1,11 +1,12 @@
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
 import deeplab_tf
 from deeplab_tf.evaluation.tiles import TileGrid, exact_margin, plan_grid
-from tests.models.narrow import assert_same_logits, narrow_model, noise_images
+from tests.models.narrow import assert_same_logits, narrow_model, noise_images, patches
 
 # === Where tiles lie ===
 
@@ -94,3 +95,34 @@ def test_seams_of_smaller_tiles_are_no_wider_than_the_exact_margin():
     assert difference[near].max() > 1e-2
     assert (~near).sum() > 100
     assert difference[~near].max() < 1e-4
+
+
+# === Networks that average over the image ===
+
+
+def test_tiles_of_a_network_with_global_context_overlap_by_half():
+    pooled = narrow_model("resnet50", "v3plus", width=0.02, output_stride=16)
+    assert plan_grid(pooled, (1.0,), 16, 2000) == (1985, 31 * 16, 16)
+    assert plan_grid(pooled, (1.0,), 16, 520) == (513, 128, 16)
+    local = narrow_model("vgg16", "aspp_v3", width=0.02, image_pooling="none")
+    assert plan_grid(local, (1.0,), 8, 2000) == (1993, 8 * 52, 8)
+    # LargeFOV sees 435 pixels, of which 8 + 96 to each side are pool5a's and fc6's.
+    assert exact_margin(local, (1.0,)) == 435 // 2 - 104 + 36 * 8 + 8 + 1
+
+
+@pytest.mark.parametrize("head", ["aspp_v3", "v3plus"])
+def test_tiles_are_exact_without_image_pooling(head):
+    options = {"width": 0.05, "output_stride": 16, "batch_norm": "frozen"}
+    for pooling, is_exact in (("none", True), ("global", False)):
+        keras.utils.set_random_seed(0)
+        model = narrow_model("vgg16", head, image_pooling=pooling, **options)
+        whole, tiled = (deeplab_tf.Predictor(model, tile=tile) for tile in (None, 2049))
+        assert tiled.grid.margin >= exact_margin(model, (1.0,))
+        image = patches(41, 2600)[0]
+        assert len(list(tiled.grid.tiles(*image.shape[:2]))) > 1
+        found, wanted = tiled.predict_logits(image), whole.predict_logits(image)
+        assert wanted.std() > 1e-3
+        difference = np.abs(found - wanted).max() / wanted.std()
+        assert (difference < 1e-4) == is_exact
+        # The averages of two halves of the same image are much alike.
+        assert difference < 0.5

@@ -1,4 +1,4 @@
-"""The backbone and the decoder of docs/extending.md through everything that users call."""
+"""The rows of docs/extending.md and those of v3 and v3+ through everything that users call."""
 
 import keras
 import numpy as np
@@ -15,7 +15,14 @@ from tests.models.narrow import assert_same_logits, noise_images
 from tests.weights.fakes import write_keras3
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
-ROWS = [("tiny", "tiny_decoder"), ("tiny", "large_fov"), ("vgg16", "tiny_decoder")]
+# With the rows of v3 and v3+, which train their normalisation too.
+ROWS = [
+    ("tiny", "tiny_decoder"),
+    ("tiny", "large_fov"),
+    ("vgg16", "tiny_decoder"),
+    ("tiny", "aspp_v3"),
+    ("resnet50_beta", "v3plus"),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -9,6 +9,7 @@ from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 MODELS = {
     "vgg": {"msc_features": True},
     "resnet": {"backbone": "resnet50", "head": "aspp_l", "width": 0.05, "scales": (1.0, 0.5)},
+    "v3plus": {"backbone": "resnet50_v1_5", "head": "v3plus", "width": 0.05, "output_stride": 16},
 }
 IMAGES = noise_images(33, 41)
 # float16 has 11 significant bits, bfloat16 has 8; some dozens of layers add up their rounding.

@@ -16,13 +16,24 @@ from tests.models.narrow import weights_of_zero
 VGG = 14_714_688  # the 13 convolutions of VGG-16
 # torchvision's resnet101 has 44,549,160, of which (2048 + 1) * 1000 are its classifier's.
 RESNET_101 = 42_500_160
+RESNET_50 = 23_508_032  # 25,557,032 without the classifier
 AFFINE = 105_344  # gamma and beta of ResNet-101's normalisations; as many moving statistics
+# Three 3x3 convolutions of the stem instead of one 7x7: see tests/backbones/test_every_backbone.py.
+BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
 
 
 def vgg_head(taps, filters):
     fc6 = (taps * 512 + 1) * filters
     return fc6 + (filters + 1) * filters + (filters + 1) * 21
 
+
+def v3_encoder(channels):
+    """Convolutions without bias to 256 channels, each with gamma and beta: facts 7."""
+    branches = (1 + 1 + 3 * 9) * channels * 256 + 5 * 2 * 256
+    return branches + 5 * 256 * 256 + 2 * 256
+
+
+V3_DECODER = 256 * 48 + 2 * 48 + 9 * (256 + 48) * 256 + 9 * 256 * 256 + 2 * 2 * 256
 
 # Five branches of a 3x3 to 128 channels, a 1x1 and a classifier: facts 1.3.
 MSC = sum((9 * c + 1) * 128 + 129 * 128 + 129 * 21 for c in (3, 64, 128, 256, 512))
@@ -39,6 +50,9 @@ COUNTS = {
     "resnet101_large_fov": RESNET_101 + (9 * 2048 + 1) * 21,
     "resnet101_aspp_l": RESNET_101 + 4 * (9 * 2048 + 1) * 21,
     "resnet101_aspp_l_single_scale": RESNET_101 + 4 * (9 * 2048 + 1) * 21,
+    "resnet101_v3": RESNET_101 + BETA + v3_encoder(2048) + 257 * 21,
+    "resnet101_v3plus": RESNET_101 + BETA + v3_encoder(2048) + V3_DECODER + 257 * 21,
+    "resnet50_v3plus": RESNET_50 + BETA + v3_encoder(2048) + V3_DECODER + 257 * 21,
 }
 
 
@@ -65,10 +79,13 @@ def test_number_of_parameters(preset):
         model = DeepLab(num_classes=21, **PRESETS[preset])
     learned = [variable for variable in model.weights if "moving" not in variable.name]
     assert count(learned) == COUNTS[preset]
-    is_resnet = model.backbone_name == "resnet101"
-    assert count(model.weights) == COUNTS[preset] + (AFFINE if is_resnet else 0)
-    # The affine part is learned on ImageNet and stays as it is.
-    assert count(model.trainable_variables) == COUNTS[preset] - (AFFINE if is_resnet else 0)
+    statistics = count(variable for variable in model.weights if "moving" in variable.name)
+    assert count(model.weights) == COUNTS[preset] + statistics
+    if model.backbone_name == "resnet101":
+        assert statistics == AFFINE
+    # Of v2 the affine part is learned on ImageNet and stays as it is; in v3 it is trained.
+    kept = statistics if model.batch_norm == "frozen" else 0
+    assert count(model.trainable_variables) == COUNTS[preset] - kept
     assert len(model.variables_by_name()) == len(model.weights)
     del model, learned
     gc.collect()  # up to 540 MB that nothing needs any more

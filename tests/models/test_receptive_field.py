@@ -21,7 +21,7 @@ def seen(model, middle=960):
     image[:] = model.mean_rgb
     image[:, 0, middle] = 255
     changed = np.any(model.logit_maps(image)[0][0], axis=(0, 2))
-    return np.abs(np.flatnonzero(changed) * model.output_stride - middle).max()
+    return np.abs(np.flatnonzero(changed) * model.logit_stride - middle).max()
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,15 @@ def seen(model, middle=960):
         ("resnet50", "large_fov", {}, None),
         ("resnet101", "aspp_l", {}, 1411),
         ("resnet50", "fc", {"output_stride": 32}, None),
+        ("resnet50_beta", "fc", {}, None),
+        ("resnet50_v1_5", "aspp_v3", {"image_pooling": "none"}, None),
+        ("resnet50", "v3plus", {"image_pooling": "none", "output_stride": 16}, None),
+        ("resnet50", "v3plus", {"image_pooling": "none", "output_stride": 2}, None),
     ],
 )
 def test_reach_is_what_a_bright_pixel_changes(backbone, head, options, receptive_field):
     model = positive_model(backbone, head, **options)
-    # Logits lie on every `output_stride`-th pixel: the farthest may fall short of the next.
+    # Features lie on every `output_stride`-th pixel: the farthest may fall short of the next.
     assert 0 <= model.receptive_field_radius - seen(model) < model.output_stride
     if receptive_field:
         assert 2 * model.receptive_field_radius + 1 == receptive_field

@@ -13,6 +13,7 @@ from tests.models.test_save import NON_DEFAULT, NON_DEFAULT_VGG
 
 CONSTANT = keras.initializers.Constant(0.7)
 HEAD = {"kernel_size": 5, "filters": 7, "dropout": 0.25, "method": "interlace"}
+MOBILENET = {"output_stride": 8, "width": 0.05, "method": "interlace", "batch_norm": "train"}
 # Class -> arguments, in all of its rows together each one unlike its default.
 ARGUMENTS = {
     "ASPP": [
@@ -84,15 +85,32 @@ ARGUMENTS = {
     "Fixed": [{"base_rate": 0.3}],
     "FrozenBatchNormalization": [{}],
     "Inverse": [{"base_rate": 0.3, "gamma": 0.2, "power": 0.5}],
+    "InvertedResidual": [
+        {
+            "filters": 12,
+            "expanded": 24,
+            "kernel_size": 5,
+            "dilation_rate": 2,
+            "residual": True,
+            "squeezed": 8,
+            "activation": "hard_swish",
+            "batch_norm": "train",
+        },
+        {"filters": 5, "expanded": None, "strides": 2},
+    ],
     "LargeFOV": [
         {"num_classes": 4, "rate": 6, "pool_rate": 2, "suffix": "_1", **HEAD},
         {"num_classes": 4, "filters": None},
     ],
+    "MobileNetV2": [MOBILENET],
+    "MobileNetV3Large": [MOBILENET],
     "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
     "MultiScaleFeatures": [
         {"num_classes": 4, "strides": (4, 2, 1, 1, 1), "filters": 7, "dropout": 0.25}
     ],
-    "Polynomial": [{"base_rate": 0.3, "max_steps": 9, "power": 0.5}],
+    "Polynomial": [
+        {"base_rate": 0.3, "max_steps": 9, "power": 0.5, "warmup_steps": 3, "warmup_rate": 0.2}
+    ],
     "ResNet": [{"depth": 50, "output_stride": 16, "width": 0.05, "method": "interlace"}],
     "SeparableConvNormAct": [
         {
@@ -106,16 +124,39 @@ ARGUMENTS = {
         },
         {"filters": 3, "kernel_size": 3, "strides": 2},
     ],
+    "SqueezeExcite": [{"filters": 3}],
     "Step": [{"base_rate": 0.3, "gamma": 0.2, "step_size": 5}],
     "VGG16": [{"output_stride": 16, "width": 0.05, "method": "interlace"}],
+    "Xception": [
+        {
+            "depth": 41,
+            "output_stride": 8,
+            "width": 0.05,
+            "method": "interlace",
+            "batch_norm": "train",
+            "multi_grid": (1, 2, 4),
+        }
+    ],
+    "XceptionUnit": [
+        {
+            "filters": (5, 6, 12),
+            "dilation_rate": 2,
+            "unit_rates": (1, 2, 4),
+            "shortcut": "sum",
+            "activates_after": True,
+            "batch_norm": "train",
+        },
+        {"filters": (5, 6, 7), "strides": 2},
+    ],
 }
-# What layers that compute something by themselves are called with; models and backbones have their
-# own tests (test_save.py, tests/backbones/test_every_backbone.py).
+# What layers that compute something by themselves are called with. Models, backbones and units have
+# their own tests (test_save.py, tests/backbones/test_every_backbone.py).
 FEATURES = np.random.default_rng(0).uniform(size=(2, 9, 8, 12)).astype(np.float32)
 INPUTS = dict.fromkeys(
     (
         *("ASPP", "AtrousConv2D", "AtrousDepthwiseConv2D", "Bottleneck", "CaffePool2D"),
         *("ConvNormAct", "ExampleDropout", "LargeFOV", "MultiScaleBranch", "SeparableConvNormAct"),
+        "SqueezeExcite",
     ),
     FEATURES,
 )

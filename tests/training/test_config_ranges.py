@@ -18,10 +18,11 @@ BAD = {
 }
 KINDS = {
     "whole": """model.fc6_kernel model.fc6_rate model.fc6_filters train.steps
-        train.batch_size train.iter_size train.step_size train.seed train.log_every train.eval_every
-        train.checkpoint_every train.keep_checkpoints train.eval_limit crf.iterations""",
+        train.batch_size train.iter_size train.step_size train.warmup_steps train.seed
+        train.log_every train.eval_every train.checkpoint_every train.keep_checkpoints
+        train.eval_limit crf.iterations""",
     "real": """model.width model.dropout data.image_scale train.learning_rate train.gamma
-        train.power train.weight_decay crf.bilateral_weight crf.bilateral_sigma_xy
+        train.power train.warmup_rate train.weight_decay crf.bilateral_weight crf.bilateral_sigma_xy
         crf.bilateral_sigma_rgb crf.gaussian_weight crf.gaussian_sigma_xy crf.clip""",
     "switch": """model.msc_features data.cache data.check crf.from_probabilities
         crf.trainable""",

@@ -8,11 +8,16 @@ from deeplab_tf.training.schedules import Fixed, Inverse, Polynomial, Step, buil
 
 STEPS = np.array([0, 1, 1999, 2000, 2001, 5999, 6000, 19999])
 
-# Schedule and the formula in the header of Caffe's sgd_solver.cpp.
+# Schedule and the formula in the header of Caffe's sgd_solver.cpp, or in the train_utils.py of
+# research/deeplab where there is a warm-up.
 FORMULAS = [
     (Fixed(2e-3), lambda t: 2e-3 + 0.0 * t),
     (Step(1e-3, gamma=0.1, step_size=2000), lambda t: 1e-3 * 0.1 ** (t // 2000)),
     (Polynomial(2.5e-4, 20000, 0.9), lambda t: 2.5e-4 * (1 - t / 20000) ** 0.9),
+    (
+        Polynomial(7e-3, 20000, 0.9, warmup_steps=2000, warmup_rate=1e-4),
+        lambda t: np.where(t < 2000, 1e-4, 7e-3 * (1 - np.maximum(t - 2000, 0) / 18000) ** 0.9),
+    ),
     (Inverse(1e-2, gamma=1e-4, power=0.75), lambda t: 1e-2 * (1 + 1e-4 * t) ** -0.75),
 ]
 SCHEDULES = [schedule for schedule, _ in FORMULAS]
@@ -66,8 +71,8 @@ def test_config_holds_every_argument():
 
 
 def settings(**values):
-    row = {"policy": "poly", "learning_rate": 0.5, "steps": 4, "power": 2.0}
-    return ConfigDict({**row, "gamma": 0.25, "step_size": 3, **values})
+    row = {"policy": "poly", "learning_rate": 0.5, "steps": 4, "power": 2.0, "gamma": 0.25}
+    return ConfigDict({**row, "step_size": 3, "warmup_steps": 0, "warmup_rate": 0.125, **values})
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,14 @@ def settings(**values):
 )
 def test_policies_take_their_keys_from_the_configuration(policy, rate):
     assert float(build_schedule(settings(policy=policy))(3)) == pytest.approx(rate, rel=1e-6)
+
+
+def test_warm_up_is_a_part_of_the_steps():
+    schedule = build_schedule(settings(steps=6, warmup_steps=2))
+    rates = [float(schedule(step)) for step in range(7)]
+    np.testing.assert_allclose(rates, [0.125, 0.125, 0.5, 0.28125, 0.125, 0.03125, 0], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"less than.*Received: warmup_steps=6, steps=6"):
+        build_schedule(settings(steps=6, warmup_steps=6))
 
 
 def test_unknown_policy_names_the_known():

@@ -11,6 +11,8 @@ from deeplab_tf.weights.keras_applications import read
 from tests.weights.fakes import random_array, write_classic, write_keras3
 
 FC1, FC2 = 32, 24  # instead of 4096 each
+BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture
@@ -210,6 +212,73 @@ def test_loaded_resnet50_computes_the_features_of_keras(tmp_path, keras_resnet50
         x = 50 * random_array(np.random.default_rng(size), 1, size, size + 7, 3)
         expected = keras_resnet50(x, training=False)
         np.testing.assert_allclose(model.backbone(x)["res5c"], expected, rtol=1e-4, atol=1e-3)
+
+
+def mobilenet(name, **options):
+    """Keras's own network with the kind of numbers that training gives.
+
+    Means and variances are those of its own features: with others its layers enlarge what float32
+    rounds, to 8e-4 of the deviation of V3's features.
+    """
+    options = {"weights": None, "include_top": False, "input_shape": (65, 97, 3), **options}
+    if name == "MobileNetV3Large":
+        options["include_preprocessing"] = False
+    net = getattr(keras.applications, name)(**options)
+    rng = np.random.default_rng(0)
+    for layer in net.layers:
+        weights = layer.get_weights()
+        if len(weights) == 4:
+            layer.momentum = 0.0  # the means become those of one batch
+            gamma, beta = (
+                rng.uniform(0.5, 1.5, weights[0].shape),
+                0.1 * rng.normal(size=weights[0].shape),
+            )
+            layer.set_weights([gamma, beta, *weights[2:]])
+        elif weights:
+            # What Keras starts depthwise kernels with lets the features vanish.
+            rows, columns, channels, filters = weights[0].shape
+            fan_in = rows * columns * (1 if filters == 1 else channels)
+            kernel = rng.normal(scale=np.sqrt(2 / fan_in), size=weights[0].shape)
+            layer.set_weights([kernel, *(0.1 * rng.normal(size=w.shape) for w in weights[1:])])
+    net(random_array(rng, 4, *options["input_shape"]), training=True)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "row", "last"),
+    [
+        ("MobileNetV2", 0.35, "mobilenet_v2", "block_16_project_BN"),
+        pytest.param("MobileNetV2", 1.0, "mobilenet_v2", "block_16_project_BN", marks=SLOW),
+        ("MobileNetV3Large", 0.75, "mobilenet_v3_large", None),
+        pytest.param("MobileNetV3Large", 1.0, "mobilenet_v3_large", None, marks=SLOW),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*HDF5")
+def test_loaded_mobilenets_compute_the_features_of_keras(tmp_path, name, alpha, row, last):
+    """On sizes that are odd at every stride, where Keras' padding is centred too."""
+    net = mobilenet(name, alpha=alpha)
+    net.save(tmp_path / "net.h5")
+    model = DeepLab(row, "fc", num_classes=3, output_stride=32, width=alpha)
+    report = load_into(model, tmp_path / "net.h5")
+    assert report.names("new") == ["fc1/kernel", "fc1/bias"]
+    left_out = {"Conv_1/kernel", *(f"Conv_1_bn/{part}" for part in BATCH_NORM)}
+    assert set(report.names("skipped")) == (left_out if last else set())
+    x = random_array(np.random.default_rng(1), 1, 65, 97, 3)
+    output = net.get_layer(last).output if last else net.output
+    expected = keras.Model(net.input, output)(x, training=False)
+    found = model.backbone(x)[model.backbone.endpoint_at()]
+    scale = np.std(expected)
+    assert scale > 0.01
+    # Rounding to float32 alone moves either of the two by up to 8e-5 from what float64 gives.
+    np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*HDF5")
+def test_weights_of_another_alpha_are_reported(tmp_path):
+    mobilenet("MobileNetV2", alpha=0.35).save(tmp_path / "net.h5")
+    model = DeepLab("mobilenet_v2", "fc", num_classes=3, output_stride=32, width=0.75)
+    with pytest.raises(ValueError, match=r"nothing of the weights .*net\.h5 fits.*Conv1"):
+        load_into(model, tmp_path / "net.h5")
 
 
 def test_another_network_is_refused(tmp_path):
