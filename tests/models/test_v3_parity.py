@@ -155,9 +155,9 @@ def copy_random_weights(model, network):
     convs = [m for m in modules if isinstance(m, nn.Conv2d)]
     norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
     for conv, own in zip(convs, [*(p.conv for p in parts), classifier], strict=True):
-        conv.weight.data = torch.from_numpy(np.asarray(own.kernel).transpose(3, 2, 0, 1).copy())
+        conv.weight.data = torch.from_numpy(own.kernel.numpy().transpose(3, 2, 0, 1).copy())
         if conv.bias is not None:
-            conv.bias.data = torch.from_numpy(np.array(own.bias))
+            conv.bias.data = torch.from_numpy(own.bias.numpy())
     for norm, own in zip(norms, parts, strict=True):
         values = [torch.from_numpy(value) for value in own.norm.get_weights()]
         norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var = values
