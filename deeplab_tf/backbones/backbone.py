@@ -45,7 +45,7 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
         keras_applications: names of the networks whose weights `keras_layer_names` knows.
     """
 
-    mean_rgb: ClassVar[tuple[float, float, float]]
+    mean_rgb: tuple[float, float, float]
     rate_multipliers: ClassVar[RateMultipliers] = ()
     has_fc6: ClassVar[bool] = False
     has_pool5a: ClassVar[bool] = False
