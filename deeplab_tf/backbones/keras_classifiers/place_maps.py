@@ -124,10 +124,15 @@ def _follow_window(call: Call, kind: Kind, source: PlacedMap, centred: bool, zer
     if strides[0] != strides[1] or strides[0] & (strides[0] - 1):
         raise _refusal(call, f"has the strides {strides}; only equal powers of 2 become rates")
     spans = window_spans(layer)
-    half = (spans[0] // 2, spans[1] // 2) if layer.padding.lower() == "same" else (0, 0)
     before = source.centred(spans) if centred else None
-    result = source.window(spans, before or half, strides[0])
+    own = half(spans) if layer.padding.lower() == "same" else (0, 0)
+    result = source.window(spans, before or own, strides[0])
     return Placed(call, kind, source, result, spans, before, zeros)
+
+
+def half(spans: tuple[int, int]) -> tuple[int, int]:
+    """Returns what Keras' "same" has before the point of a window without stride."""
+    return spans[0] // 2, spans[1] // 2
 
 
 def window_spans(layer: Any) -> tuple[int, int]:

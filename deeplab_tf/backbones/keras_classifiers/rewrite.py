@@ -16,6 +16,7 @@ from deeplab_tf.backbones.keras_classifiers.padded_window import (
     PaddedDepthwiseConv2D,
     PaddedSeparableConv2D,
 )
+from deeplab_tf.backbones.keras_classifiers.place_maps import half
 from deeplab_tf.backbones.keras_classifiers.rate_plan import RatePlan, Step
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
 
@@ -119,12 +120,14 @@ class Rewriter:
     def _window(self, step: Step, layer: Any) -> Any:
         placed, native = step.placed, layer.strides[0]
         dilations = [step.rate * n for n in getattr(layer, "dilation_rate", (1, 1))]
-        pads = placed.before is not None or layer.padding.lower() == "same"
+        is_same = layer.padding.lower() == "same"
         is_changed = step.rate > 1 or step.stride != native
         if placed.before is not None:
-            is_changed |= max(placed.spans) > 0 and (native > 1 or layer.padding.lower() != "same")
+            is_keras_own = is_same and native == 1 and placed.before == half(placed.spans)
+            is_changed |= max(placed.spans) > 0 and not is_keras_own
         if not is_changed:
             return type(layer).from_config(self._config(step, layer))
+        pads = placed.before is not None or is_same
         changes = {"strides": [step.stride] * 2, "dilation_rate": dilations}
         place = {"before": placed.before, "rate": step.rate, "native_strides": native}
         if placed.kind is Kind.POOL:

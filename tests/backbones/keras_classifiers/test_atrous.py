@@ -146,7 +146,9 @@ def test_excitation_stays_global_and_branches_join():
     x = layers.BatchNormalization(name="last")(layers.Dropout(0.5)(x))
     classifier = keras.Model(image, layers.Dense(3)(layers.GlobalMaxPooling2D()(x)))
     wanted = own_map(classifier)(noise((20, 22)))
-    np.testing.assert_array_equal(last_map(deeplab_tf.atrous(classifier, 4), noise((20, 22))), wanted)
+    np.testing.assert_array_equal(
+        last_map(deeplab_tf.atrous(classifier, 4), noise((20, 22))), wanted
+    )
     # The pool takes its mean over the classifier's points, not over all that are there now.
     dense = deeplab_tf.atrous(classifier, 1)
     found = last_map(dense, noise((20, 22)))[:, ::4, ::4]
@@ -215,9 +217,15 @@ REFUSED = {
         layers.Conv2DTranspose(3, 3, strides=2, name="up"),
         "the layer up (Conv2DTranspose) may",
     ),
-    "three": (layers.Conv2D(3, 3, strides=3, name="third"), "third (Conv2D) has the strides (3, 3)"),
+    "three": (
+        layers.Conv2D(3, 3, strides=3, name="third"),
+        "third (Conv2D) has the strides (3, 3)",
+    ),
     "unequal": (layers.MaxPooling2D((1, 2), name="flat"), "flat (MaxPooling2D) has the strides (1"),
-    "axis": (layers.LayerNormalization(axis=1, name="rows"), "rows (LayerNormalization) works along"),
+    "axis": (
+        layers.LayerNormalization(axis=1, name="rows"),
+        "rows (LayerNormalization) works along",
+    ),
 }
 
 

@@ -2,13 +2,10 @@
 
 import importlib
 
-import keras
 import numpy as np
 import pytest
 
-from deeplab_tf.backbones.keras_classifiers.families import FAMILIES, build_application, family_of
 from deeplab_tf.backbones.keras_classifiers.keras_backbone import KerasBackbone
-from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, kind_of
 from tests.backbones.keras_classifiers.families import INSTALLED, SIZES, measure
 from tests.models.narrow import noise_images
 
