@@ -49,8 +49,10 @@ def test_published_weights_are_keras_applications(classifier, monkeypatch):
     assert "imagenet" not in str(model.get_config())
 
 
-@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
-@pytest.mark.parametrize("include_top", [False, True])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ending", "include_top"), [(".weights.h5", True), (".weights.h5", False), (".h5", True)]
+)
 def test_files_are_read_with_and_without_the_last_layers(ending, include_top, classifier, tmp_path):
     saved = random_classifier("MobileNet", include_top=include_top)
     path = tmp_path / f"mine{ending}"
@@ -104,6 +106,7 @@ def test_backbones_without_published_weights_are_named(monkeypatch):
         deeplab_tf.DeepLab("vgg16", num_classes=2, width=0.05, weights="imagenet")
 
 
+@pytest.mark.slow
 def test_wrong_files_are_named(tmp_path):
     path = tmp_path / "other.h5"
     with pytest.raises(ValueError, match=r"weights file not found: .*other\.h5"):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -88,6 +89,7 @@ def test_receptive_field_is_what_a_bright_pixel_changes(model, height):
     assert 0.7 < np.abs(places * 8 - middle).max() / backbone.receptive_field_radius <= 1
 
 
+@pytest.mark.slow
 def test_statistics_move_in_training_only_and_frozen_ones_never(model):
     for batch_norm, moves in (("train", True), ("frozen", False)):
         other = build(batch_norm=batch_norm)
@@ -105,6 +107,7 @@ def test_statistics_move_in_training_only_and_frozen_ones_never(model):
         assert all(moved) if moves else not any(moved)
 
 
+@pytest.mark.slow
 def test_sync_is_keras_own():
     norms = [
         x
@@ -114,6 +117,7 @@ def test_sync_is_keras_own():
     assert norms and all(x.get_config().get("synchronized", True) for x in norms)
 
 
+@pytest.mark.slow
 def test_a_file_opens_in_a_new_process(model, tmp_path):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", IMAGES)
@@ -123,8 +127,6 @@ def test_a_file_opens_in_a_new_process(model, tmp_path):
 
 
 def test_a_file_cannot_name_weights_to_read(model, tmp_path):
-    import zipfile
-
     model.save(tmp_path / "model.keras")
     with (
         zipfile.ZipFile(tmp_path / "model.keras") as old,
@@ -141,6 +143,7 @@ def test_a_file_cannot_name_weights_to_read(model, tmp_path):
         deeplab_tf.load(tmp_path / "other.keras")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16"])
 def test_mixed_precision_is_that_of_the_model(precision):
     model = deeplab_tf.DeepLab(NAME, "fc", 3, dtype=precision)
