@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
-
 from deeplab_tf.backbones.keras_classifiers.classifier_graph import ClassifierGraph
 from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, sees_all_points
+from deeplab_tf.backbones.keras_classifiers.layer_names import layer_names
 from deeplab_tf.backbones.keras_classifiers.place_maps import NoMap, Placed, place_maps
 from deeplab_tf.backbones.keras_classifiers.placed_map import PlacedMap
 from deeplab_tf.backbones.stride import StagePlan, plan_stages
@@ -75,7 +73,7 @@ def plan_rates(
     placed = place_maps(graph, padding)
     last = _last_map(graph, placed)
     placed = _needed_for(last, placed)
-    names = _names(placed, stable_names)
+    names = layer_names([p.call for p in placed], stable_names)
     result = next(p.result for p in placed if last in p.call.outputs)
     assert isinstance(result, PlacedMap)
     stages = plan_stages([2] * int(math.log2(result.stride)), output_stride)
@@ -142,29 +140,6 @@ def _named_maps(
         reach = max([reach, *(last_use.get(tensor, i) for tensor in placed.call.outputs)])
     maps = dict(found.values())
     return maps, {name: stride for stride, (name, _) in found.items()}
-
-
-def _names(placed: Sequence[Placed], stable: bool) -> list[str]:
-    layers: dict[int, str] = {}
-    numbers: Counter[str] = Counter()
-    for p in placed:
-        layer, own = p.call.layer, p.call.layer.name
-        if id(layer) in layers:
-            continue
-        kind = _snake_case(type(layer).__name__)
-        is_own = isinstance(layer, keras.layers.Layer) and not re.fullmatch(rf"{kind}(_\d+)?", own)
-        if stable and not (is_own and not own.startswith(("tf.", "tf_"))):
-            layers[id(layer)] = f"{kind}_{numbers[kind]}"
-            numbers[kind] += 1
-        else:
-            layers[id(layer)] = own
-    return [layers[id(p.call.layer)] for p in placed]
-
-
-def _snake_case(name: str) -> str:
-    """Returns the name that Keras derives from that of a class."""
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def check_called_once(steps: Sequence[Step]) -> None:

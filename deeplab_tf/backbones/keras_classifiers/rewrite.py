@@ -16,8 +16,8 @@ from deeplab_tf.backbones.keras_classifiers.padded_window import (
     PaddedDepthwiseConv2D,
     PaddedSeparableConv2D,
 )
-from deeplab_tf.backbones.keras_classifiers.place_maps import half
 from deeplab_tf.backbones.keras_classifiers.rate_plan import RatePlan, Step
+from deeplab_tf.backbones.keras_classifiers.windows import half
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
 
 _PADDED: tuple[tuple[type, Any], ...] = (
