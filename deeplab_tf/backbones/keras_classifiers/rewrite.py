@@ -119,17 +119,18 @@ class Rewriter:
 
     def _window(self, step: Step, layer: Any) -> Any:
         placed, native = step.placed, layer.strides[0]
-        dilations = [step.rate * n for n in getattr(layer, "dilation_rate", (1, 1))]
+        is_one_point = max(placed.spans) == 0  # which has no holes and no padding
+        rate = 1 if is_one_point else step.rate
         is_same = layer.padding.lower() == "same"
-        is_changed = step.rate > 1 or step.stride != native
-        if placed.before is not None:
-            is_keras_own = is_same and native == 1 and placed.before == half(placed.spans)
-            is_changed |= max(placed.spans) > 0 and not is_keras_own
+        is_changed = rate > 1 or step.stride != native
+        if placed.before is not None and not is_one_point:
+            is_changed |= not is_same or native > 1 or placed.before != half(placed.spans)
         if not is_changed:
             return type(layer).from_config(self._config(step, layer))
-        pads = placed.before is not None or is_same
+        pads = (placed.before is not None or is_same) and not is_one_point
+        dilations = [rate * n for n in getattr(layer, "dilation_rate", (1, 1))]
         changes = {"strides": [step.stride] * 2, "dilation_rate": dilations}
-        place = {"before": placed.before, "rate": step.rate, "native_strides": native}
+        place = {"before": placed.before, "rate": rate, "native_strides": native}
         if placed.kind is Kind.POOL:
             outside = "zeros" if placed.zeros_outside else "ignored"
             return PaddedPool2D(
