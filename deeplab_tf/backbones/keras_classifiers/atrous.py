@@ -29,7 +29,8 @@ def atrous(
             classifier's own stride the network computes what the classifier does.
         padding: `keras` pads as the classifier does for an image of the same size, so that the
             features, subsampled, are the classifier's own. Where it pads less above and left than
-            below and right, its grid is shifted, and for even sizes otherwise than for odd ones.
+            below and right, its grid is shifted, and for even sizes otherwise than for odd ones;
+            where it pads less than its windows see, maps are some points smaller.
             `centred` pads all sides alike, as `DeepLab` needs it: point (i, j) of a map of stride s
             lies at pixel (i * s, j * s), and sides are ceil(side / s).
         weights: of a classifier given by its name: None for random ones, `imagenet`, or the path of
@@ -48,7 +49,7 @@ def atrous(
 
     Example:
         >>> classifier = keras.applications.MobileNetV2(weights=None, alpha=0.35)
-        >>> features = deeplab_tf.atrous(classifier, output_stride=8)
+        >>> features = deeplab_tf.atrous(classifier, output_stride=8, padding="centred")
         >>> features.feature_strides["out_relu"]
         8
         >>> features(tf.zeros([1, 64, 96, 3]))["out_relu"].shape
