@@ -71,10 +71,12 @@ FAMILIES = (
     Family(r"Xception", "xception", TF, "Xception"),
     Family(r"InceptionV3", "inception_v3", TF, "InceptionV3"),
     Family(r"InceptionResNetV2", "inception_resnet_v2", TF, "InceptionResNetV2"),
-    Family(r"NASNet(Mobile|Large)", "nasnet", TF, "NASNetMobile"),
     Family(r"ConvNeXt(Tiny|Small|Base|Large|XLarge)", "convnext", TORCH, "ConvNeXtTiny"),
     Family(r"RegNet[XY]\d{3}", "regnet", BY_255, "RegNetX002"),
 )
+
+# Beginning of other names -> why they are no backbones.
+REFUSED = {"NASNet": "Keras builds another graph of it for every size of the images"}
 
 
 def family_of(application: str) -> Family:
@@ -89,6 +91,9 @@ def family_of(application: str) -> Family:
     family = next((f for f in FAMILIES if re.fullmatch(f.names, str(application))), None)
     if family is not None and hasattr(keras.applications, application):
         return family
+    refused = next((REFUSED[n] for n in REFUSED if str(application).startswith(n)), None)
+    if refused:
+        raise ValueError(f"{application} cannot be made atrous by its name: {refused}.")
     known = [name for name in vars(keras.applications) if not name.startswith("_")]
     known = [name for name in known if any(re.fullmatch(f.names, name) for f in FAMILIES)]
     near = difflib.get_close_matches(str(application), known, n=1)

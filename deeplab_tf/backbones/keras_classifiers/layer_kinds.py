@@ -43,7 +43,8 @@ _CLASSES = {
     Kind.RESHAPE: (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute),
 }
 # Names of layers, of Keras 3's operations and of TensorFlow's functions, in small letters and
-# without underscores. LayerScale and StochasticDepth are ConvNeXt's.
+# without underscores. LayerScale and StochasticDepth are ConvNeXt's, CustomScaleLayer adds in
+# InceptionResNetV2.
 _DROPOUTS = {"dropout", "spatialdropout2d", "gaussiandropout", "gaussiannoise", "stochasticdepth"}
 _POINTWISE = {
     *("activation", "relu", "relu6", "leakyrelu", "prelu", "elu", "selu", "gelu", "silu", "swish"),
@@ -51,6 +52,7 @@ _POINTWISE = {
     *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "truediv", "truedivide"),
     *("maximum", "minimum", "average", "concatenate", "concat", "cast", "negative", "square"),
     *("layernormalization", "unitnormalization", "groupnormalization", "layerscale", "dense"),
+    "customscalelayer",
 }
 
 
