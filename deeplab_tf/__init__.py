@@ -6,6 +6,7 @@ if is_program():
     import_tensorflow()
 
 from deeplab_tf import crf, data, evaluation, layers, training
+from deeplab_tf.backbones import atrous
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.models.deeplab import DeepLab
@@ -15,6 +16,7 @@ __all__ = [
     "DeepLab",
     "Predictor",
     "__version__",
+    "atrous",
     "crf",
     "data",
     "evaluation",

@@ -1,6 +1,7 @@
 import json
 import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -33,7 +34,8 @@ def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
         "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
-        "mobile.md", "networks.md", "security.md", "serving.md", "training.md",
+        "keras_backbones.md", "mobile.md", "networks.md", "security.md", "serving.md",
+        "training.md",
     }  # fmt: skip
 
 
@@ -98,6 +100,16 @@ def test_evaluation(model, image):
     np.testing.assert_array_equal(labels, after)
     np.testing.assert_array_equal(labels, names["many"][0])
     np.testing.assert_array_equal(names["logits"].argmax(axis=-1), names["before"])
+
+
+@pytest.mark.slow
+def test_keras_backbones(image, tmp_path):
+    path = str(tmp_path / "mobilenet.weights.h5")
+    keras.applications.MobileNet(weights=None).save_weights(path)
+    images = image[None]
+    names = run_python("docs/keras_backbones.md", {"images": images}, **{'"imagenet"': repr(path)})
+    assert names["logits"].shape == (1, *SIZE, 21)
+    assert names["last"] == "out_relu" and names["features"].shape == (1, 5, 7, 1280)
 
 
 @pytest.mark.slow

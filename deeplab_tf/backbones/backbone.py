@@ -49,7 +49,7 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
             normalisations, called `_bn`; those of this class have none.
     """
 
-    mean_rgb: ClassVar[tuple[float, float, float]]
+    mean_rgb: tuple[float, float, float]
     rate_multipliers: ClassVar[RateMultipliers] = ()
     has_fc6: ClassVar[bool] = False
     has_pool5a: ClassVar[bool] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -25,3 +26,9 @@ class FrozenBatchNormalization(keras.layers.BatchNormalization):
         """Adds a weight that is the same on all devices."""
         kwargs.pop("synchronization", None)
         return super().add_weight(*args, **kwargs)
+
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Normalises [..., C]; in training too, and where a user sets `trainable`."""
+        return super().call(inputs, training=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ from deeplab_tf.models.inference import pad, rescale, zoom_and_crop
 from deeplab_tf.models.old_names import OldNames
 from deeplab_tf.models.rate_multipliers import rate_multipliers
 from deeplab_tf.models.scaling import grid_multiple
+from deeplab_tf.weights.apply import load_into
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -43,7 +45,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
     Args:
         backbone: row of `BACKBONES`, such as `vgg16`, `resnet50`, `resnet101`, `resnet101_beta`
             (the form that v3 was released with), `resnet101_v1_5` (that of torchvision),
-            `mobilenet_v2`, `mobilenet_v3_large` or `xception65`.
+            `mobilenet_v2`, `mobilenet_v3_large` or `xception65`; or `keras:` and a name of
+            keras.applications, such as `keras:EfficientNetV2B0`.
         head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s`, `aspp_l`,
             `aspp_v3`, `aspp_v3_1x1` (without 3x3 branches) or `v3plus`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
@@ -72,6 +75,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         image_scale: factor on the sides of an image at which the model wants to see it, and which
             it carries for `Predictor`; a call takes images that have that scale.
         crf: dict of CRF parameters that the model carries.
+        weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, or the path of
+            a file; None and `random` leave the random ones. The model does not carry this argument.
         **kwargs: name and dtype of the model.
 
     Call arguments:
@@ -116,6 +121,7 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         dataset: DatasetSpec | Mapping[str, Any] | None = None,
         image_scale: float = 1.0,
         crf: Mapping[str, Any] | None = None,
+        weights: str | os.PathLike | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -168,6 +174,8 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
         self.multi_scale = self._build_multi_scale() if msc_features else None
         # Variables exist from the start, so that weights can be loaded at once.
         self(tf.zeros([1, 1, 1, 3]))
+        if weights is not None:
+            load_into(self, weights)
 
     def _multi_grid_options(self) -> dict[str, Any]:
         if backbone_class(self.backbone_name).takes_multi_grid:
@@ -305,7 +313,9 @@ class DeepLab(OldNames, ConfigFromArguments, keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments; `backbone` and `head` by name, as the constructor takes them."""
-        return {**super().get_config(), "backbone": self.backbone_name, "head": self.head_name}
+        config = {**super().get_config(), "backbone": self.backbone_name, "head": self.head_name}
+        del config["weights"]
+        return config
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Returns the shape of the logits."""

@@ -85,7 +85,7 @@ def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
 def _load_safely(path: Path) -> DeepLab:
     with tempfile.TemporaryDirectory() as folder:
         arguments, weights = open_safely(path, folder)
-        known = {*inspect.signature(DeepLab).parameters, *_KERAS_ARGUMENTS}
+        known = {*inspect.signature(DeepLab).parameters, *_KERAS_ARGUMENTS} - {"weights"}
         unknown = sorted(arguments.keys() - known)
         if unknown:
             raise ValueError(f"{path}: DeepLab takes no {unknown[:8]}; a newer deeplab_tf may.")

@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # What a run or a user gives a network beside its architecture.
-_CARRIED = ("self", "num_classes", "dataset", "image_scale", "crf", "kwargs")
+_CARRIED = ("self", "num_classes", "dataset", "image_scale", "crf", "weights", "kwargs")
 
 
 def network_defaults() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 
 from deeplab_tf.data.json_file import LARGEST_BYTES, parse_json
-from deeplab_tf.models.safe_hdf5 import check_expansion, check_hdf5
+from deeplab_tf.weights.safe_hdf5 import check_expansion, check_hdf5
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MEMBERS = ("metadata.json", _CONFIG, _WEIGHTS)

@@ -30,7 +30,7 @@ CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.
 
 
 def main() -> None:
-    from deeplab_tf.backbones import backbone_class
+    from deeplab_tf.backbones import mean_color
     from deeplab_tf.data import open_split
     from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
     from deeplab_tf.data.contact_sheet import encode_contact_sheet
@@ -61,7 +61,7 @@ def main() -> None:
     print(format_diagnosis(diagnosis))
     write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
     network = config.model if config else network_defaults()
-    mean_rgb = backbone_class(network["backbone"]).mean_rgb
+    mean_rgb = mean_color(network["backbone"])
     try:
         sheet = encode_contact_sheet(split, augmentation, mean_rgb, seed, CROPS.value)
     except ImportError as error:  # all else of the doctor needs no extra

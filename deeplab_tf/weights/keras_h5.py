@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.models.safe_hdf5 import check_expansion, check_hdf5, unpacked_bytes
+from deeplab_tf.weights.safe_hdf5 import check_expansion, check_hdf5, unpacked_bytes
 
 
 def read_layers(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:

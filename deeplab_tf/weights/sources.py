@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
-from deeplab_tf.weights import hed, keras_applications, random
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+from deeplab_tf.weights import hed, imagenet, keras_applications, random
+from deeplab_tf.weights.weight_source import Arrays, Source, variable_shapes
 
 # Name -> source; the first that accepts what the user gave reads it.
 SOURCES: dict[str, Source] = {
     "random": random.SOURCE,
+    "imagenet": imagenet.SOURCE,
     "hed": hed.SOURCE,
     "keras_applications": keras_applications.SOURCE,
 }
 
 
-def read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+def read_source(text: str, model: Any) -> tuple[str, Arrays]:
     """Reads the source that a text names.
 
     Args:
         text: a name, or a path.
-        shapes: the shape of each of the model's variables by name.
+        model: that the weights are for; see `load_into`.
 
     Returns:
         How the report calls the source, and its arrays by the model's names.
@@ -31,7 +33,9 @@ def read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
     """
     for source in SOURCES.values():
         if source.accepts(text):
-            return source.read(text, shapes)
+            if source.read_for is not None:
+                return source.read_for(text, model)
+            return source.read(text, variable_shapes(model))
     near = difflib.get_close_matches(text, _names(SOURCES), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     *others, last = (source.wanted for source in SOURCES.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,16 @@ class Source(NamedTuple):
         read: from the text and the shapes of the model's variables by name to how the report calls
             the source and its arrays by the model's names, kernels HWIO; a ValueError where it
             cannot be read. What has no place in the model may be among them: it is reported.
+        read_for: the same from the text and the model, for a source whose arrays depend on the
+            model's backbone; used instead of `read` where it is given.
     """
 
     wanted: str
     accepts: Callable[[str], bool]
     read: Callable[[str, Shapes], tuple[str, Arrays]]
+    read_for: Callable[[str, Any], tuple[str, Arrays]] | None = None
+
+
+def variable_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each of a model's variables by name."""
+    return {name: tuple(v.shape) for name, v in model.variables_by_name().items()}

@@ -32,6 +32,7 @@ KINDS = {
         crf.spatial_kernel""",
 }
 OWN = {  # key -> values that it may not have, beside those of its kind
+    "model.backbone": ("keras:", "keras:Nothing", "keras:applications"),
     "model.output_stride": (0, 7, 8.5, 64),
     "model.scales": (
         (), (0.5,), (1.0, 1.0), (1.0, -0.5), (1.0, "0.5"), "1.0", 1.0, (1.0, math.nan),
@@ -65,6 +66,7 @@ GOOD = {
     "model.scales": ([1.0, 0.5], (1,)), "model.dropout": (0,), "data.image_scale": (0.75, 2),
     "train.rate_multipliers": (None, (), [["fc8/.*", 0]]),
     "train.optimizer_args": ("", "beta_2=0.9"),
+    "model.backbone": ("keras:EfficientNetV2B0",),
     "model.batch_norm": (None, "sync"), "model.image_pooling": ("none", 513, "33"),
     "model.multi_grid": ((1, 2, 4), [1]),
     "train.loss": ("dice", "2*ohem(share=1) + focal"), "train.optimizer": ("Adam",),

@@ -1,0 +1,1 @@
+"""Classifiers of Keras as dense feature extractors."""

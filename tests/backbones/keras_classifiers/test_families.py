@@ -1,0 +1,104 @@
+"""Every family of keras.applications: consistency of strides, and the scaling of input pixels."""
+
+import importlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from deeplab_tf.backbones.keras_classifiers.families import FAMILIES, build_application, family_of
+from deeplab_tf.backbones.keras_classifiers.keras_backbone import KerasBackbone
+from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, kind_of
+from tests.backbones.keras_classifiers.families import INSTALLED, SIZES, measure
+from tests.models.narrow import noise_images
+
+# Those that are built and run quickly stand for all where time is short.
+QUICK = ("MobileNet", "MobileNetV2")
+SMALLEST = [
+    f.smallest if f.smallest in QUICK else pytest.param(f.smallest, marks=pytest.mark.slow)
+    for f in INSTALLED
+]
+
+
+@pytest.mark.parametrize("application", SMALLEST)
+def test_strides_agree_and_the_classifiers_own_is_its_map(application):
+    row = measure(application, strides=(32, 8))
+    for size in SIZES:
+        assert row["keras", "classifier", size] == 0
+        for padding in ("keras", "centred"):
+            assert row[padding, "consistency", size] < 1e-3
+
+
+@pytest.mark.parametrize("application", SMALLEST)
+def test_maps_are_on_the_grid_of_the_backbones_contract(application):
+    backbone = KerasBackbone(application, output_stride=8)
+    strides = backbone.feature_strides
+    assert {4, 8, 16, 32} <= set(backbone.native_strides.values())
+    assert backbone.native_strides[backbone.endpoint_at()] == 32
+    for size in ((65, 97), (64, 70), (1, 7)):
+        features = backbone(np.zeros([1, *size, 3], np.float32))
+        assert list(features) == list(strides)
+        for name, x in features.items():
+            assert x.shape[1:3] == tuple(-(-side // strides[name]) for side in size)
+
+
+def own_scaling(classifier, images):
+    """What a classifier computes of its input before the first convolution; None for nothing."""
+    scalings = [x for x in classifier.layers if kind_of(x) is Kind.SCALING]
+    return keras.Model(classifier.input, scalings[-1].output)(images) if scalings else None
+
+
+@pytest.mark.parametrize("family", INSTALLED, ids=lambda f: f.names)
+def test_scaling_is_preprocess_input(family):
+    images = noise_images(5, 6).astype(np.float32)
+    module = importlib.import_module(f"keras.applications.{family.module}")
+    wanted = module.preprocess_input(images.copy())
+    if np.array_equal(wanted, images):  # the scaling is inside the network
+        return
+    np.testing.assert_allclose(family.scaling(images), wanted, rtol=1e-5, atol=1e-5)
+
+
+INSIDE = ("ResNetRS50", "MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S", "ConvNeXtTiny")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("application", [*INSIDE, "RegNetX002"])
+def test_scaling_is_what_the_network_does_inside(application):
+    images = noise_images(5, 6).astype(np.float32)
+    if not hasattr(keras.applications, application):
+        with pytest.raises(ValueError, match=rf"no classifier '{application}'"):
+            family_of(application)
+        return
+    classifier = build_application(application, include_preprocessing=True)
+    wanted = own_scaling(classifier, images)
+    np.testing.assert_allclose(family_of(application).scaling(images), wanted, rtol=1e-5, atol=1e-5)
+    assert own_scaling(build_application(application), images) is None
+
+
+@pytest.mark.slow
+def test_efficientnets_scaling_is_that_of_its_published_statistics():
+    """Its file holds the statistics: the deviations stand where the variances would."""
+    classifier = build_application("EfficientNetB0")
+    (norm,) = (x for x in classifier.layers if isinstance(x, keras.layers.Normalization))
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    for variable, value in zip(norm.weights, (mean, deviation, 0), strict=True):
+        variable.assign(np.broadcast_to(value, variable.shape))
+    norm.finalize_state()
+    images = noise_images(5, 6).astype(np.float32)
+    # With published weights Keras divides by the root of the deviation once more.
+    wanted = own_scaling(classifier, images) / np.sqrt(deviation)
+    found = family_of("EfficientNetB0").scaling(images)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    backbone = KerasBackbone("EfficientNetB0")
+    assert not any(kind_of(x) is Kind.SCALING for x in backbone.network.layers)
+
+
+def test_every_network_of_keras_applications_has_a_family():
+    """Or it is known to have none: a newer Keras may bring some."""
+    names = {n for n in vars(keras.applications) if n[0].isupper()}
+    matched = {n for n in names if any(re.fullmatch(f.names, n) for f in FAMILIES)}
+    assert names - matched == {"NASNetMobile", "NASNetLarge"}
+    with pytest.raises(ValueError, match="NASNetMobile cannot be made atrous by its name: Keras"):
+        family_of("NASNetMobile")
+    assert {f.smallest for f in FAMILIES} >= {f.smallest for f in INSTALLED}
