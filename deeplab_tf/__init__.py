@@ -5,7 +5,7 @@ from deeplab_tf.start_up import import_tensorflow, is_program
 if is_program():
     import_tensorflow()
 
-from deeplab_tf import crf, data, evaluation, layers, training
+from deeplab_tf import crf, data, evaluation, layers, losses, metrics, training
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.models.deeplab import DeepLab
@@ -20,5 +20,7 @@ __all__ = [
     "evaluation",
     "layers",
     "load",
+    "losses",
+    "metrics",
     "training",
 ]

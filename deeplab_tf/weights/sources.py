@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from deeplab_tf.weights import hed, keras_applications, random
+from deeplab_tf.weights import hed, keras_applications, random, trained_model
 from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -13,6 +13,7 @@ SOURCES: dict[str, Source] = {
     "random": random.SOURCE,
     "hed": hed.SOURCE,
     "keras_applications": keras_applications.SOURCE,
+    "trained_model": trained_model.SOURCE,
 }
 
 
