@@ -5,7 +5,7 @@ from deeplab_tf.start_up import import_tensorflow, is_program
 if is_program():
     import_tensorflow()
 
-from deeplab_tf import crf, data, evaluation, layers, training
+from deeplab_tf import crf, data, evaluation, layers, losses, metrics, training
 from deeplab_tf.backbones import atrous
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
@@ -22,5 +22,7 @@ __all__ = [
     "evaluation",
     "layers",
     "load",
+    "losses",
+    "metrics",
     "training",
 ]

@@ -19,6 +19,8 @@ FLOW = (
     "evaluation",
     "tuning",
     "training",
+    "losses",
+    "metrics",
     "export",
     "serving",
     "demo",

@@ -12,7 +12,7 @@ from deeplab_tf.data.augmentations import OPERATIONS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
-from tests.models.narrow import patches, uncertain_model
+from tests.models.narrow import noise_images, patches, uncertain_model
 
 # That of docs/serving.md needs a server: tests/serving/test_clients.py. The files of
 # docs/extending.md become a part of the package: tests/test_extending.py.
@@ -34,8 +34,8 @@ def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
         "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
-        "keras_backbones.md", "mobile.md", "networks.md", "security.md", "serving.md",
-        "training.md",
+        "keras.md", "keras_backbones.md", "mobile.md", "networks.md", "security.md",
+        "serving.md", "training.md",
     }  # fmt: skip
 
 
@@ -133,3 +133,21 @@ def test_the_template_of_a_data_set_is_one(tmp_path):
 def test_index():
     names = run_python("docs/index.md", {})
     assert names["logits"].shape == (1, 65, 97, 21) and names["labels"].shape == (65, 97)
+
+
+@pytest.mark.slow
+def test_keras(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    names = {"images": noise_images(33, 41, 4), "val_images": noise_images(25, 30, 2, seed=1)}
+    for labels, shape, classes in (
+        ("labels", [4, 33, 41], 5),
+        ("own_labels", [4, 33, 41], 3),
+        ("val_labels", [2, 25, 30], 5),
+    ):
+        names[labels] = rng.integers(0, classes, shape).astype(np.uint8)
+    names = run_python("docs/keras.md", names)
+    assert names["logits"].shape == (2, 25, 30, 5)
+    assert names["same"].optimizer.iterations.numpy() > 0
+    assert names["start"].num_classes == 5 and names["model"].num_classes == 3
+    assert (tmp_path / "best.keras").is_file()

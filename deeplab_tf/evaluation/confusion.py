@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 # What a class whose union is empty counts as in a mean over classes, where it is not left out.
-_COUNTS_AS = {"zero": 0.0, "one": 1.0, "nan": np.nan}
-ABSENT_RULES = ("exclude", "exclude_unlabelled", *_COUNTS_AS)
+COUNTS_AS = {"zero": 0.0, "one": 1.0, "nan": np.nan}
+ABSENT_RULES = ("exclude", "exclude_unlabelled", *COUNTS_AS)
 
 
 class ConfusionMatrix:
@@ -150,8 +150,8 @@ def mean_over_classes(
         raise ValueError(f"absent must be one of {', '.join(ABSENT_RULES)}. Received: {absent!r}.")
     values = np.asarray(values, np.float64)
     occurs = ~np.isnan(values)
-    if absent in _COUNTS_AS:
-        return np.where(occurs, values, _COUNTS_AS[absent]).mean(-1)
+    if absent in COUNTS_AS:
+        return np.where(occurs, values, COUNTS_AS[absent]).mean(-1)
     counts = occurs & labelled if absent == "exclude_unlabelled" else occurs
     return ratio(np.where(counts, values, 0.0).sum(-1), counts.sum(-1))
 

@@ -22,6 +22,15 @@ class FrozenBatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "trainable": False})
 
+    @property
+    def trainable(self) -> bool:
+        """False: setting a whole backbone to be trainable leaves it as it is."""
+        return False
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        """Does nothing."""
+
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """Adds a weight that is the same on all devices."""
         kwargs.pop("synchronization", None)

@@ -29,6 +29,7 @@ from deeplab_tf.models.arguments import (
     number_of_classes,
 )
 from deeplab_tf.models.inference import pad, rescale, zoom_and_crop
+from deeplab_tf.models.keras_habits import KerasHabits
 from deeplab_tf.models.old_names import OldNames
 from deeplab_tf.models.rate_multipliers import rate_multipliers
 from deeplab_tf.models.scaling import grid_multiple
@@ -36,7 +37,7 @@ from deeplab_tf.weights.apply import load_into
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
-class DeepLab(OldNames, ConfigFromArguments, keras.Model):
+class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
     """Semantic segmentation with atrous convolution: DeepLab v1, v2, v3 and v3+.
 
     Images are padded below and to the right with the mean colour until the feature grid fits

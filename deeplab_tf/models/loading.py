@@ -1,4 +1,4 @@
-"""Opens a `.keras` file; errors about other files say what opens them."""
+"""Opens a `.keras` file or a work directory; errors about others say what opens them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import zlib
 from pathlib import Path
 
 import keras
+import ml_collections
 
+from deeplab_tf import compat
+from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.models.build_model import build_model
+from deeplab_tf.models.checkpoint_files import restore_variables
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.safe_keras import open_safely
@@ -96,6 +102,37 @@ def _load_safely(path: Path) -> DeepLab:
 
 def _load_with_keras(path: Path) -> keras.Model:
     return keras.models.load_model(path, compile=False, safe_mode=False)
+
+
+def load_workdir(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
+    """Opens the model of a training run.
+
+    Args:
+        path: its work directory; `model.keras` is opened or, while training has not finished, the
+            newest checkpoint.
+        safe_mode: see `load_model`.
+
+    Returns:
+        The network with its weights.
+
+    Raises:
+        ValueError: the configuration, the model or all checkpoints are broken, or there is no
+            checkpoint yet.
+    """
+    path = user_path(path)
+    if (path / "model.keras").exists():
+        return load_model(path / "model.keras", safe_mode)
+    spec, file = DatasetSpec.load(path), path / "config.json"
+    try:
+        model = build_model(ml_collections.ConfigDict(read_json(file)), spec)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: not the config.json of tools/train.py ({error}).") from error
+    variables = model.variables_by_name()
+    restore_variables(
+        path / "checkpoints", {name: compat.tf_variable(v) for name, v in variables.items()}
+    )
+    require_finite_weights(model, path)
+    return model
 
 
 def is_saved_model(path: Path) -> bool:

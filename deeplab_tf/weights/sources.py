@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from deeplab_tf.weights import hed, imagenet, keras_applications, random
+from deeplab_tf.weights import hed, imagenet, keras_applications, random, trained_model
 from deeplab_tf.weights.weight_source import Arrays, Source, variable_shapes
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -15,6 +15,7 @@ SOURCES: dict[str, Source] = {
     "imagenet": imagenet.SOURCE,
     "hed": hed.SOURCE,
     "keras_applications": keras_applications.SOURCE,
+    "trained_model": trained_model.SOURCE,
 }
 
 

@@ -16,7 +16,7 @@ class Source(NamedTuple):
 
     Attributes:
         wanted: what the user gives, for the message that lists all sources.
-        accepts: whether a text, a name or a path, is for this source; looks at the text only.
+        accepts: whether a text, a name or a path, is for this source; opens no file.
         read: from the text and the shapes of the model's variables by name to how the report calls
             the source and its arrays by the model's names, kernels HWIO; a ValueError where it
             cannot be read. What has no place in the model may be among them: it is reported.

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf import compat
+from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import SyntheticSplit, draw_scene
 from deeplab_tf.export import SavedPredictor
 from deeplab_tf.training.config import base_config
@@ -139,3 +140,49 @@ def test_a_config_of_another_program(workdir, tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(ValueError, match=r"config\.json: not the config\.json of tools/train\.py"):
         deeplab_tf.load(tmp_path)
+
+
+# === Other classes ===
+
+PETS = DatasetSpec("pets", ("background", "cat", "dog", "bird"))
+
+
+@pytest.fixture(params=["model.keras", "finished", "unfinished"])
+def path_of_five_classes(request, workdir, tmp_path):
+    """A trained network in each of the forms that can have other classes."""
+    folder, model = workdir
+    if request.param == "model.keras":
+        return folder / "model.keras", model
+    if request.param == "unfinished":
+        for name in ("config.json", "dataset.json", "checkpoints"):
+            (tmp_path / name).symlink_to(folder / name)
+        return tmp_path, model
+    return folder, model
+
+
+@pytest.mark.parametrize("arguments", [{"num_classes": 4}, {"dataset": PETS}])
+def test_other_classes_keep_all_but_the_classifier(path_of_five_classes, arguments):
+    path, model = path_of_five_classes
+    lines = []
+    loaded = deeplab_tf.load(path, **arguments, log=lines.append)
+    assert lines == [f"{path}: fc8/kernel, fc8/bias start at random, 30 other tensors are kept"]
+    assert loaded(IMAGE[None]).shape == (1, 20, 30, 4)
+    assert loaded.dataset == (PETS.to_dict() if "dataset" in arguments else None)
+    assert dict(loaded.crf) == dict(model.crf)
+    before = model.variables_by_name()
+    for name, variable in loaded.variables_by_name().items():
+        if not name.startswith("fc8"):
+            np.testing.assert_array_equal(variable.numpy(), before[name].numpy())
+
+
+def test_the_same_number_of_classes_changes_nothing(workdir):
+    folder, model = workdir
+    lines = []
+    loaded = deeplab_tf.load(folder, num_classes=5, log=lines.append)
+    assert not lines and loaded.spec == model.spec
+    np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
+
+
+def test_a_saved_model_keeps_its_classes(exported):
+    with pytest.raises(ValueError, match=r"a SavedModel cannot have other classes\. Load the"):
+        deeplab_tf.load(exported.folder, num_classes=4)

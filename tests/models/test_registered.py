@@ -12,6 +12,7 @@ import deeplab_tf  # noqa: F401  registers the classes
 from tests.models.test_save import NON_DEFAULT, NON_DEFAULT_VGG
 
 CONSTANT = keras.initializers.Constant(0.7)
+LOSS = {"ignore_label": 9, "name": "mine"}
 HEAD = {"kernel_size": 5, "filters": 7, "dropout": 0.25, "method": "interlace"}
 MOBILENET = {"output_stride": 8, "width": 0.05, "method": "interlace", "batch_norm": "train"}
 # Class -> arguments, in all of its rows together each one unlike its default.
@@ -49,6 +50,7 @@ ARGUMENTS = {
         {"mode": "average", "pool_size": 5, "strides": 2},
         {"mode": "average", "dilation_rate": 3},
     ],
+    "Combined": [{"losses": "dice", **LOSS}],
     "ConvNormAct": [
         {"filters": 3, "kernel_size": 5, "norm_name": "bn", "strides": 2, "activation": None},
         {
@@ -62,6 +64,7 @@ ARGUMENTS = {
         },
         {"filters": None, "kernel_size": 3, "batch_norm": "train"},
     ],
+    "CrossEntropy": [{"class_weights": (1, 2), **LOSS}],
     "DeepLab": [NON_DEFAULT, NON_DEFAULT_VGG],
     "DenseCRF": [
         {
@@ -82,6 +85,8 @@ ARGUMENTS = {
         {"trainable": True},
     ],
     "ExampleDropout": [{"rate": 0.3}],
+    "Dice": [LOSS],
+    "Focal": [{"gamma": 1.0, "class_weights": (1, 2), **LOSS}],
     "Fixed": [{"base_rate": 0.3}],
     "FrozenBatchNormalization": [{}],
     "InputScaling": [
@@ -108,12 +113,16 @@ ARGUMENTS = {
         {"num_classes": 4, "rate": 6, "pool_rate": 2, "suffix": "_1", **HEAD},
         {"num_classes": 4, "filters": None},
     ],
+    "Lovasz": [LOSS],
+    "MeanIoU": [{"num_classes": 4, "absent": "zero", **LOSS}],
     "MobileNetV2": [MOBILENET],
     "MobileNetV3Large": [MOBILENET],
     "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
     "MultiScaleFeatures": [
         {"num_classes": 4, "strides": (4, 2, 1, 1, 1), "filters": 7, "dropout": 0.25}
     ],
+    "OnlineHardPixels": [{"share": 0.5, "threshold": 0.7, **LOSS}],
+    "PixelAccuracy": [LOSS],
     "PaddedConv2D": [
         {
             "filters": 3,
@@ -197,7 +206,12 @@ INPUTS = dict.fromkeys(
     FEATURES,
 )
 INPUTS["MultiScaleFeatures"] = [FEATURES[:, ::s, ::s] for s in (1, 2, 4, 4, 4)]
-SCHEDULES = ("Fixed", "Inverse", "Polynomial", "Step")
+# What is no layer: it has no dtype policy.
+NO_LAYERS = (
+    *("Fixed", "Inverse", "Polynomial", "Step"),
+    *("Combined", "CrossEntropy", "Dice", "Focal", "Lovasz", "OnlineHardPixels"),
+    *("MeanIoU", "PixelAccuracy"),
+)
 REGISTERED = {
     name.removeprefix("deeplab_tf>"): registered_class
     for name, registered_class in keras.saving.get_custom_objects().items()
@@ -239,7 +253,7 @@ def plain(value):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=[name for name, _ in ROWS])
 def test_all_arguments_come_back(name, row):
-    options = {} if name in SCHEDULES else {"name": "mine", "dtype": "mixed_bfloat16"}
+    options = {} if name in NO_LAYERS else {"name": "mine", "dtype": "mixed_bfloat16"}
     made = REGISTERED[name](**row, **options)
     copy = keras.saving.deserialize_keras_object(plain(made))
     assert type(copy) is REGISTERED[name]

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.training.checkpoints import Checkpoints, restore_variables
+from deeplab_tf.models.checkpoint_files import restore_variables
+from deeplab_tf.training.checkpoints import Checkpoints
 from tests.training.small_files import small_files
 
 

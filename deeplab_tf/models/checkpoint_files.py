@@ -1,0 +1,99 @@
+"""Reads the newest checkpoint of a training run that is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.paths import without_wildcards
+
+_FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+)")
+
+
+def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variable]) -> None:
+    """Restores a network's variables from the newest whole checkpoint, for inference.
+
+    Warns of a newer one that is broken.
+
+    Args:
+        folder: folder of the checkpoints that `training.checkpoints` saved.
+        variables: all variables of the model by name, frozen ones too.
+
+    Raises:
+        ValueError: there is no checkpoint, all are broken, or the newest whole one does not hold
+            all variables.
+    """
+    folder = Path(folder)
+    step = newest_whole(folder, lambda line: warnings.warn(line, stacklevel=4))
+    if step is None:
+        raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
+    read_checkpoint(tf.train.Checkpoint(variables=variables), folder, step).expect_partial()
+
+
+def files_by_step(folder: Path) -> dict[int, list[Path]]:
+    """Returns the files of all checkpoints, the newest first."""
+    found: dict[int, list[Path]] = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        match = _FILE.fullmatch(path.name)
+        if match:
+            found.setdefault(int(match[1]), []).append(path)
+    return dict(sorted(found.items(), reverse=True))
+
+
+def newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
+    """Returns the step of the newest checkpoint without a fault, None if there are none."""
+    skipped: list[str] = []
+    for step in files_by_step(folder):
+        problem = fault(folder, step)
+        if problem is None:
+            for line in skipped:
+                log(f"skipped {line}")
+            return step
+        if not (folder / f"ckpt-{step}_temp").exists():  # what a kill cut short never was one
+            skipped.append(f"{folder}/ckpt-{step}, which is broken: {problem}")
+    if skipped:
+        raise ValueError(
+            f"No checkpoint can be read. {'; '.join(skipped)}. Put back a copy of one, or delete "
+            "these files to start again at step 0."
+        )
+    return None
+
+
+def fault(folder: Path, step: int) -> str | None:
+    """Reads a whole checkpoint and returns what is wrong with it, None if nothing is.
+
+    TensorFlow verifies the checksum of every tensor that it reads.
+    """
+    if not (folder / f"ckpt-{step}.index").exists():
+        return f"ckpt-{step}.index is missing"
+    with without_wildcards(folder) as plain:
+        try:
+            reader = tf.train.load_checkpoint(f"{plain}/ckpt-{step}")
+            for name in reader.get_variable_to_shape_map():
+                reader.get_tensor(name)
+        except Exception as error:  # of a broken file TensorFlow raises many kinds
+            return plain_reason(error).replace(plain, str(folder))
+    return None
+
+
+def read_checkpoint(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> Any:
+    """Restores from the checkpoint of a step all that `checkpoint` holds, and returns the status.
+
+    Raises:
+        ValueError: the checkpoint cannot be read, or does not hold all of it.
+    """
+    with without_wildcards(folder) as plain:
+        try:
+            status = checkpoint.read(f"{plain}/ckpt-{step}")
+            return status.assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"{folder}/ckpt-{step}: not a checkpoint of this model: {error}"
+            ) from error

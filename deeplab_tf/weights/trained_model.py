@@ -1,0 +1,42 @@
+"""The variables of a trained DeepLab: a `.keras` file, or the work directory of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+
+
+def read_variables(model: Any) -> Arrays:
+    """Returns the variables of a network by name, with the moving statistics of batch norm.
+
+    Args:
+        model: a DeepLab.
+    """
+    named = {name: tf.convert_to_tensor(v) for name, v in model.variables_by_name().items()}
+    # NumPy has no bfloat16 of its own.
+    half = {name for name, value in named.items() if value.dtype == tf.bfloat16}
+    return {
+        name: (tf.cast(value, tf.float32) if name in half else value).numpy()
+        for name, value in named.items()
+    }
+
+
+def _accepts(text: str) -> bool:
+    return text.lower().endswith(".keras") or (bool(text) and Path(text).is_dir())
+
+
+def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+    # A DeepLab loads weights itself, so its module imports this one.
+    from deeplab_tf.models.loading import is_workdir, load_model, load_workdir
+
+    load = load_workdir if is_workdir(Path(text)) else load_model
+    return text, read_variables(load(text))
+
+
+SOURCE = Source(
+    "the path of a trained DeepLab, a .keras file or a work directory", _accepts, _read_source
+)
