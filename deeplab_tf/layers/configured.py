@@ -22,7 +22,7 @@ class ConfigFromArguments:
         # Not super(): the Model of Keras 2 leaves out its own name and dtype.
         return {**keras.layers.Layer.get_config(self), **arguments}
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any) -> None:
         """Marks the layer as built; layers inside it build themselves when it calls them.
 
         Keras 3 builds a layer without this method by tracing its `call`, and every layer inside by
