@@ -30,6 +30,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         **network_defaults(),
         **PRESETS[preset],
         **network,
+        # None is what the head states.
+        "batch_norm": ml_collections.config_dict.placeholder(str),
         # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
         "weights": "random",
     }
