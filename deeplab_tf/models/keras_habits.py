@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +15,11 @@ from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 _FROZEN = "frozen_layers"
 
 
-if TYPE_CHECKING:  # a mixin: `DeepLab` is the model
-    _Model = keras.Model
-else:
-    _Model = object
+# To type checkers a mixin of Any: `DeepLab` brings the methods of keras.Model.
+_Mixin: Any = object
 
 
-class KerasHabits(_Model):
+class KerasHabits(_Mixin):
     """Mixin of `DeepLab` with methods of `keras.Model` that its own would do worse.
 
     Keras prints no shapes for a subclassed model, knows the outermost layers only by name, and
