@@ -11,12 +11,16 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
+from tests.backbones.test_every_backbone import PARAMETERS
 from tests.models.narrow import weights_of_zero
 
 VGG = 14_714_688  # the 13 convolutions of VGG-16
 # torchvision's resnet101 has 44,549,160, of which (2048 + 1) * 1000 are its classifier's.
 RESNET_101 = 42_500_160
 RESNET_50 = 23_508_032  # 25,557,032 without the classifier
+# torchvision's mobilenet_v2 without its last convolution and its classifier.
+MOBILENET_V2 = 3_504_872 - (320 * 1280 + 2 * 1280) - 1281 * 1000
+XCEPTION_65 = PARAMETERS["xception65"]
 AFFINE = 105_344  # gamma and beta of ResNet-101's normalisations; as many moving statistics
 # Three 3x3 convolutions of the stem instead of one 7x7: see tests/backbones/test_every_backbone.py.
 BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
@@ -31,6 +35,16 @@ def v3_encoder(channels):
     """Convolutions without bias to 256 channels, each with gamma and beta: facts 7."""
     branches = (1 + 1 + 3 * 9) * channels * 256 + 5 * 2 * 256
     return branches + 5 * 256 * 256 + 2 * 256
+
+
+def joined(branches, filters=256):
+    """The projection of the concatenated branches of v3, and the classifier."""
+    return branches * filters * filters + 2 * filters + (filters + 1) * 21
+
+
+def separable(channels, filters=256):
+    """A depthwise 3x3 and a 1x1, each with gamma and beta."""
+    return 9 * channels + 2 * channels + channels * filters + 2 * filters
 
 
 V3_DECODER = 256 * 48 + 2 * 48 + 9 * (256 + 48) * 256 + 9 * 256 * 256 + 2 * 2 * 256
@@ -53,6 +67,15 @@ COUNTS = {
     "resnet101_v3": RESNET_101 + BETA + v3_encoder(2048) + 257 * 21,
     "resnet101_v3plus": RESNET_101 + BETA + v3_encoder(2048) + V3_DECODER + 257 * 21,
     "resnet50_v3plus": RESNET_50 + BETA + v3_encoder(2048) + V3_DECODER + 257 * 21,
+    "xception65_v3plus": XCEPTION_65
+    + 2 * (2048 * 256 + 512)
+    + 3 * separable(2048)
+    + joined(5)
+    + 256 * 48
+    + 2 * 48
+    + separable(256 + 48)
+    + separable(256),
+    "mobilenet_v2_v3": MOBILENET_V2 + 2 * (320 * 256 + 512) + joined(2),
 }
 
 
