@@ -30,9 +30,12 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         **network_defaults(),
         **PRESETS[preset],
         **network,
-        # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
+        # Where the first weights come from: "random", "imagenet", "hed", a Keras Applications .h5
+        # file, or a trained DeepLab: its .keras file or work directory.
         "weights": "random",
     }
+    if config.model.batch_norm is None:  # a None of no type takes no flag
+        config.model.batch_norm = ml_collections.config_dict.placeholder(str)
     config.data = DataSection(
         {
             "train_split": "train",
