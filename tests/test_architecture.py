@@ -33,13 +33,20 @@ ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 EXAMPLES = {"zoo/DATASET_VARIANT.py", "images/", "masks/"}
 
 
+# A trained network as a source of weights has to be loaded, and networks load weights: the import
+# waits until it is called.
+AGAINST_THE_FLOW = {("weights/trained_model.py", "models/loading.py")}
+
+
 @pytest.mark.parametrize("place", FLOW)
 def test_imports_follow_the_flow(place):
     allowed = FLOW[: FLOW.index(place) + 1]
     found = PACKAGE / place
     for file in [found] if found.is_file() else sorted(found.glob("**/*.py")):
         for other in imported_files(file):
-            assert other.relative_to(PACKAGE).parts[0] in allowed, f"{file} imports {other}"
+            pair = (str(file.relative_to(PACKAGE)), str(other.relative_to(PACKAGE)))
+            in_flow = other.relative_to(PACKAGE).parts[0] in allowed
+            assert in_flow or pair in AGAINST_THE_FLOW, f"{file} imports {other}"
 
 
 def test_every_folder_has_its_place():

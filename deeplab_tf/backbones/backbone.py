@@ -53,7 +53,7 @@ class Backbone(ConfigFromArguments, keras.layers.Layer, abc.ABC):
     rate_multipliers: ClassVar[RateMultipliers] = ()
     has_fc6: ClassVar[bool] = False
     has_pool5a: ClassVar[bool] = False
-    has_global_context: ClassVar[bool] = False
+    has_global_context: bool = False
     takes_multi_grid: ClassVar[bool] = False
     multi_scale_endpoints: ClassVar[tuple[str, ...]] = ()
     keras_applications: ClassVar[tuple[str, ...]] = ()

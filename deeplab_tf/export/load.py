@@ -11,7 +11,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model, load_workdir
-from deeplab_tf.weights.new_classifier import with_classes
+from deeplab_tf.models.new_classifier import with_classes
 
 
 def load(

@@ -15,7 +15,11 @@ from deeplab_tf.layers.frozen_batch_norm import FrozenBatchNormalization
 _FROZEN = "frozen_layers"
 
 
-class KerasHabits:
+# To type checkers a mixin of Any: `DeepLab` brings the methods of keras.Model.
+_Mixin: Any = object
+
+
+class KerasHabits(_Mixin):
     """Mixin of `DeepLab` with methods of `keras.Model` that its own would do worse.
 
     Keras prints no shapes for a subclassed model, knows the outermost layers only by name, and

@@ -34,7 +34,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # file, or a trained DeepLab: its .keras file or work directory.
         "weights": "random",
     }
-    if config.model.batch_norm is None:  # a None of no type takes no flag
+    # None is what the head states; without a type it would take no flag.
+    if config.model.batch_norm is None:
         config.model.batch_norm = ml_collections.config_dict.placeholder(str)
     config.data = DataSection(
         {

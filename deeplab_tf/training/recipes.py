@@ -9,7 +9,7 @@ from deeplab_tf.training.config import base_config
 # v3 and v3+: Chen et al. 2017, section 4.1, and 2018, section 4; what their texts do not give is
 # from tensorflow/models, research/deeplab (train.py and utils/train_utils.py): biases, which only
 # the classifier has, learn twice as fast, and only kernels decay that mix channels.
-_V3 = {
+_V3: dict[str, dict[str, object]] = {
     "model": {"batch_norm": "train"},
     "data": {"augmentation": "scale(0.5..2.0)|crop(513)|mirror"},
     "train": {"policy": "poly", "learning_rate": 7e-3, "power": 0.9, "steps": 30000,

@@ -14,7 +14,17 @@ from tests.models.test_save import NON_DEFAULT, NON_DEFAULT_VGG
 CONSTANT = keras.initializers.Constant(0.7)
 LOSS = {"ignore_label": 9, "name": "mine"}
 HEAD = {"kernel_size": 5, "filters": 7, "dropout": 0.25, "method": "interlace"}
-MOBILENET = {"output_stride": 8, "width": 0.05, "method": "interlace", "batch_norm": "train"}
+PYRAMID = {
+    "rates": (1, 2, 3),
+    "filters": 7,
+    "image_pooling": "33",
+    "separable": True,
+    "dropout": 0.25,
+    "method": "interlace",
+    "batch_norm": "sync",
+}
+BACKBONE = {"output_stride": 16, "width": 0.05, "method": "interlace", "batch_norm": "train"}
+RESNET = {**BACKBONE, "multi_grid": (1, 2, 4)}
 # Class -> arguments, in all of its rows together each one unlike its default.
 ARGUMENTS = {
     "ASPP": [
@@ -38,13 +48,15 @@ ARGUMENTS = {
             "bias_initializer": CONSTANT,
         },
     ],
+    "ASPPv3": [PYRAMID],
     "AtrousDepthwiseConv2D": [
         {"kernel_size": 5, "dilation_rate": 2, "activation": "relu", "use_bias": False},
         {"kernel_size": 2, "strides": 3, "kernel_initializer": CONSTANT},
     ],
     "Bottleneck": [
         {"channels": 3, "strides": 2, "project": True},
-        {"channels": 3, "dilation_rate": 4, "method": "interlace"},
+        {"channels": 3, "dilation_rate": 4, "method": "interlace", "batch_norm": "train"},
+        {"channels": 3, "form": "torchvision"},
     ],
     "CaffePool2D": [
         {"mode": "average", "pool_size": 5, "strides": 2},
@@ -85,10 +97,17 @@ ARGUMENTS = {
         {"trainable": True},
     ],
     "ExampleDropout": [{"rate": 0.3}],
+    "DeepStem": [
+        {"channels": (2, 3, 4), "strides": 1, "batch_norm": "train", "momentum": 0.5},
+    ],
     "Dice": [LOSS],
+    "EncoderDecoder": [{"num_classes": 4, **PYRAMID, "low_level_filters": 3}],
     "Focal": [{"gamma": 1.0, "class_weights": (1, 2), **LOSS}],
     "Fixed": [{"base_rate": 0.3}],
     "FrozenBatchNormalization": [{}],
+    "ImagePooling": [
+        {"filters": 3, "window": 5, "batch_norm": "train", "momentum": 0.5, "epsilon": 1e-3}
+    ],
     "InputScaling": [
         {"mean": [0.5, 0.1, 2.0], "deviation": [2.0], "scale": [0.3], "offset": [1.0, 2.0, 3.0]}
     ],
@@ -115,8 +134,8 @@ ARGUMENTS = {
     ],
     "Lovasz": [LOSS],
     "MeanIoU": [{"num_classes": 4, "absent": "zero", **LOSS}],
-    "MobileNetV2": [MOBILENET],
-    "MobileNetV3Large": [MOBILENET],
+    "MobileNetV2": [{**BACKBONE, "output_stride": 4}],
+    "MobileNetV3Large": [{**BACKBONE, "output_stride": 4}],
     "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
     "MultiScaleFeatures": [
         {"num_classes": 4, "strides": (4, 2, 1, 1, 1), "filters": 7, "dropout": 0.25}
@@ -155,7 +174,10 @@ ARGUMENTS = {
     "Polynomial": [
         {"base_rate": 0.3, "max_steps": 9, "power": 0.5, "warmup_steps": 3, "warmup_rate": 0.2}
     ],
-    "ResNet": [{"depth": 50, "output_stride": 16, "width": 0.05, "method": "interlace"}],
+    "PyramidClassifier": [{"num_classes": 4, **PYRAMID}],
+    "ResNet": [{"depth": 50, **RESNET}],
+    "ResNetBeta": [{"depth": 50, **RESNET}],
+    "ResNetV15": [{"depth": 50, **RESNET}],
     "SeparableConvNormAct": [
         {
             "filters": 3,
@@ -170,7 +192,7 @@ ARGUMENTS = {
     ],
     "SqueezeExcite": [{"filters": 3}],
     "Step": [{"base_rate": 0.3, "gamma": 0.2, "step_size": 5}],
-    "VGG16": [{"output_stride": 16, "width": 0.05, "method": "interlace"}],
+    "VGG16": [BACKBONE],
     "Xception": [
         {
             "depth": 41,

@@ -61,7 +61,8 @@ class PaddedPool2D(ConfigFromArguments, PaddedWindow, keras.layers.Layer):
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Returns taps and dilation rates, each for rows and for columns."""
-        return (self.pool_size[0], self.pool_size[1]), self.dilation_rate
+        rows, columns = self.dilation_rate
+        return (self.pool_size[0], self.pool_size[1]), (rows, columns)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Pools [B, H, W, C]."""

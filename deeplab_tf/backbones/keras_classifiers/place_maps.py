@@ -89,7 +89,8 @@ def _common_map(call: Call, places: Mapping[int, PlacedMap | NoMap]) -> PlacedMa
 
 
 def _without_map(call: Call, kind: Kind, places: Mapping[int, PlacedMap | NoMap]) -> NoMap:
-    lost = next((p.lost_at for p in map(places.__getitem__, call.inputs) if p.lost_at), None)
+    found = [places[tensor] for tensor in call.inputs]
+    lost = next((p.lost_at for p in found if isinstance(p, NoMap) and p.lost_at), None)
     if lost and kind in (Kind.CONV, Kind.POOL, Kind.PADDING, Kind.CROPPING, Kind.GLOBAL):
         raise _refusal(call, f"works on places in the image, which {lost} took away before")
     return NoMap(lost)

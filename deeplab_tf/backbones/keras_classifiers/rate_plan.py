@@ -134,9 +134,10 @@ def _named_maps(
     found: dict[int, tuple[str, int]] = {}
     for i, (placed, name, *_) in enumerate(steps):
         # Nothing before this call is used after it.
-        is_alone = reach <= i and isinstance(placed.result, PlacedMap)
-        if is_alone and placed.kind not in _NO_FEATURES:
-            found[placed.result.stride] = name, placed.call.outputs[0]
+        result = placed.result
+        is_alone = reach <= i and placed.kind not in _NO_FEATURES
+        if is_alone and isinstance(result, PlacedMap):
+            found[result.stride] = name, placed.call.outputs[0]
         reach = max([reach, *(last_use.get(tensor, i) for tensor in placed.call.outputs)])
     maps = dict(found.values())
     return maps, {name: stride for stride, (name, _) in found.items()}

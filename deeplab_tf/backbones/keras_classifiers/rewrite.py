@@ -129,8 +129,8 @@ class Rewriter:
             return type(layer).from_config(self._config(step, layer))
         pads = (placed.before is not None or is_same) and not is_one_point
         dilations = [rate * n for n in getattr(layer, "dilation_rate", (1, 1))]
-        changes = {"strides": [step.stride] * 2, "dilation_rate": dilations}
-        place = {"before": placed.before, "rate": rate, "native_strides": native}
+        changes: dict[str, Any] = {"strides": [step.stride] * 2, "dilation_rate": dilations}
+        place: dict[str, Any] = {"before": placed.before, "rate": rate, "native_strides": native}
         if placed.kind is Kind.POOL:
             outside = "zeros" if placed.zeros_outside else "ignored"
             return PaddedPool2D(

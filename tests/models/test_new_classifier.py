@@ -4,7 +4,7 @@ import pytest
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
-from deeplab_tf.weights.new_classifier import with_classes
+from deeplab_tf.models.new_classifier import with_classes
 from tests.models.narrow import narrow_model, noise_images
 
 THREE = DatasetSpec("three", ("sky", "road", "car"), ignore_label=200)
