@@ -46,7 +46,13 @@ class KerasHabits(_Mixin):
             layer_range: without effect; Keras has it.
 
         Example:
-            >>> deeplab_tf.DeepLab(num_classes=3, width=0.05).summary(line_length=60)
+            >>> lines = []
+            >>> model = deeplab_tf.DeepLab(num_classes=3, width=0.05)
+            >>> model.summary(line_length=64, print_fn=lines.append)
+            >>> for line in lines[4:6]:
+            ...     print(line)
+            vgg16 (VGG16)  (None, H/8, W/8, 26)  38,067
+            large_fov (LargeFOV)  (None, H/8, W/8, 3)  14,793
         """
         for line in _lines(self, line_length or 88, expand_nested, show_trainable):
             (print_fn or print)(line)

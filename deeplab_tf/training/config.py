@@ -30,11 +30,13 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         **network_defaults(),
         **PRESETS[preset],
         **network,
-        # None is what the head states.
-        "batch_norm": ml_collections.config_dict.placeholder(str),
-        # Where the first weights come from: "random", "hed", or a Keras Applications .h5 file.
+        # Where the first weights come from: "random", "imagenet", "hed", a Keras Applications .h5
+        # file, or a trained DeepLab: its .keras file or work directory.
         "weights": "random",
     }
+    # None is what the head states; without a type it would take no flag.
+    if config.model.batch_norm is None:
+        config.model.batch_norm = ml_collections.config_dict.placeholder(str)
     config.data = DataSection(
         {
             "train_split": "train",
