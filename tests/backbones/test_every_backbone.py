@@ -102,6 +102,7 @@ def test_coarse_features_are_a_part_of_dense_ones(backbones, size):
     assert_consistent(backbones, strides, endpoint, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(17, 25), (18, 16)])
 def test_dense_features_agree_to_the_end(backbones, size):
     assert_consistent(backbones, (8, 4, 2), backbones[8].endpoint_at(), size)

@@ -91,6 +91,7 @@ def test_other_parameters_cost_only_the_crf(session, predictor, model, image):
     np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), other)
 
 
+@pytest.mark.slow
 def test_an_emptied_box_leaves_the_parameter_as_the_model_has_it(session, predictor, image):
     labelled, _ = session.example(0, *VALUES)
     html = session.refine(labelled, *[None] * len(VALUES))

@@ -78,6 +78,7 @@ def test_a_finished_run(workdir):
     np.testing.assert_array_equal(deeplab_tf.load(folder)(IMAGE[None]), model(IMAGE[None]))
 
 
+@pytest.mark.slow
 def test_an_unfinished_run(workdir, tmp_path):
     folder, model = workdir
     for name in ("config.json", "dataset.json", "checkpoints"):

@@ -81,6 +81,7 @@ def test_tensor_signature_equals_the_model(model, loaded, size):
     assert found["labels"].dtype == tf.uint8
 
 
+@pytest.mark.slow
 def test_bytes_signature_labels_each_image_at_its_own_size(predictor, loaded):
     images = [random_image(33, 47), random_image(20, 9), random_image(33, 47, seed=1)]
     contents = [encoded(images[0]), encoded(images[1]), encoded(images[2], "jpeg")]
@@ -146,6 +147,7 @@ def test_crf_scales_and_mirror_are_the_predictors(refining, refining_loaded):
         assert 0.5 * np.abs(found["probabilities"] - other).sum(-1).mean() > 1e-3
 
 
+@pytest.mark.slow
 def test_crf_refines_each_image_at_its_own_size(refining, refining_loaded):
     images = [random_image(33, 47), random_image(20, 9), random_image(1, 1)]
     contents = [*map(encoded, images), b"nothing"]

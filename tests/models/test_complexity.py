@@ -21,6 +21,7 @@ SLIM = sum(
 )
 
 
+@pytest.mark.slow
 def test_resnet_50_is_torchvisions():
     backbone = build_backbone("resnet50_v1_5", output_stride=32)
     assert count_multiply_adds(backbone, 224, 224) + CLASSIFIER == 4_089_184_256

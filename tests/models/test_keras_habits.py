@@ -110,6 +110,7 @@ def test_fit_with_every_loss(loss):
     assert history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_fit_in_mixed_precision(policy):
     model = compiled(narrow_model(dtype=policy))
@@ -121,6 +122,7 @@ def test_fit_in_mixed_precision(policy):
 # === Callbacks ===
 
 
+@pytest.mark.slow
 def test_checkpoints_of_the_model_and_of_its_weights(tmp_path):
     model = compiled(narrow_model())
     save = keras.callbacks.ModelCheckpoint
@@ -172,6 +174,7 @@ def assert_goes_on_alike(model, copy):
         np.testing.assert_allclose(after[name], value, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_saved_model_goes_on(tmp_path):
     model = compiled(narrow_model(dropout=0.0), deeplab_tf.losses.Combined("focal + 0.5*dice"))
     fit(model)

@@ -116,6 +116,7 @@ def test_another_process_gets_the_same_logits(models, folder, name):
     assert np.std(found["logits"]) > 1e-3
 
 
+@pytest.mark.slow
 def test_data_set_and_crf_travel_along(folder):
     facts = json.loads((folder / "non_default.json").read_text())
     assert facts["type"] == "deeplab_tf.models.deeplab.DeepLab"

@@ -52,6 +52,7 @@ def test_labels_are_the_predictors(server, kind, predictor, sources):
     client.close()
 
 
+@pytest.mark.slow
 def test_documented_client(server, predictor, sources, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "image.jpg").write_bytes(encoded(sources[0]))

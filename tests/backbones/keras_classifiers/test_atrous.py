@@ -94,6 +94,7 @@ def test_subsampled_features_are_the_classifiers(chain):
                 np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", CHAINS)
 def test_centred_features_agree_at_all_strides(chain):
     classifier = classifier_of(CHAINS[chain]())

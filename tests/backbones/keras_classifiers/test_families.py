@@ -21,6 +21,7 @@ SMALLEST = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("application", SMALLEST)
 def test_strides_agree_and_the_classifiers_own_is_its_map(application):
     row = measure(application, strides=(32, 8))
