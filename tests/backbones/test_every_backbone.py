@@ -198,6 +198,10 @@ def model(backbone):
         # As after training: what a new network has would hide a wrong factor.
         if name.split("/")[1] in ("gamma", "moving_variance"):
             variable.assign(rng.uniform(0.5, 1.0, variable.shape))
+    # Deep ones give logits of thousands, whose probabilities are 0 or 1, or show rounding only.
+    scale = np.std(model(noise_images(33, 47)))
+    for part in model.head.weights:
+        part.assign(tf.convert_to_tensor(part) / scale)
     return model
 
 
