@@ -106,7 +106,12 @@ LOSSES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 def test_fit_with_every_loss(loss):
-    history = fit(compiled(narrow_model(dropout=0.0), loss), epochs=4).history
+    # From the published start, near zero: Dice has no gradient where the softmax is sure.
+    keras.utils.set_random_seed(0)
+    model = deeplab_tf.DeepLab(num_classes=CLASSES, width=0.1, dropout=0.0)
+    labels = np.where(LABELS == 255, 255, 1).astype(np.uint8)  # what can be learned of noise
+    options = {"batch_size": 2, "epochs": 3, "verbose": 0}
+    history = compiled(model, loss).fit(IMAGES, labels, **options).history
     assert history["loss"][-1] < history["loss"][0]
 
 
