@@ -38,7 +38,7 @@ def test_statistics_and_weights_of_the_first_phase_start_the_second(resnet):
     trained, path = resnet
     model = narrow_model(**RESNET, output_stride=8, batch_norm="frozen")
     report = load_into(model, path)
-    assert report.names("loaded") == list(trained.variables_by_name())
+    assert set(report.names("loaded")) == set(trained.variables_by_name())
     assert len(report.tensors) == len(report.names("loaded"))
     assert_same(model, trained, report.names("loaded"))
     assert np.abs(values(model)["bn_conv1/moving_mean"]).max() > 0
@@ -63,7 +63,7 @@ def test_a_larger_network_has_new_tensors(tmp_path):
     trained.save(tmp_path / "model.keras")
     model = DeepLab(num_classes=3, width=0.05, msc_features=True)
     report = load_into(model, tmp_path / "model.keras")
-    assert report.names("loaded") == list(trained.variables_by_name())
+    assert set(report.names("loaded")) == set(trained.variables_by_name())
     assert report.names("new") and all(name.startswith("msc") for name in report.names("new"))
 
 
