@@ -39,6 +39,7 @@ def test_every_file_with_python_is_run_by_a_test():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_networks():
     names = {"deeplab_tf": deeplab_tf}
     narrow = {"num_classes=21": "num_classes=21, width=0.05"}

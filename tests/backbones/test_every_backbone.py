@@ -108,6 +108,7 @@ def test_dense_features_agree_to_the_end(backbones, size):
     assert_consistent(backbones, (8, 4, 2), backbones[8].endpoint_at(), size)
 
 
+@pytest.mark.slow
 def test_strides_are_those_of_the_maps(backbones):
     side = 65
     for output_stride in (32, 8, 2):
@@ -173,6 +174,7 @@ def test_names_are_unique_and_the_same_at_every_stride(backbones):
     assert all(other == names[0] for other in names)
 
 
+@pytest.mark.slow
 def test_config_rebuilds_the_backbone_and_methods_agree(backbones):
     name, dense = backbones[4].name, backbones[4]
     arguments = {"output_stride": 4, "width": WIDTH, "method": "interlace"}
@@ -223,6 +225,7 @@ def test_export_predicts_as_the_model(model, tmp_path):
     assert_same_logits(probabilities, tf.nn.softmax(model(images)), tolerance=1e-3)
 
 
+@pytest.mark.slow
 def test_multipliers_are_of_its_variables(model):
     deeplab_tf.training.optimizers.trained_variables(model, model.rate_multipliers)  # or it raises
 

@@ -103,6 +103,7 @@ def test_a_unit_equals_tensorflow_operations():
     np.testing.assert_allclose(outputs, x + y, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_units_start_with_outputs_as_large_as_their_inputs():
     """A depthwise kernel that is initialised as if it saw all channels lets features vanish."""
     keras.utils.set_random_seed(0)

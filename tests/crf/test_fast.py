@@ -31,6 +31,7 @@ def live_marginals(image, logits, parameters):
     return prune(problem, parameters, weights)[0].unary.marginals.numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["after", "symmetric", "before"])
 def test_unlikely_labels_are_pruned_without_effect(normalization):
     image, logits = many_labels(0)

@@ -56,6 +56,7 @@ def test_undefined_pixels_count_as_uniform_ones(variant):
     np.testing.assert_allclose(wanted[0, -1, -1], 0.2)
 
 
+@pytest.mark.slow
 def test_minus_infinity_excludes_a_label(variant):
     image, logits = scene(*SIZE, 0)
     pixels = [[0, -INF, 1, 2, 0], [-INF, -INF, -INF, -INF, 3]]
@@ -93,6 +94,7 @@ def test_gradients_are_finite_and_those_of_uniform_pixels(trainable, from_probab
     np.testing.assert_allclose(gradients[0][0][0, 6:-1], gradients[1][0][0, 6:-1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_undefined_pixels_in_a_compiled_batch_of_unknown_sizes():
     image, logits = scene(*SIZE, 0)
     shapes = [tf.TensorSpec([None, None, None, n]) for n in (5, 3)]

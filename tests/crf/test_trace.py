@@ -10,6 +10,7 @@ from tests.crf.scenes import refine_eagerly, scene, total_variation
 SIZE = (20, 26)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compatibility", ["potts", "matrix"])
 def test_objective_and_changes_are_those_of_every_prefix(compatibility):
     image, logits = scene(*SIZE, 0)

@@ -43,6 +43,7 @@ def test_not_one_batch_changes(folder, kind):
     assert_same(elements(split, **options), elements(split, cache=True, **options))
 
 
+@pytest.mark.slow
 def test_files_are_read_once(folder):
     split = VocSplit(folder, "train")
     expected = elements(split, 10)

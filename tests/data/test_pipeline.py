@@ -83,6 +83,7 @@ def test_starting_at_a_step_equals_running_through_to_it(iter_size, cache):
         assert_same(resumed, through[start:])
 
 
+@pytest.mark.slow
 def test_two_runs_are_equal_and_the_seed_matters():
     first = batches(NumberedSplit(50), 5, steps=4, seed=3)
     assert_same(first, batches(NumberedSplit(50), 5, steps=4, seed=3))

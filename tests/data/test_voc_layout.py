@@ -24,6 +24,7 @@ def save_label(folder, name, ids):
     Image.fromarray(ids.astype(np.uint8)).save(folder / f"SegmentationClass/{name}.png")
 
 
+@pytest.mark.slow
 def test_examples_are_the_files(folder):
     split = VocSplit(folder, "train")
     assert len(split) == 5

@@ -98,6 +98,7 @@ def test_an_emptied_box_leaves_the_parameter_as_the_model_has_it(session, predic
     np.testing.assert_array_equal(labels_of(shown_pngs(html)[0][1]), predictor(image))
 
 
+@pytest.mark.slow
 def test_an_upload_is_read_and_deleted(session, predictor, image, tmp_path):
     path = tmp_path / "my image.png"
     Image.fromarray(image).save(path)

@@ -65,6 +65,7 @@ def test_limit_is_spread_over_the_split(split, model):
     assert seen == [split.names[0], split.names[2], split.names[4]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crf", [None, CRF])
 def test_callbacks_get_every_image_in_order(split, model, crf):
     seen, threads = [], set()

@@ -35,6 +35,7 @@ def test_crf_is_applied_to_the_logits(model, image):
     assert np.mean(after == np.argmax(marginals, axis=-1)) > 0.999
 
 
+@pytest.mark.slow
 def test_layer_and_dict_of_parameters_are_the_same(model, image):
     by_dict = deeplab_tf.Predictor(model, crf=CRF)(image)
     by_layer = deeplab_tf.Predictor(model, crf=deeplab_tf.layers.DenseCRF(**CRF))(image)
@@ -112,6 +113,7 @@ def test_labels_are_those_of_the_logits_and_the_crf(narrow, options):
     assert_same_logits(logits, whole)  # of the last, which has no tiles
 
 
+@pytest.mark.slow
 def test_only_labels_leave_the_device(narrow):
     predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=65)
     seen, refine = [], predictor._labels_of_logits

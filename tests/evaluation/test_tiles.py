@@ -110,6 +110,7 @@ def test_tiles_of_a_network_with_global_context_overlap_by_half():
     assert exact_margin(local, (1.0,)) == 435 // 2 - 104 + 36 * 8 + 8 + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["aspp_v3", "v3plus"])
 def test_tiles_are_exact_without_image_pooling(head):
     options = {"width": 0.05, "output_stride": 16, "batch_norm": "frozen"}

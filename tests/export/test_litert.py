@@ -61,6 +61,7 @@ def test_labels_are_the_models(three_classes, files, precision, least, tolerance
     assert np.abs(logits - wanted).max() < tolerance * wanted.std()
 
 
+@pytest.mark.slow
 def test_logits_are_there_under_their_old_name(files):
     from ai_edge_litert.interpreter import Interpreter
 

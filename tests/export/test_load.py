@@ -26,6 +26,7 @@ def test_a_keras_file(exported, tmp_path):
     np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_called_as_a_predictor_is(exported):
     loaded = deeplab_tf.load(str(exported.folder))
     assert isinstance(loaded, SavedPredictor) and loaded.spec == exported.predictor.model.spec
@@ -89,6 +90,7 @@ def test_an_unfinished_run(workdir, tmp_path):
     assert np.std(loaded(IMAGE[None])) > 0
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_whose_newest_checkpoints_are_broken(workdir, tmp_path):
     for name in ("config.json", "dataset.json"):
         (tmp_path / name).symlink_to(workdir[0] / name)

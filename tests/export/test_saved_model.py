@@ -94,6 +94,7 @@ def test_bytes_signature_labels_each_image_at_its_own_size(predictor, loaded):
         np.testing.assert_array_equal(np.asarray(labels), expected)
 
 
+@pytest.mark.slow
 def test_a_bad_image_gets_its_own_error(predictor, loaded):
     good_png, jpeg = encoded(random_image(20, 30)), encoded(random_image(40, 30, seed=1), "jpeg")
     too_large = f"too large: 30000x30000, the limit is {MAX_PIXELS} pixels"
@@ -179,6 +180,7 @@ def operations(folder):
     return {node.op for body in bodies for node in body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["folder", "refining_folder"])
 def test_graph_holds_no_python_function(request, name):
     found = operations(request.getfixturevalue(name))

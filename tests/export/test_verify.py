@@ -36,6 +36,7 @@ def test_the_agreement_is_logged(exported):
     assert "100.0000 % of the labels of 5 images are equal" in line
 
 
+@pytest.mark.slow
 def test_the_classes_of_a_model_without_data_set_are_numbered(exported):
     assert "carries no data set" in exported.lines[0]
     spec = deeplab_tf.data.DatasetSpec.load(exported.folder / "assets")

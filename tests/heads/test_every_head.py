@@ -43,6 +43,7 @@ def features(backbone):
     return {name: tf.constant(rng.uniform(size=shape), tf.float32) for name, shape in maps.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", HEADS)
 def test_logits_of_all_features(backbone, features, name, dtype):

@@ -25,6 +25,7 @@ def test_rates_are_the_published_ones(name, output_stride, rates):
     assert [branch.dilation_rate for branch in encoder.branches] == [1, *rates]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("output_stride", "logit_stride"), [(32, 4), (16, 4), (8, 4), (4, 4), (2, 2), (1, 1)]
 )
@@ -42,6 +43,7 @@ def test_logits_lie_on_the_grid_of_the_details(output_stride, logit_stride):
     )
 
 
+@pytest.mark.slow
 def test_published_widths():
     model = DeepLab("resnet50", "v3plus", num_classes=21, output_stride=16)
     shapes = {name: tuple(v.shape) for name, v in model.variables_by_name().items()}
@@ -82,6 +84,7 @@ def test_windows_are_given_in_pixels(pooling, output_stride, window):
     assert head.layer.encoder.pooling.window == window and head.has_global_context
 
 
+@pytest.mark.slow
 def test_without_pooling_the_context_is_local():
     model = narrow_model("resnet50", "v3plus", width=0.02, image_pooling="none")
     assert not model.has_global_context
@@ -89,6 +92,7 @@ def test_without_pooling_the_context_is_local():
     assert narrow_model("resnet50", "aspp_v3", width=0.02).has_global_context
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(65, 97), (33, 17)])
 def test_coarse_logits_are_a_part_of_dense_ones(size):
     """Without pooling, whose averages differ a little; a decoder zooms, which is something else."""
@@ -99,6 +103,7 @@ def test_coarse_logits_are_a_part_of_dense_ones(size):
     assert_same_logits(coarse, dense[:, ::2, ::2])
 
 
+@pytest.mark.slow
 def test_statistics_move_in_training_only():
     """The trap of keras-hub's DeepLab: a call without `training` must not move them."""
     model = narrow_model("resnet50_beta", "v3plus", width=0.05, output_stride=16)

@@ -246,6 +246,7 @@ def test_clear_errors():
         tf.function(lambda x: matrix((x, images))).get_concrete_function(unknown)
 
 
+@pytest.mark.slow
 def test_xla_names_what_to_do():
     logits, images = batch(1)
     layer = DenseCRF(iterations=2)

@@ -57,6 +57,7 @@ def test_layers_by_hand():
     assert count_multiply_adds(dense, 11, 20, channels=6) == 6 * 5
 
 
+@pytest.mark.slow
 def test_of_a_whole_network():
     """Images are padded first; the decoder counts, and dilated convolutions as others do."""
     model = DeepLab("resnet50_v1_5", "v3plus", num_classes=3, width=0.1, output_stride=16)

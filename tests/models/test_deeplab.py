@@ -33,6 +33,7 @@ def model():
     return narrow_model()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "grid"), [(321, 41), (513, 65)])
 @pytest.mark.parametrize("backbone", ["vgg16", "resnet50"])
 def test_published_sizes_of_the_score_map(backbone, size, grid):
@@ -50,6 +51,7 @@ def test_logits_are_as_large_as_the_image(any_model, size):
     assert np.isfinite(logits).all()
 
 
+@pytest.mark.slow
 def test_padding_is_the_mean_below_and_right(any_model):
     images = noise_images(34, 50)
     # 34 -> 41 and 50 -> 57 on the grid of 8, 65 on that of 32.
@@ -82,6 +84,7 @@ def test_images_of_a_batch_do_not_meet(model):
     assert_same_logits(model(images), one_by_one)
 
 
+@pytest.mark.slow
 def test_unknown_sizes_in_a_graph(any_model):
     images = tf.TensorSpec([None, None, None, 3], tf.uint8)
     graph = tf.function(lambda x: any_model(x), input_signature=[images])

@@ -111,6 +111,7 @@ def test_tiles_are_the_whole(decoder):
     )
 
 
+@pytest.mark.slow
 def test_a_file_brings_it_back(model, tmp_path):
     model.save(tmp_path / "model.keras")
     for open_file in (deeplab_tf.load, keras.models.load_model):

@@ -108,6 +108,7 @@ def test_certain_labels_have_finite_logits(model):
     np.testing.assert_array_equal(np.argmax(logits, -1), 2)
 
 
+@pytest.mark.slow
 def test_the_graph_knows_its_shapes_and_holds_no_python(model):
     @tf.function(input_signature=[tf.TensorSpec([2, None, 70, 3], tf.uint8)])
     def logits(images):

@@ -51,6 +51,7 @@ def trained():
 # === fit, evaluate, predict ===
 
 
+@pytest.mark.slow
 def test_evaluate_has_the_metrics_of_the_confusion_matrix(trained):
     matrix = ConfusionMatrix(CLASSES)
     matrix.update(LABELS, trained.predict(IMAGES, verbose=0).argmax(-1))
@@ -60,6 +61,7 @@ def test_evaluate_has_the_metrics_of_the_confusion_matrix(trained):
     np.testing.assert_allclose(results["pixel_accuracy"], matrix.pixel_accuracy(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_begin_anew_every_epoch():
     model = compiled(narrow_model(dropout=0.0), rate=0.0)
     history = fit(model, epochs=2, validation_data=(IMAGES, LABELS)).history
@@ -68,6 +70,7 @@ def test_metrics_begin_anew_every_epoch():
     assert history["val_mean_iou"][0] == pytest.approx(history["mean_iou"][0])
 
 
+@pytest.mark.slow
 def test_batches_of_tf_data_with_images_of_several_sizes():
     def batches():
         yield IMAGES[:2], LABELS[:2]
@@ -81,6 +84,7 @@ def test_batches_of_tf_data_with_images_of_several_sizes():
     assert np.isfinite(model.evaluate(data, verbose=0)).all()
 
 
+@pytest.mark.slow
 def test_a_batch_of_void_does_not_harm():
     model = compiled(narrow_model())
     history = fit(model, epochs=1, validation_split=0.5).history
@@ -144,6 +148,7 @@ def test_checkpoints_of_the_model_and_of_its_weights(tmp_path):
     np.testing.assert_array_equal(other(IMAGES), logits)
 
 
+@pytest.mark.slow
 def test_early_stopping_restores_the_best_weights():
     model = compiled(narrow_model(), rate=3.0)  # which makes it worse
     stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
@@ -152,6 +157,7 @@ def test_early_stopping_restores_the_best_weights():
     assert np.isfinite(model(IMAGES)).all()
 
 
+@pytest.mark.slow
 def test_tensorboard(tmp_path):
     fit(
         compiled(narrow_model()),
@@ -189,6 +195,7 @@ def test_a_saved_model_goes_on(tmp_path):
     assert_goes_on_alike(model, copy)
 
 
+@pytest.mark.slow
 def test_a_saved_model_goes_on_with_its_layers_frozen(tmp_path):
     model = narrow_model(dropout=0.0)
     model.backbone.trainable = False
@@ -220,6 +227,7 @@ def assert_the_backbone_stays(model):
     return before
 
 
+@pytest.mark.slow
 def test_a_frozen_backbone_stays_to_the_bit():
     assert_the_backbone_stays(narrow_model())
 

@@ -52,6 +52,7 @@ def test_fused_logits_are_the_maximum(models, by_hand):
     assert set(np.argmax(zoomed, axis=0).ravel()) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_logits_are_the_fused_logits_zoomed_and_cropped(models, by_hand):
     wanted = interp(fused_by_hand(by_hand), *PADDED[1.0])[:, :HEIGHT, :WIDTH]
     assert_same_logits(models[0](noise_images(HEIGHT, WIDTH)), wanted)

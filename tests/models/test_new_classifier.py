@@ -34,6 +34,7 @@ def named(model):
     return model.variables_by_name()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "layers"), CLASSIFIERS.values(), ids=CLASSIFIERS)
 def test_all_but_the_classifier_is_kept(options, layers):
     model = narrow_model(**options)

@@ -64,6 +64,7 @@ def test_documented_client(server, predictor, sources, tmp_path, monkeypatch):
     names["client"].close()
 
 
+@pytest.mark.slow
 @ALL_KINDS
 def test_bad_images_have_their_own_error(server, kind, sources):
     broken = broken_images(patches(120, 160)[0])
@@ -73,6 +74,7 @@ def test_bad_images_have_their_own_error(server, kind, sources):
         assert prediction.labels is None and prediction.error, name
 
 
+@pytest.mark.slow
 @ALL_KINDS
 def test_pixels_are_labelled(server, kind, predictor, sources):
     client, images = client_of(server, kind), np.stack([sources[0], sources[0][::-1]])

@@ -244,6 +244,7 @@ def mobilenet(name, **options):
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "alpha", "row", "last"),
     [

@@ -33,6 +33,7 @@ def resnet(tmp_path_factory):
     return model, path
 
 
+@pytest.mark.slow
 def test_statistics_and_weights_of_the_first_phase_start_the_second(resnet):
     """DeepLab v3: batch norm is trained at output stride 16, then frozen at 8."""
     trained, path = resnet
@@ -96,6 +97,7 @@ def run(tmp_path_factory):
     return folder, trainer.run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finished", [True, False])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_run_starts_from_another(run, tmp_path, finished, mirrored):

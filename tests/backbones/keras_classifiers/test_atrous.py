@@ -80,6 +80,7 @@ def own_map(classifier):
     return keras.Model(classifier.input, classifier.get_layer("last").output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", CHAINS)
 def test_subsampled_features_are_the_classifiers(chain):
     classifier = classifier_of(CHAINS[chain]())

@@ -31,6 +31,7 @@ def test_strides_agree_and_the_classifiers_own_is_its_map(application):
             assert row[padding, "consistency", size] < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("application", SMALLEST)
 def test_maps_are_on_the_grid_of_the_backbones_contract(application):
     backbone = KerasBackbone(application, output_stride=8)

@@ -53,6 +53,7 @@ def model():
     return build()
 
 
+@pytest.mark.slow
 def test_names_are_those_of_keras_and_unique(model):
     names = list(model.variables_by_name())
     assert names[0] == "conv1/kernel" and "conv_pw_13_bn/moving_variance" in names
