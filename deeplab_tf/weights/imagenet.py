@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from deeplab_tf.backbones import KerasBackbone, backbone_class
+from deeplab_tf.backbones import BACKBONES, KerasBackbone
 from deeplab_tf.backbones.keras_classifiers.families import build_application
 from deeplab_tf.weights.keras_applications import named_arrays
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source, variable_shapes
+from deeplab_tf.weights.weight_source import Arrays, Source, variable_shapes
 
 NAME = "imagenet"
 
@@ -41,15 +41,18 @@ def read(model: Any) -> Arrays:
 
 
 def _application_of(backbone: str) -> str:
-    wanted = backbone.replace("_", "").lower()
-    names = backbone_class(backbone).keras_applications if backbone else ()
-    for name in names:
-        if name.lower() == wanted:
-            return name
-    raise ValueError(
-        f"keras.applications has no ImageNet weights for the backbone {backbone!r}; it has for "
-        "vgg16, resnet50, resnet101, resnet152 and those named keras:NAME."
-    )
+    published = {
+        row: name
+        for row, (kind, _) in BACKBONES.items()
+        for name in kind.keras_applications
+        if name.lower() == row.replace("_", "")
+    }
+    if backbone not in published:
+        raise ValueError(
+            f"keras.applications has no ImageNet weights for the backbone {backbone!r}; it has for "
+            f"{', '.join(published)} and those named keras:NAME."
+        )
+    return published[backbone]
 
 
 def _published(application: str, include_top: bool) -> keras.Model:
@@ -69,13 +72,8 @@ def _published(application: str, include_top: bool) -> keras.Model:
         ) from error
 
 
-def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
-    raise ValueError("the weights 'imagenet' depend on the backbone: use load_into(model, ...)")
-
-
 SOURCE = Source(
     f"'{NAME}'",
     lambda text: text == NAME,
-    _read_source,
     lambda text, model: ("ImageNet (keras.applications)", read(model)),
 )

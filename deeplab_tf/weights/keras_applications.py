@@ -96,20 +96,15 @@ def _move_biases(weights: Arrays, names: Mapping[str, str]) -> None:
             weights[f"{names[layer.removesuffix('conv') + 'bn']}/moving_mean"] -= bias
 
 
-def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
-    return text, read(text, shapes)
-
-
-def _read_for(text: str, model: Any) -> tuple[str, Arrays]:
+def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     backbone = getattr(model, "backbone", None)
     if isinstance(backbone, KerasBackbone):
         return text, classifier_arrays(backbone, text)
-    return _read_source(text, variable_shapes(model))
+    return text, read(text, variable_shapes(model))
 
 
 SOURCE = Source(
     "the path of a Keras Applications .h5 file",
     lambda text: text.lower().endswith(_FILE_ENDINGS),
     _read_source,
-    _read_for,
 )

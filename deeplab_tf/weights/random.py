@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from deeplab_tf.weights.weight_source import Source
 
-SOURCE = Source("'random'", lambda text: text == "random", lambda text, shapes: (text, {}))
+SOURCE = Source("'random'", lambda text: text == "random", lambda text, model: (text, {}))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deeplab_tf.weights import hed, imagenet, keras_applications, random, trained_model
-from deeplab_tf.weights.weight_source import Arrays, Source, variable_shapes
+from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
 SOURCES: dict[str, Source] = {
@@ -34,9 +34,7 @@ def read_source(text: str, model: Any) -> tuple[str, Arrays]:
     """
     for source in SOURCES.values():
         if source.accepts(text):
-            if source.read_for is not None:
-                return source.read_for(text, model)
-            return source.read(text, variable_shapes(model))
+            return source.read(text, model)
     near = difflib.get_close_matches(text, _names(SOURCES), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     *others, last = (source.wanted for source in SOURCES.values())

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source
+from deeplab_tf.weights.weight_source import Arrays, Source
 
 
 def read_variables(model: Any) -> Arrays:
@@ -29,7 +29,7 @@ def _accepts(text: str) -> bool:
     return text.lower().endswith(".keras") or (bool(text) and Path(text).is_dir())
 
 
-def _read_source(text: str, shapes: Shapes) -> tuple[str, Arrays]:
+def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     # A DeepLab loads weights itself, so its module imports this one.
     from deeplab_tf.models.loading import is_workdir, load_model, load_workdir
 

@@ -17,17 +17,14 @@ class Source(NamedTuple):
     Attributes:
         wanted: what the user gives, for the message that lists all sources.
         accepts: whether a text, a name or a path, is for this source; opens no file.
-        read: from the text and the shapes of the model's variables by name to how the report calls
-            the source and its arrays by the model's names, kernels HWIO; a ValueError where it
-            cannot be read. What has no place in the model may be among them: it is reported.
-        read_for: the same from the text and the model, for a source whose arrays depend on the
-            model's backbone; used instead of `read` where it is given.
+        read: from the text and the model, see `load_into`, to how the report calls the source and
+            its arrays by the model's names, kernels HWIO; a ValueError where it cannot be read.
+            What has no place in the model may be among them: it is reported.
     """
 
     wanted: str
     accepts: Callable[[str], bool]
-    read: Callable[[str, Shapes], tuple[str, Arrays]]
-    read_for: Callable[[str, Any], tuple[str, Arrays]] | None = None
+    read: Callable[[str, Any], tuple[str, Arrays]]
 
 
 def variable_shapes(model: Any) -> dict[str, tuple[int, ...]]:

@@ -97,13 +97,21 @@ def test_own_backbones_get_theirs(monkeypatch):
     np.testing.assert_allclose(found / scale, wanted / scale, atol=1e-3)
 
 
-def test_backbones_without_published_weights_are_named(monkeypatch):
-    class Other:
-        keras_applications = ()
+def test_backbones_without_published_weights_are_named():
+    with pytest.raises(ValueError, match=r"the backbone 'xception41'; it has for vgg16, resnet50,"):
+        deeplab_tf.DeepLab("xception41", "fc", num_classes=2, width=0.05, weights="imagenet")
 
-    monkeypatch.setattr(imagenet, "backbone_class", lambda name: Other)
-    with pytest.raises(ValueError, match="no ImageNet weights for the backbone 'vgg16'"):
-        deeplab_tf.DeepLab("vgg16", num_classes=2, width=0.05, weights="imagenet")
+
+@pytest.mark.parametrize(
+    ("backbone", "application"),
+    [
+        ("vgg16", "VGG16"),
+        ("mobilenet_v2", "MobileNetV2"),
+        ("mobilenet_v3_large", "MobileNetV3Large"),
+    ],
+)
+def test_the_table_of_backbones_names_what_is_published(backbone, application):
+    assert imagenet._application_of(backbone) == application
 
 
 @pytest.mark.slow
