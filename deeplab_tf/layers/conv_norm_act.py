@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from deeplab_tf.compat import all_layers
 from deeplab_tf.layers.activations import activation_function
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.configured import ConfigFromArguments
@@ -20,6 +21,18 @@ BATCH_NORMS = {
     "train": (keras.layers.BatchNormalization, {}),
     "sync": (keras.layers.BatchNormalization, {"synchronized": True}),
 }
+
+
+def set_momentum(model: keras.Model, momentum: float) -> None:
+    """Sets the momentum of every batch normalisation of a model, before it is called.
+
+    Args:
+        model: with its layers.
+        momentum: share of the old moving statistics that an update keeps.
+    """
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization | ConvNormAct):
+            layer.momentum = momentum
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

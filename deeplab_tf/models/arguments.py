@@ -20,8 +20,11 @@ RANGES = {
     "fc6_rate": (numbers.Integral, 1, 256),
     "fc6_filters": (numbers.Integral, 1, 16384),
     "dropout": (numbers.Real, 0.0, 0.999),
+    "batch_norm_momentum": (numbers.Real, 0.0, 0.99999),
     "image_scale": (numbers.Real, 1 / LARGEST_DENOMINATOR, 8.0),
 }
+# What an argument may be left to, instead of a number.
+_OPTIONAL = ("batch_norm_momentum",)
 LARGEST_GRID_FACTOR, LARGEST_POOLING = 64, 16384
 _KINDS = {numbers.Integral: "a whole number", numbers.Real: "a number"}
 
@@ -41,6 +44,8 @@ def check_numbers(arguments: Mapping[str, Any]) -> None:
 
 def check_number(name: str, value: Any) -> None:
     """Checks one of the numbers, as `check_numbers` does all."""
+    if value is None and name in _OPTIONAL:
+        return
     kind, lowest, highest = RANGES[name]
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if not fits or not lowest <= value <= highest:

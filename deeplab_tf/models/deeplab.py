@@ -17,6 +17,7 @@ from deeplab_tf.data.class_mapping import unnamed_classes
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.heads import HeadOptions, build_head, head_class
 from deeplab_tf.layers.configured import ConfigFromArguments
+from deeplab_tf.layers.conv_norm_act import set_momentum
 from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.arguments import (
@@ -67,6 +68,9 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         batch_norm: `frozen`, `train` or `sync`, of backbone and head, see `ConvNormAct`; None takes
             what the head states: `frozen` for those of v1 and v2, `train` for those of v3 and v3+,
             as published.
+        batch_norm_momentum: share of its old moving statistics that every normalisation keeps in a
+            step of training, 0 to 1; None is as published, up to 0.9997. Statistics follow the
+            last 1 / (1 - momentum) steps, so a run of a thousand steps wants 0.9 to 0.99.
         multi_grid: factors on the rates of the units of the last stage (ResNets) or of the
             convolutions of the last block (Xception); (1, 2, 4) is that of v3.
         separable: whether the 3x3 convolutions of a v3 or v3+ head are depthwise separable.
@@ -116,6 +120,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         dropout: float = 0.5,
         method: str = "native",
         batch_norm: str | None = None,
+        batch_norm_momentum: float | None = None,
         multi_grid: Sequence[int] = (1, 1, 1),
         separable: bool = False,
         image_pooling: str | int = "global",
@@ -144,6 +149,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         self.dropout = dropout
         self.method = method
         self.batch_norm = checked_batch_norm(batch_norm) or head_class(head).batch_norm
+        self.batch_norm_momentum = batch_norm_momentum
         self.multi_grid = checked_multi_grid(multi_grid)
         self.separable = separable
         self.image_pooling = checked_image_pooling(image_pooling)
@@ -173,6 +179,8 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         self._head = build_head(self.backbone, self.num_classes, head_options)
         self.head = self._head.layer
         self.multi_scale = self._build_multi_scale() if msc_features else None
+        if batch_norm_momentum is not None:
+            set_momentum(self, batch_norm_momentum)
         # Variables exist from the start, so that weights can be loaded at once.
         self(tf.zeros([1, 1, 1, 3]))
         if weights is not None:

@@ -37,6 +37,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     # None is what the head states; without a type it would take no flag.
     if config.model.batch_norm is None:
         config.model.batch_norm = ml_collections.config_dict.placeholder(str)
+    if config.model.batch_norm_momentum is None:
+        config.model.batch_norm_momentum = ml_collections.config_dict.placeholder(float)
     config.data = DataSection(
         {
             "train_split": "train",

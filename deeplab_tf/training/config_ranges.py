@@ -114,6 +114,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "dropout": _argument("dropout"),
         "method": one_of(METHODS),
         "batch_norm": or_none(one_of(BATCH_NORMS)),
+        "batch_norm_momentum": _argument("batch_norm_momentum"),
         "multi_grid": Range("whole numbers, one a unit of the last stage", _multi_grid),
         "separable": _SWITCH,
         "image_pooling": Range("what `DeepLab` takes", _image_pooling),

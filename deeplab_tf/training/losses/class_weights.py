@@ -18,6 +18,10 @@ def _median_frequency(statistics: LabelStatistics) -> np.ndarray:
     return statistics.median_frequency_weights
 
 
+def _sqrt_median_frequency(statistics: LabelStatistics) -> np.ndarray:
+    return np.sqrt(statistics.median_frequency_weights)
+
+
 def _inverse_frequency(statistics: LabelStatistics) -> np.ndarray:
     pixels = statistics.class_pixels
     return pixels.sum() / (np.count_nonzero(pixels) * np.where(pixels > 0, pixels, np.nan))
@@ -28,6 +32,8 @@ CLASS_WEIGHTS: dict[str, Callable[[LabelStatistics], np.ndarray]] = {
     # Median of the classes' frequencies by the frequency of each, a class's frequency being its
     # share of the images where it occurs (Eigen and Fergus 2015, arXiv:1411.4734).
     "median_frequency": _median_frequency,
+    # Their square roots, for data where the former make rare classes spread into their neighbours.
+    "sqrt_median_frequency": _sqrt_median_frequency,
     # Labelled pixels by classes x pixels of the class: the mean over the labelled pixels is 1.
     "inverse_frequency": _inverse_frequency,
 }

@@ -22,9 +22,9 @@ class CrossEntropy(PixelLoss):
     below 1 the loss becomes smaller.
 
     Args:
-        class_weights: `median_frequency` or `inverse_frequency` (see `class_weights.py`), or a
-            number for every class in the order of the ids; 0 leaves a class out of the sum. None
-            is 1 for all.
+        class_weights: `median_frequency`, `sqrt_median_frequency` or `inverse_frequency` (see
+            `class_weights.py`), or a number for every class in the order of the ids; 0 leaves a
+            class out of the sum. None is 1 for all.
 
     Raises:
         ValueError: `class_weights` is something else.

@@ -22,6 +22,8 @@ def test_median_frequency_by_hand():
     wanted = [0.6 / 0.65, 0.6 / 0.1, 1, 1]
     found = class_weight_numbers("median_frequency", STATISTICS)
     np.testing.assert_allclose(found, wanted)
+    roots = class_weight_numbers("sqrt_median_frequency", STATISTICS)
+    np.testing.assert_allclose(roots, np.sqrt(wanted))
 
 
 def test_inverse_frequency_by_hand():
