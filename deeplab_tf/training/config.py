@@ -30,8 +30,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         **network_defaults(),
         **PRESETS[preset],
         **network,
-        # Where the first weights come from: "random", "imagenet", "hed", a Keras Applications .h5
-        # file, or a trained DeepLab: its .keras file or work directory.
+        # Where the first weights come from: "random", "imagenet", "hed", "deep_sort", a Keras
+        # Applications .h5 file, or a trained DeepLab: its .keras file or work directory.
         "weights": "random",
     }
     # None is what the head states; without a type it would take no flag.

