@@ -1,21 +1,75 @@
 """Runs the programs as a user does, each in a process of its own; `loading` spares the process."""
 
+import multiprocessing
 import os
-import subprocess
+import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
+# Its processes have TensorFlow imported already: that is most of what a short command takes.
+_FORKSERVER = multiprocessing.get_context("forkserver")
+_FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export"])
+
+
+class Command:
+    """``tools/TOOL`` with its arguments, started in a process of its own.
+
+    Args:
+        tool: its file name.
+        *arguments: its flags.
+        cwd: the folder in which it starts.
+        environment: what it finds there besides the environment of the tests.
+    """
+
+    def __init__(self, tool, *arguments, cwd=None, environment=None):
+        self._folder = tempfile.TemporaryDirectory()
+        self._outputs = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        command = [str(ROOT / "tools" / tool), *map(str, arguments)]
+        self.process = _FORKSERVER.Process(
+            target=_run_script,
+            args=(
+                command,
+                {**os.environ, **(environment or {})},
+                cwd or os.getcwd(),
+                self._outputs,
+            ),
+        )
+        self.process.start()
+
+    def wait(self, timeout=None):
+        """Returns exit status, what it printed and what it complained about, after its end."""
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        printed = [path.read_text() if path.exists() else "" for path in self._outputs]
+        self._folder.cleanup()
+        return self.process.exitcode, *printed
+
 
 def run(tool, *arguments, status=0, cwd=None):
     """Runs ``tools/TOOL`` and returns what it printed and what it complained about."""
-    command = [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        command, capture_output=True, text=True, env=environment, check=False, cwd=cwd
-    )
-    assert result.returncode == status, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout, result.stderr
+    exit_status, printed, complaint = Command(tool, *arguments, cwd=cwd).wait()
+    assert exit_status == status, printed + complaint
+    assert "Traceback" not in complaint
+    return printed, complaint
+
+
+def _run_script(command, environment, cwd, outputs):
+    """Runs a script as `python SCRIPT` does, with its output in files."""
+    for number, path in enumerate(outputs, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(cwd)
+    sys.argv = command
+    sys.path.insert(0, str(ROOT))
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()

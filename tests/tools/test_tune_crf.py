@@ -1,8 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -11,7 +7,7 @@ import pytest
 import deeplab_tf
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.synthetic import synthetic_spec
-from tests.tools.commands import ROOT, run
+from tests.tools.commands import Command, run
 from tests.tools.loading import refusal
 
 CRF = {"iterations": 3, "bilateral_sigma_xy": 20.0, "bilateral_sigma_rgb": 15.0}
@@ -39,15 +35,12 @@ def command(model, output):
 def test_goes_on_after_a_kill_and_says_that_the_crf_does_not_help(model, tmp_path):
     output = tmp_path / "crf.json"
     tool, *arguments = command(model, output)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tools" / tool), *arguments], env=environment
-    )
+    search = Command(tool, *arguments)
     while not (done := list(tmp_path.glob("crf.search/*/candidates.json"))):
-        assert process.poll() is None
+        assert search.process.is_alive()
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    search.process.kill()
+    search.wait()
     assert not output.exists()
     rows = json.loads(done[0].read_text())
     assert 0 < len(rows) < 14

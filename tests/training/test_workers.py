@@ -1,8 +1,5 @@
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,6 +14,7 @@ from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
 from tests.imports import ROOT
+from tests.tools.commands import Command
 from tests.training.fakes import value_of
 
 SPLIT = SyntheticSplit("train", 4)
@@ -169,29 +167,26 @@ def free_ports(count):
 
 def train(workdir, *arguments, processes=1):
     """Runs tools/train.py in so many processes; returns status, stdout and errors of each."""
-    command = [
-        sys.executable, "tools/train.py", "--config=zoo/quickstart.py", "--data_dir=synthetic",
-        f"--workdir={workdir}", *SMALL, *arguments,
+    flags = [
+        "--config=zoo/quickstart.py", "--data_dir=synthetic", f"--workdir={workdir}", *SMALL,
+        *arguments,
     ]  # fmt: skip
     if processes > 1:
-        command.append("--strategy=multi_worker")
+        flags.append("--strategy=multi_worker")
     addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
     running = [
-        subprocess.Popen(
-            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT),
-                 "TF_CONFIG": tf_config({"worker": addresses}, index=index)},
+        Command(
+            "train.py",
+            *flags,
+            cwd=ROOT,
+            environment={"TF_CONFIG": tf_config({"worker": addresses}, index=index)},
         )
         for index in range(processes)
-    ]  # fmt: skip
-    try:
-        printed = [process.communicate(timeout=900) for process in running]
-    finally:
-        for process in running:
-            process.kill()
+    ]
+    ended = [command.wait(timeout=900) for command in running]
     return [
-        (process.returncode, out, [line for line in err.splitlines() if line.startswith("error:")])
-        for process, (out, err) in zip(running, printed, strict=True)
+        (status, out, [line for line in err.splitlines() if line.startswith("error:")])
+        for status, out, err in ended
     ]
 
 
