@@ -8,15 +8,10 @@ Any value of the configuration can be changed: --config.train.steps=100
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from absl import flags
 from ml_collections import config_flags
 
 from deeplab_tf import cli
-
-if TYPE_CHECKING:
-    pass
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")

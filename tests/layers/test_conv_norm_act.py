@@ -13,6 +13,7 @@ from deeplab_tf.layers import (
     FrozenBatchNormalization,
     SeparableConvNormAct,
 )
+from deeplab_tf.models.deeplab import DeepLab
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 9, 8, 6)).astype(np.float32)
 STATISTICS = {"momentum": 0.9, "epsilon": 1e-3}
@@ -207,3 +208,16 @@ def test_every_form_is_folded():
 def test_wrong_arguments_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "keras:MobileNetV2"])
+def test_momentum_of_a_model_reaches_all_its_statistics(backbone):
+    model = DeepLab(
+        backbone, "v3plus", num_classes=3, output_stride=16, batch_norm="train",
+        batch_norm_momentum=0.0, **({} if ":" in backbone else {"width": 0.1}),
+    )  # fmt: skip
+    model(np.random.default_rng(0).uniform(0, 255, [2, 33, 33, 3]), training=True)
+    # With a momentum of 0 they are those of the batch: none is left as it began.
+    for name, variable in model.variables_by_name().items():
+        if name.endswith("/moving_variance"):
+            assert np.all(compat.tf_variable(variable).numpy() != 1), name

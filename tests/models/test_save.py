@@ -35,6 +35,7 @@ NON_DEFAULT = {
     "image_scale": 0.5,
     "method": "interlace",
     "batch_norm": "train",
+    "batch_norm_momentum": 0.9,
     "multi_grid": (1, 2, 4),
     "separable": True,
     "image_pooling": "33",

@@ -12,6 +12,14 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.training.loop import Trainer
 from tests.zoo.loading import NAMES, load_config
 
+# The same stages with fewer units.
+SHALLOW = {
+    "resnet101": "resnet50",
+    "resnet101_beta": "resnet50_beta",
+    "resnet50_v1_5": "resnet50_beta",
+    "xception65": "xception41",
+}
+
 
 @pytest.fixture(autouse=True)
 def eager():
@@ -24,8 +32,7 @@ def eager():
 def shrink(config):
     """The same network and training, small enough for a test."""
     config.model.update(width=0.02, weights="random")
-    if config.model.backbone == "resnet101":
-        config.model.backbone = "resnet50"  # the same stages with fewer units
+    config.model.backbone = SHALLOW.get(config.model.backbone, config.model.backbone)
     config.data.update(augmentation="crop(33)|mirror", train_split="train")
     config.train.update(steps=1, batch_size=2, iter_size=1)
     return config
