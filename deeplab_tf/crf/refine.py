@@ -81,7 +81,7 @@ def batch_function(parameters: CrfParameters) -> tf.types.experimental.GenericFu
         parameters: of the CRF.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def refine_batch(
         logits: tf.Tensor,
         images: tf.Tensor,

@@ -48,7 +48,7 @@ def traced_mean_field(
     weights = fixed_weights(parameters, unary.shape[2])
     problem = build_mean_field(unary, tf.cast(image, tf.float32), parameters, weights)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(marginals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         messages = problem.messages(marginals)
         return local_update(problem.unary, messages)[0], messages

@@ -106,7 +106,8 @@ def count_labels(
         pixels = tf.math.bincount(tf.reshape(label, [-1]), minlength=classes, maxlength=classes)
         return example["name"], pixels, tf.shape(label)
 
-    dataset = evaluation_dataset(split, limit).map(count, num_parallel_calls=tf.data.AUTOTUNE)
+    counted = tf.autograph.experimental.do_not_convert(count)
+    dataset = evaluation_dataset(split, limit).map(counted, num_parallel_calls=tf.data.AUTOTUNE)
     with naming_broken_files(split):
         rows = [tuple(part.numpy() for part in row) for row in progress(dataset)]
     names, pixels, sizes = zip(*rows, strict=True)

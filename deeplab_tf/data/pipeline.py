@@ -16,6 +16,9 @@ from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.split import EncodedSplit, Split
 
+# AutoGraph would rewrite every function that is called, which takes seconds; none needs it.
+_unconverted = tf.autograph.experimental.do_not_convert
+
 
 def training_dataset(
     split: Split,
@@ -74,10 +77,14 @@ def training_dataset(
         return _training_example(split, position, augmentation, pad_color, seed)
 
     dataset = tf.data.Dataset.range(first, last)
-    dataset = dataset.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(
+        _unconverted(example), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
     # One batch and not two inside each other: every batch copies.
     dataset = dataset.batch(iter_size * micro_batch, drop_remainder=True)
-    dataset = dataset.map(functools.partial(_in_micro_batches, iter_size, micro_batch))
+    dataset = dataset.map(
+        _unconverted(functools.partial(_in_micro_batches, iter_size, micro_batch))
+    )
     return _finish(dataset, prefetch=2 * local)
 
 
@@ -94,7 +101,7 @@ def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Datase
     """
     indices = tf.constant(spread_evenly(len(split), limit), tf.int64)
     dataset = tf.data.Dataset.from_tensor_slices(indices)
-    dataset = dataset.map(split.load, num_parallel_calls=2, deterministic=True)
+    dataset = dataset.map(_unconverted(split.load), num_parallel_calls=2, deterministic=True)
     # The tuner of tf.data sleeps for up to a minute at a time, and the end of the data set does
     # not always wake it: an evaluation then waits for it (TensorFlow 2.21; one run in three).
     options = tf.data.Options()

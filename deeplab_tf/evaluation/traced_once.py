@@ -16,7 +16,8 @@ class TracedOnce:
 
     `tf.function` counts traces by the code of a function, over all objects that have one of it,
     and from the fifth object on it warns of retracing. Here every object has its own graph, so
-    that there is nothing to warn of.
+    that there is nothing to warn of. AutoGraph is off: it would rewrite every function that is
+    called, which takes longer than tracing them, and none of ours needs it.
 
     Args:
         function: takes and returns tensors.
@@ -29,7 +30,7 @@ class TracedOnce:
     """
 
     def __init__(self, function: Callable[..., Any], signature: Sequence[tf.TensorSpec]):
-        self._function = tf.function(function, input_signature=signature)
+        self._function = tf.function(function, input_signature=signature, autograph=False)
         self._signature = signature
         self._graph: Callable[..., Any] | None = None
         self._lock = threading.Lock()

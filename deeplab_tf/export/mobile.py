@@ -70,7 +70,7 @@ def labelling_function(
         # `scores` is the name of version 0.1, which programs ask for; it goes in version 0.3.
         return {"labels": labels, "logits": logits, "scores": tf.identity(logits)}
 
-    return tf.function(label, [tf.TensorSpec([*shape, 3], tf.uint8, "images")])
+    return tf.function(label, [tf.TensorSpec([*shape, 3], tf.uint8, "images")], autograph=False)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,9 @@ class ServingModule(tf.Module):
         self._variables = variables
         self._max_pixels = max_pixels
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")], autograph=False
+    )
     def predict_tensor(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Labels images of one size, however large.
 
@@ -42,7 +44,7 @@ class ServingModule(tf.Module):
         probabilities = tf.nn.softmax(logits) if self._predictor.value.crf is None else logits
         return {"labels": labels_of(logits), "probabilities": probabilities}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
     def label_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Labels encoded images, each of its own size.
 

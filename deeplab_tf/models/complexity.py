@@ -41,7 +41,8 @@ def count_multiply_adds(
     """
     image = tf.TensorSpec([1, height, width, channels], tf.float32)
     with without_splitting():
-        graph = tf.function(lambda images: network(images)).get_concrete_function(image).graph
+        traced = tf.function(lambda images: network(images), autograph=False)
+        graph = traced.get_concrete_function(image).graph
     return sum(_multiply_adds(operation) for operation in _operations(graph))
 
 

@@ -76,8 +76,9 @@ def build_step(
             whole, slopes = parts.linearize_all(loss, targets, measured)
             total += whole / replicas  # every replica knows the whole, and they are added up
 
-        gradients = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        for i in tf.range(micro_batches):
+        def add_micro_batch(
+            i: tf.Tensor, total: tf.Tensor, gradients: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
                 own_labels, maps = forward(i)
@@ -89,14 +90,19 @@ def build_step(
                 elif loss.whole_batch_terms:
                     part += parts.part_alone(loss, own_labels, maps, part_count)
                     objective = part
-            total += part
             additions = tape.gradient(objective, variables)
-            gradients = [old + new for old, new in zip(gradients, additions, strict=True)]
+            sums = [old + new for old, new in zip(gradients, additions, strict=True)]
+            return i + 1, total + part, sums
 
+        zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+        _, total, gradients = tf.while_loop(
+            lambda i, *_: i < micro_batches, add_micro_batch, [0, total, zeros]
+        )
         apply_updates(optimizer, gradients, trained, weight_decay)
         return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
 
-    @tf.function
+    # Nothing is for AutoGraph to rewrite, which would take seconds.
+    @tf.function(autograph=False)
     def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         results = strategy.run(replica_step, args=(batch,))
         return {
@@ -113,7 +119,12 @@ def _measure_all(
     """Runs all micro-batches forward; returns what `parts.measure` does, stacked over them."""
     count = len(loss.whole_batch_terms) * maps
     arrays = [tf.TensorArray(tf.float32, micro_batches) for _ in range(count)]
-    for i in tf.range(micro_batches):
+
+    def measure_one(
+        i: tf.Tensor, arrays: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, list[tf.TensorArray]]:
         measured = parts.measure(loss, *forward(i))
-        arrays = [array.write(i, new) for array, new in zip(arrays, measured, strict=True)]
+        return i + 1, [array.write(i, new) for array, new in zip(arrays, measured, strict=True)]
+
+    _, arrays = tf.while_loop(lambda i, _: i < micro_batches, measure_one, [0, arrays])
     return [array.stack() for array in arrays]

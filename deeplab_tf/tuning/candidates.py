@@ -90,6 +90,7 @@ class CandidateEvaluator:
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.float32),
             ],
+            autograph=False,
         )
 
     def __call__(
