@@ -131,7 +131,7 @@ def test_denser_scores_sampled_are_the_coarser_ones(options, strides):
 @pytest.mark.parametrize("options", [{}, {"msc_features": True}, pytest.param(RESNET, marks=SLOW)])
 def test_every_output_stride_has_the_same_variables(options):
     shapes = []
-    for stride in (1, 2, 4, 8, 16, 32):
+    for stride in (1, 8, 32):
         found = DeepLab(**{"num_classes": 3, "width": 0.03, **options}, output_stride=stride)
         shapes.append({n: tuple(v.shape) for n, v in found.variables_by_name().items()})
     assert all(other == shapes[0] for other in shapes)
