@@ -75,6 +75,14 @@ COUNTS = {
     + 2 * 48
     + separable(256 + 48)
     + separable(256),
+    "mobilenet_v2_v3plus": MOBILENET_V2
+    + 2 * (320 * 256 + 512)
+    + 3 * separable(320)
+    + joined(5)
+    + 144 * 48
+    + 2 * 48
+    + separable(256 + 48)
+    + separable(256),
     "mobilenet_v2_v3": MOBILENET_V2 + 2 * (320 * 256 + 512) + joined(2),
 }
 

@@ -38,6 +38,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
         (), (0.5,), (1.0, 1.0), (1.0, -0.5), (1.0, "0.5"), "1.0", 1.0, (1.0, math.nan),
     ),
     "model.width": (0, 0.0),
+    "model.batch_norm_momentum": (1.0, -0.1, "0.9", True),
     "model.batch_norm": ("group", "", 3, True), "model.separable": (1, None, "yes"),
     "model.multi_grid": ((), (0, 1, 2), (1, 2.5, 4), "124", 4, (1, True, 2), None),
     "model.image_pooling": ("", "all", "0", "-3", "100000", None, True, 2.5, "³"),
