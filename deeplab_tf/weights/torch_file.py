@@ -109,8 +109,8 @@ def _read_legacy(file: BinaryIO) -> tuple[Any, ReadStorage]:
     for key in map(str, TensorUnpickler(file).load()):
         storage = unpickler.storages[key]
         count = int.from_bytes(file.read(8), "little")
-        if count != storage.count:
-            raise ValueError(f"storage {key} has {count} numbers, not {storage.count}")
+        if count != storage.length:
+            raise ValueError(f"storage {key} has {count} numbers, not {storage.length}")
         places[key] = file.tell()
         file.seek(storage.size, os.SEEK_CUR)
 
@@ -140,9 +140,9 @@ def _array(name: str, tensor: Tensor, read_storage: ReadStorage) -> np.ndarray:
     storage, offset, shape, strides = tensor
     numbers = np.frombuffer(read_storage(storage), storage.dtype)
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    is_inside = min(offset, *shape, *strides, 0) >= 0 and last < storage.count == len(numbers)
+    is_inside = min(offset, *shape, *strides, 0) >= 0 and last < storage.length == len(numbers)
     # An expanded tensor would show one number many times.
-    if math.prod(shape) > storage.count or not (is_inside or math.prod(shape) == 0):
+    if math.prod(shape) > storage.length or not (is_inside or math.prod(shape) == 0):
         raise ValueError(f"{name}: a tensor of shape {shape} is not within its storage")
     if math.prod(shape) == 0:
         return np.zeros(shape, storage.dtype)

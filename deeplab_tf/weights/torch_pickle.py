@@ -39,12 +39,12 @@ class Storage(NamedTuple):
 
     key: str
     dtype: np.dtype
-    count: int
+    length: int
 
     @property
     def size(self) -> int:
         """Bytes in the file."""
-        return self.count * self.dtype.itemsize
+        return self.length * self.dtype.itemsize
 
 
 class Tensor(NamedTuple):
@@ -73,7 +73,7 @@ class TensorUnpickler(pickle.Unpickler):
         start = self._file.tell()
         for opcode, argument, place in pickletools.genops(self._file):
             # Opcodes that allocate what they declare, places of the memo among them.
-            too_large = opcode.name == "LONG_BINPUT" and argument > place
+            too_large = opcode.name == "LONG_BINPUT" and int(argument or 0) > int(place or 0)
             if opcode.name not in _OPCODES or too_large:
                 raise pickle.UnpicklingError(
                     f"it has {opcode.name} {argument!r:.20} at byte {place}, which torch.save does "
