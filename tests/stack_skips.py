@@ -24,6 +24,7 @@ _LIGHT_FORMATS = (
     "tests/export/test_onnx.py::test_normalisation_is_folded_and_the_size_fixed",
     "tests/export/test_onnx.py::test_what_cannot_be_exported",
     "tests/export/test_v3.py::test_litert",
+    "tests/export/test_v3.py::test_litert_in_whole_numbers",
     "tests/export/test_v3.py::test_onnx_at_any_size",
     "tests/tools/test_export.py::test_light_formats",
     "tests/test_documented_python.py::test_mobile",

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,11 +20,9 @@ from deeplab_tf.export.mobile import (
     quiet,
     require_agreement,
 )
+from deeplab_tf.export.onnx_graph import REWRITERS, pad_explicitly
 from deeplab_tf.export.parity_images import verification_images
 from deeplab_tf.models.old_names import renamed_argument
-
-if TYPE_CHECKING:
-    import onnx
 
 OPSET = 18
 LEAST_EQUAL_LABELS = 0.9999
@@ -94,8 +91,10 @@ def _convert(predictor: Predictor, size: tuple[int, int] | None) -> bytes:
     shape = (None, None, None) if size is None or scaled else (1, *size)
     function = labelling_function(predictor, shape)
     with quiet():
-        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
-    _pad_explicitly(model.graph)
+        model, _ = tf2onnx.convert.from_function(
+            function, function.input_signature, opset=OPSET, custom_rewriter=REWRITERS
+        )
+    pad_explicitly(model.graph)
     if size is not None:
         dims = model.graph.input[0].type.tensor_type.shape.dim
         for dim, side in zip(dims, (1, *size, 3), strict=True):
@@ -103,23 +102,6 @@ def _convert(predictor: Predictor, size: tuple[int, int] | None) -> bytes:
     onnx.helper.set_model_props(model, {FILE_NAME: json.dumps(predictor.model.spec.to_dict())})
     onnx.checker.check_model(model)
     return model.SerializeToString()
-
-
-def _pad_explicitly(graph: onnx.GraphProto) -> None:
-    """Gives dilated convolutions of stride 1 their padding as numbers.
-
-    tf2onnx leaves it open where the size is, and ONNX Runtime infers none where there is a rate.
-    """
-    from onnx import helper
-
-    for node in graph.node:
-        values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Conv" and values.get("auto_pad") == b"SAME_UPPER":
-            taps = zip(values["kernel_shape"], values["dilations"], strict=True)
-            sides = [(kernel - 1) * rate // 2 for kernel, rate in taps]
-            kept = [a for a in node.attribute if a.name != "auto_pad"]
-            del node.attribute[:]
-            node.attribute.extend([*kept, helper.make_attribute("pads", sides * 2)])
 
 
 class OnnxLabeller:

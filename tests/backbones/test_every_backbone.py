@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import deeplab_tf
 from deeplab_tf import compat
@@ -56,6 +57,14 @@ AGREES_UP_TO = {"vgg16": "conv5_3"}
 # The shallow one of the family stands for these; only their parameters and names are their own.
 DEEPER = ("resnet101", "resnet152", "resnet101_v1_5", "resnet101_beta", "xception65")
 SLOW = ("mobilenet_v3_large", "xception41")
+# The head of the model that predicts and is exported; every head of v3 and v3+ is there.
+HEADS = {
+    "resnet50_v1_5": "aspp_v3",
+    "resnet50_beta": "v3plus",
+    "mobilenet_v2": "aspp_v3_1x1",
+    "mobilenet_v3_large": "aspp_v3",
+    "xception41": "v3plus",
+}
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in BACKBONES
@@ -194,7 +203,7 @@ def test_config_rebuilds_the_backbone_and_methods_agree(backbones):
 
 @pytest.fixture(scope="module")
 def model(backbone):
-    model = narrow_model(backbone.name, "fc", width=WIDTH)
+    model = narrow_model(backbone.name, HEADS.get(backbone.name, "fc"), width=WIDTH)
     rng = np.random.default_rng(0)
     for name, variable in model.variables_by_name().items():
         # As after training: what a new network has would hide a wrong factor.
@@ -202,8 +211,9 @@ def model(backbone):
             variable.assign(rng.uniform(0.5, 1.0, variable.shape))
     # Deep ones give logits of thousands, whose probabilities are 0 or 1, or show rounding only.
     scale = np.std(model(noise_images(33, 47)))
-    for part in model.head.weights:
-        part.assign(tf.convert_to_tensor(part) / scale)
+    for name, variable in model.variables_by_name().items():
+        if name.startswith(("fc1", "logits")):
+            variable.assign(tf.convert_to_tensor(variable) / scale)
     return model
 
 
@@ -218,9 +228,11 @@ def test_predictor_labels_as_the_logits_say(model):
 @pytest.mark.slow
 def test_export_predicts_as_the_model(model, tmp_path):
     """Nothing is written unless it does; see `export/parity.py`."""
-    folder = export_saved_model(deeplab_tf.Predictor(model), tmp_path / "1", max_pixels=10_000)
-    served = tf.saved_model.load(str(folder)).signatures["predict_tensor"]
     images = noise_images(33, 47)
+    Image.fromarray(images[0]).save(tmp_path / "image.png")
+    predictor = deeplab_tf.Predictor(model)
+    folder = export_saved_model(predictor, tmp_path / "1", 10_000, tmp_path / "image.png")
+    served = tf.saved_model.load(str(folder)).signatures["predict_tensor"]
     probabilities = served(images=tf.constant(images))["probabilities"]
     assert_same_logits(probabilities, tf.nn.softmax(model(images)), tolerance=1e-3)
 

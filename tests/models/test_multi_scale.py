@@ -1,4 +1,4 @@
-"""Multi-scale inputs of v2: sizes and fusion as in the released networks (facts 1.5)."""
+"""Multi-scale inputs: sizes and fusion as in the released networks of v2 (facts 1.5)."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,28 @@ SCALES = (1.0, 0.75, 0.5)
 HEIGHT, WIDTH = 50, 70
 # The next 32k + 1; three quarters and halves of these are 8k + 1 again.
 PADDED = {1.0: (65, 97), 0.75: (49, 73), 0.5: (33, 49)}
-GRID = (9, 13)
+# Backbone, head and pixels between its logits.
+NETWORKS = [("vgg16", "large_fov", 8), ("resnet50", "v3plus", 4)]
 
 
-@pytest.fixture(scope="module", params=["vgg16", "resnet50"])
-def models(request):
+@pytest.fixture(scope="module", params=NETWORKS, ids=str)
+def network(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def models(network):
     """The network at several scales and at one, with the same weights."""
-    several = narrow_model(request.param, scales=SCALES)
-    single = narrow_model(request.param)
+    several = narrow_model(*network[:2], scales=SCALES)
+    single = narrow_model(*network[:2])
     single.set_weights(several.get_weights())
     return several, single
+
+
+@pytest.fixture(scope="module")
+def grids(network):
+    """Height and width of the logits of scale 1 and of scale 0.5."""
+    return [tuple((side - 1) // network[2] + 1 for side in PADDED[scale]) for scale in (1.0, 0.5)]
 
 
 @pytest.fixture(scope="module")
@@ -38,32 +50,32 @@ def by_hand(models):
     return runs
 
 
-def fused_by_hand(by_hand):
-    return np.max([interp(by_hand[scale], *GRID) for scale in SCALES], axis=0)
+@pytest.fixture(scope="module")
+def zoomed_by_hand(by_hand, grids):
+    return np.stack([interp(by_hand[scale], *grids[0]) for scale in SCALES])
 
 
 @pytest.mark.slow
-def test_fused_logits_are_the_maximum(models, by_hand):
+def test_fused_logits_are_the_maximum(models, zoomed_by_hand, grids):
     fused = models[0].logit_maps(noise_images(HEIGHT, WIDTH))[0]
-    assert fused.shape[1:3] == GRID
-    assert_same_logits(fused, fused_by_hand(by_hand))
+    assert fused.shape[1:3] == grids[0]
+    assert_same_logits(fused, np.max(zoomed_by_hand, axis=0))
     # Every scale is the largest somewhere: none can be left out unnoticed.
-    zoomed = np.stack([interp(by_hand[scale], *GRID) for scale in SCALES])
-    assert set(np.argmax(zoomed, axis=0).ravel()) == {0, 1, 2}
+    assert set(np.argmax(zoomed_by_hand, axis=0).ravel()) == {0, 1, 2}
 
 
 @pytest.mark.slow
-def test_logits_are_the_fused_logits_zoomed_and_cropped(models, by_hand):
-    wanted = interp(fused_by_hand(by_hand), *PADDED[1.0])[:, :HEIGHT, :WIDTH]
+def test_logits_are_the_fused_logits_zoomed_and_cropped(models, zoomed_by_hand):
+    wanted = interp(np.max(zoomed_by_hand, axis=0), *PADDED[1.0])[:, :HEIGHT, :WIDTH]
     assert_same_logits(models[0](noise_images(HEIGHT, WIDTH)), wanted)
 
 
-def test_maps_of_each_scale(models, by_hand):
+def test_maps_of_each_scale(models, by_hand, grids):
     """0.75 is trained on the grid of scale 1, 0.5 on its own."""
     _, full, three_quarters, half = models[0].logit_maps(noise_images(HEIGHT, WIDTH))
     assert_same_logits(full, by_hand[1.0])
-    assert_same_logits(three_quarters, interp(by_hand[0.75], *GRID))
-    assert half.shape[1:3] == (5, 7)
+    assert_same_logits(three_quarters, interp(by_hand[0.75], *grids[0]))
+    assert half.shape[1:3] == grids[1]
     assert_same_logits(half, by_hand[0.5])
 
 
@@ -75,10 +87,10 @@ def test_half_is_every_second_pixel(models):
 
 
 @pytest.mark.parametrize("size", [(33, 33), (50, 70), (129, 65)])
-def test_logit_strides_match_the_maps(models, size):
-    several, single = models
-    assert several.logit_strides == [8, 8, 8, 16]
-    assert single.logit_strides == [8]
+def test_logit_strides_match_the_maps(network, models, size):
+    (several, single), stride = models, network[2]
+    assert several.logit_strides == [stride, stride, stride, 2 * stride]
+    assert single.logit_strides == [stride]
     for model, multiple in ((several, 32), (single, 8)):
         assert model.size_multiple == multiple
         padded = [side + (1 - side) % multiple for side in size]

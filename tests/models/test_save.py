@@ -61,6 +61,12 @@ MODELS = {
     },
     "non_default": NON_DEFAULT,
     "non_default_vgg": NON_DEFAULT_VGG,
+    # Every family of backbones and every head of v3 and v3+.
+    "aspp_v3": {"backbone": "resnet50_beta", "head": "aspp_v3", "width": 0.05},
+    "mobilenet_v2": {"backbone": "mobilenet_v2", "head": "aspp_v3_1x1"},
+    "mobilenet_v3": {"backbone": "mobilenet_v3_large", "head": "v3plus"},
+    "xception": {"backbone": "xception41", "head": "v3plus", "separable": True, "width": 0.05},
+    "keras": {"backbone": "keras:MobileNet", "head": "aspp_v3_1x1", "width": 1.0},
 }
 
 READ_ALL = """

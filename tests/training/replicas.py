@@ -16,6 +16,7 @@ import tensorflow as tf
 from deeplab_tf import compat
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.dropout import ExampleDropout
+from deeplab_tf.models import DeepLab
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
@@ -26,6 +27,16 @@ from tests.training.fakes import VOID, random_batch, value_of
 LOSSES = "cross_entropy + dice + 2*lovasz + ohem(share=0.3)"
 # The last layer, whose gradient has passed dropout, and one in front of all others.
 WATCHED = ("fc8/kernel", "fc8/bias", "conv1/kernel")
+# A network whose normalisations, Keras' in the backbone and ours in the head, see all replicas.
+SYNC = {
+    "backbone": "keras:MobileNet", "head": "v3plus", "output_stride": 16, "separable": True,
+    "batch_norm": "sync", "dropout": 0.1,
+}  # fmt: skip
+SYNC_WATCHED = (
+    "conv1/kernel", "conv1_bn/moving_mean", "conv1_bn/moving_variance", "conv_pw_13_bn/gamma",
+    "conv_pw_13_bn/moving_variance", "aspp0_norm/moving_mean", "decoder_conv1_pointwise/kernel",
+    "logits/kernel",
+)  # fmt: skip
 
 
 class SmallModel(keras.layers.Layer):
@@ -62,17 +73,29 @@ def four_images():
     return batch
 
 
-def take_step(strategy, batches, normalize, loss="cross_entropy"):
+def small_model():
+    """A small model and factors on its learning rate."""
+    model = SmallModel()
+    rng = np.random.default_rng(7)
+    for variable in model.variables_by_name().values():
+        # Mostly above zero, so that hardly a unit is dead.
+        variable.assign(rng.normal(0.3, 1.0, variable.shape) / np.prod(variable.shape[:-1]))
+    return model, (("fc8/kernel", 10.0), (".*/bias", 2.0))
+
+
+def synchronized():
+    return DeepLab(num_classes=3, **SYNC), ()
+
+
+def take_step(
+    strategy, batches, normalize, loss="cross_entropy", build=small_model, watched=WATCHED
+):
     """Trains once; `batches` holds one element a replica, as the pipeline delivers them."""
     with strategy.scope():
         keras.utils.set_random_seed(7)
-        model = SmallModel()
-        rng = np.random.default_rng(7)
-        for variable in model.variables_by_name().values():
-            # Mostly above zero, so that hardly a unit is dead.
-            variable.assign(rng.normal(0.3, 1.0, variable.shape) / np.prod(variable.shape[:-1]))
-        before = read(model)
-        trained = trained_variables(model, (("fc8/kernel", 10.0), (".*/bias", 2.0)))
+        model, rate_multipliers = build()
+        before = read(model, watched)
+        trained = trained_variables(model, rate_multipliers)
         optimizer = build_optimizer("SGD", "momentum=0.9", 1e-2)
         compat.create_slots(optimizer, [entry.variable for entry in trained])
     step = build_step(model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize)
@@ -81,14 +104,14 @@ def take_step(strategy, batches, normalize, loss="cross_entropy"):
         lambda context: tf.data.Dataset.from_tensor_slices(stacked)
     )
     results = {name: float(value) for name, value in step(next(iter(elements))).items()}
-    after = read(model)
-    changes = {name: (after[name] - before[name]).ravel().tolist() for name in WATCHED}
+    after = read(model, watched)
+    changes = {name: (after[name] - before[name]).ravel().tolist() for name in watched}
     return {**results, "changes": changes}
 
 
-def read(model):
+def read(model, names):
     variables = model.variables_by_name()
-    return {name: value_of(variables[name]) for name in WATCHED}
+    return {name: value_of(variables[name]) for name in names}
 
 
 def split(batch, count):
@@ -111,7 +134,13 @@ def results_on(count: int):
     names = [device.name for device in tf.config.list_logical_devices("CPU")]
     batch = four_images()
     strategy = tf.distribute.MirroredStrategy(names)
-    results = {"valid": take_step(strategy, split(batch, count), "valid")}
+    results = {}
+    if count in (1, 4):
+        results["valid"] = take_step(strategy, split(batch, count), "valid")
+    if count in (1, 2):
+        results["sync"] = take_step(
+            strategy, split(batch, count), "valid", build=synchronized, watched=SYNC_WATCHED
+        )
     if count == 1:
         results["caffe"] = take_step(strategy, divide(batch, 1), "caffe")
         results["losses"] = take_step(strategy, [batch], "valid", LOSSES)
@@ -120,7 +149,9 @@ def results_on(count: int):
     if count == 4:
         results["caffe"] = take_step(strategy, split(batch, 4), "caffe")
     built = {n: build_strategy(n).num_replicas_in_sync for n in ("auto", "mirrored", "one")}
-    pixels = int((batch["labels"][:, :, ::8, ::8] != VOID).sum())
+    valid = batch["labels"] != VOID
+    strides = {"valid": 8, "losses": 8, "sync": 4}
+    pixels = {what: int(valid[:, :, ::s, ::s].sum()) for what, s in strides.items()}
     return {**results, "strategies": built, "valid_pixels": pixels}
 
 

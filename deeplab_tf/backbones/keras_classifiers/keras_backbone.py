@@ -13,6 +13,7 @@ from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.keras_classifiers.classifier_graph import read_graph
 from deeplab_tf.backbones.keras_classifiers.families import build_application, family_of
 from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind
+from deeplab_tf.backbones.keras_classifiers.pixel_statistics import take_up_statistics
 from deeplab_tf.backbones.keras_classifiers.rate_plan import plan_rates
 from deeplab_tf.backbones.keras_classifiers.rewrite import Rewriter
 
@@ -102,12 +103,16 @@ class KerasBackbone(Backbone):
 
         Args:
             classifier: as `build_application` builds it, with or without its last layers.
+
+        Returns:
+            Its weights, for pixels that `preprocess` has scaled.
         """
         graph = read_graph(classifier)
         plan = plan_rates(graph, self.output_stride, "centred", stable_names=True)
-        return {
+        arrays = {
             f"{step.name}/{compat.weight_name(variable)}": np.asarray(variable)
             for step in plan.steps
             if step.placed.kind is not Kind.SCALING
             for variable in getattr(step.placed.call.layer, "weights", ())
         }
+        return take_up_statistics(arrays, classifier, self._scaling)

@@ -99,10 +99,16 @@ class PaddedWindow:
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
 class PaddedConv2D(PaddedWindow, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with a `PaddedWindow`."""
+    """`keras.layers.Conv2D` with a `PaddedWindow`; depthwise where every channel is a group.
+
+    Keras compiles convolutions in groups by XLA, for every size of images anew, since a processor
+    has no other operation for them; and ONNX has none for what is compiled.
+    """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: Any) -> tf.Tensor:
         """Convolves [B, H, W, C]; as one operation where the holes are the same on all sides."""
+        if self.groups > 1 and self.groups == inputs.shape[-1]:
+            return self._depthwise(self.pad(inputs), tf.convert_to_tensor(kernel))
         taps, rates = self.window()
         centre = (taps[0] // 2, taps[0] // 2)
         is_same = self.before == centre or (self.before is None and self.native_strides == 1)
@@ -111,6 +117,19 @@ class PaddedConv2D(PaddedWindow, keras.layers.Conv2D):
         if is_same and is_square and one_operation and rates[0] == self.rate:
             return native_atrous_conv(inputs, tf.convert_to_tensor(kernel), rates[0])
         return super().convolution_op(self.pad(inputs), kernel)
+
+    def _depthwise(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        channels = inputs.shape[-1]
+        by_channel = tf.reshape(kernel, [*self.kernel_size, channels, self.filters // channels])
+        return tf.nn.depthwise_conv2d(
+            inputs, by_channel, [1, *self.strides, 1], "VALID", dilations=self.dilation_rate
+        )
+
+    def _jit_compiled_convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        # Keras 2 calls this in place of `convolution_op` where there are groups.
+        if self.groups == inputs.shape[-1]:
+            return self.convolution_op(inputs, kernel)
+        return super()._jit_compiled_convolution_op(inputs, kernel)
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

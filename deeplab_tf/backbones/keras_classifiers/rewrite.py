@@ -122,7 +122,7 @@ class Rewriter:
         is_one_point = max(placed.spans) == 0  # which has no holes and no padding
         rate = 1 if is_one_point else step.rate
         is_same = layer.padding.lower() == "same"
-        is_changed = rate > 1 or step.stride != native
+        is_changed = rate > 1 or step.stride != native or _is_depthwise(layer)
         if placed.before is not None and not is_one_point:
             is_changed |= not is_same or native > 1 or placed.before != half(placed.spans)
         if not is_changed:
@@ -146,6 +146,11 @@ class Rewriter:
             return type(layer).from_config(self._config(step, layer, **changes))
         padded = next(ours for theirs, ours in _PADDED if isinstance(layer, theirs))
         return padded.from_config(self._config(step, layer, **changes, **place))
+
+
+def _is_depthwise(layer: Any) -> bool:
+    """Returns whether a `Conv2D` has a group for every channel, as ConvNeXt's."""
+    return getattr(layer, "groups", 1) > 1 and layer.kernel.shape[2] == 1
 
 
 def copy_weights(layers: Mapping[int, Any], plan: RatePlan) -> None:

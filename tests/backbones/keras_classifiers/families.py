@@ -3,8 +3,11 @@
 `python -m tests.backbones.keras_classifiers.families` prints the table of docs/keras_backbones.md.
 """
 
+import contextlib
+import importlib
 import sys
 import warnings
+from unittest import mock
 
 import keras
 import numpy as np
@@ -36,6 +39,26 @@ def random_classifier(application, **options):
                 inputs = np.prod(variable.shape[:2] if alone else variable.shape[:-1])
                 variable.assign(rng.normal(0, np.sqrt(2 / inputs), variable.shape))
     return classifier
+
+
+@contextlib.contextmanager
+def shallow_applications():
+    """Has Keras build EfficientNetV2B0 and ConvNeXtTiny with two blocks a stage, or one, at most.
+
+    All kinds of their layers are there, and an export of them takes seconds.
+    """
+    modules = ("efficientnet_v2", "convnext")
+    efficientnet, convnext = (
+        importlib.import_module(f"keras.src.applications.{module}") for module in modules
+    )
+    stages = efficientnet.DEFAULT_BLOCKS_ARGS["efficientnetv2-b0"]
+    stages = [{**stage, "num_repeat": min(stage["num_repeat"], 2)} for stage in stages]
+    blocks = {"depths": [1, 1, 2, 1], "projection_dims": [12, 24, 48, 96]}
+    with (
+        mock.patch.dict(efficientnet.DEFAULT_BLOCKS_ARGS, {"efficientnetv2-b0": stages}),
+        mock.patch.dict(convnext.MODEL_CONFIGS["tiny"], blocks),
+    ):
+        yield
 
 
 def noise(size, channels=3):

@@ -123,15 +123,20 @@ def test_centred_padding_is_the_classifiers_on_odd_sizes():
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_groups_take_rates():
+@pytest.mark.parametrize("groups", [2, 4])
+def test_groups_take_rates(groups):
+    """A group for each of four channels is a depthwise convolution."""
     classifier = classifier_of(
         [
             layers.Conv2D(4, 3, strides=2, padding="same"),
-            layers.Conv2D(8, 3, padding="same", groups=2),
+            layers.Conv2D(8, 3, padding="same", groups=groups),
         ]
     )
-    found = last_map(deeplab_tf.atrous(classifier, 1), noise((12, 13)))[:, ::2, ::2]
-    np.testing.assert_allclose(found, own_map(classifier)(noise((12, 13))), rtol=1e-4, atol=1e-5)
+    wanted = own_map(classifier)(noise((12, 13)))
+    for stride in (1, 2):
+        found = last_map(deeplab_tf.atrous(classifier, stride), noise((12, 13)))
+        step = 2 // stride
+        np.testing.assert_allclose(found[:, ::step, ::step], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_excitation_stays_global_and_branches_join():

@@ -78,24 +78,6 @@ def test_scaling_is_what_the_network_does_inside(application):
     assert own_scaling(build_application(application), images) is None
 
 
-@pytest.mark.slow
-def test_efficientnets_scaling_is_that_of_its_published_statistics():
-    """Its file holds the statistics: the deviations stand where the variances would."""
-    classifier = build_application("EfficientNetB0")
-    (norm,) = (x for x in classifier.layers if isinstance(x, keras.layers.Normalization))
-    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    for variable, value in zip(norm.weights, (mean, deviation, 0), strict=True):
-        variable.assign(np.broadcast_to(value, variable.shape))
-    norm.finalize_state()
-    images = noise_images(5, 6).astype(np.float32)
-    # With published weights Keras divides by the root of the deviation once more.
-    wanted = own_scaling(classifier, images) / np.sqrt(deviation)
-    found = family_of("EfficientNetB0").scaling(images)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
-    backbone = KerasBackbone("EfficientNetB0")
-    assert not any(kind_of(x) is Kind.SCALING for x in backbone.network.layers)
-
-
 def test_every_network_of_keras_applications_has_a_family():
     """Or it is known to have none: a newer Keras may bring some."""
     names = {n for n in vars(keras.applications) if n[0].isupper()}

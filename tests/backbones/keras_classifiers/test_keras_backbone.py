@@ -1,8 +1,9 @@
-"""A network of keras.applications in a DeepLab: built, trained, saved, exported."""
+"""A network of keras.applications in a DeepLab.
+
+Files and exports of it are rows of `tests/models/test_save.py` and `tests/export/test_v3.py`.
+"""
 
 import json
-import subprocess
-import sys
 import zipfile
 
 import keras
@@ -13,22 +14,11 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.backbones import backbone_class, build_backbone, mean_color
-from deeplab_tf.export import export_saved_model
 from tests.backbones.keras_classifiers.families import random_classifier
-from tests.models.narrow import assert_same_logits, noise_images
+from tests.models.narrow import noise_images
 
 NAME = "keras:MobileNet"
 IMAGES = noise_images(33, 41)
-LOAD = """
-import sys
-import numpy as np
-import tensorflow as tf
-tf.config.threading.set_intra_op_parallelism_threads(2)
-tf.config.threading.set_inter_op_parallelism_threads(2)
-import deeplab_tf
-model = deeplab_tf.load(sys.argv[1])
-np.save(sys.argv[3], model(np.load(sys.argv[2])))
-"""
 
 
 def build(**options):
@@ -118,15 +108,6 @@ def test_sync_is_keras_own():
     assert norms and all(x.get_config().get("synchronized", True) for x in norms)
 
 
-@pytest.mark.slow
-def test_a_file_opens_in_a_new_process(model, tmp_path):
-    model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "images.npy", IMAGES)
-    paths = [tmp_path / name for name in ("model.keras", "images.npy", "logits.npy")]
-    subprocess.run([sys.executable, "-c", LOAD, *map(str, paths)], check=True)
-    np.testing.assert_allclose(np.load(paths[2]), model(IMAGES), rtol=1e-4, atol=1e-5)
-
-
 def test_a_file_cannot_name_weights_to_read(model, tmp_path):
     model.save(tmp_path / "model.keras")
     with (
@@ -164,14 +145,6 @@ def test_fit_lowers_the_loss(head):
     model.compile(keras.optimizers.Adam(1e-3), loss)
     losses = model.fit(IMAGES, labels, epochs=8, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and losses[-1] < 0.9 * losses[0]
-
-
-@pytest.mark.slow
-def test_export_predicts_as_the_model(model, tmp_path):
-    folder = export_saved_model(deeplab_tf.Predictor(model), tmp_path / "1", max_pixels=10_000)
-    served = tf.saved_model.load(str(folder)).signatures["predict_tensor"]
-    probabilities = served(images=tf.constant(IMAGES))["probabilities"]
-    assert_same_logits(probabilities, tf.nn.softmax(model(IMAGES)), tolerance=1e-3)
 
 
 def test_what_it_does_not_take():
