@@ -94,9 +94,9 @@ def _chart(columns: Iterable[Mapping[str, Any]], title: str) -> Markup:
 
 def _url(pixels: np.ndarray, lossless: bool) -> str:
     """Returns an image as a URL that carries it."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "WEBP", lossless=lossless, quality=85)
-    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    stream, kind = io.BytesIO(), "png" if lossless else "jpeg"
+    Image.fromarray(pixels).save(stream, kind, quality=85)
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def draw_images(evaluated: EvaluatedImage, spec: DatasetSpec) -> dict[str, np.ndarray]:

@@ -87,12 +87,14 @@ class Report:
             "name": image.name,
             "accuracies": [matrix.pixel_accuracy() for matrix in matrices],
             "mean_ious": [matrix.mean_iou() for matrix in matrices],
-            "images": draw_images(image, self._spec),
         }
-        if matrices[-1].matrix.any():
-            bisect.insort(self._kept, example, key=lambda kept: kept["accuracies"][-1])
-        if len(self._kept) > 2 * self._count:
-            del self._kept[self._count]  # neither among the best nor among the worst
+        if not matrices[-1].matrix.any():
+            return
+        bisect.insort(self._kept, example, key=lambda kept: kept["accuracies"][-1])
+        is_full = len(self._kept) > 2 * self._count
+        # What is in the middle is neither among the best nor among the worst.
+        if not is_full or self._kept.pop(self._count) is not example:
+            example["images"] = draw_images(image, self._spec)
 
     def owners(self, output: str | os.PathLike) -> dict[Path, Callable[[Path], bool]]:
         """Returns what `write` may write into a folder, as `check_outputs` takes it.
@@ -169,7 +171,9 @@ def describe_run(
         "prediction": _listed(vars(predictor), ("scales", "flip", "fusion", "tile")),
         "data set": f"{spec.name}, {spec.num_classes} classes, {data_dir}",
         "CRF": _listed(crf, crf) or "none",
-        **{package.__name__: package.__version__ for package in (tf, keras, np)},
+        "TensorFlow": tf.__version__,
+        "Keras": keras.__version__,
+        "NumPy": np.__version__,
         "Python": f"{platform.python_version()} on {platform.platform()}",
     }
 
