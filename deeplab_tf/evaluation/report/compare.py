@@ -1,43 +1,27 @@
-"""Reads the results of other evaluations that a report is compared with."""
+"""The columns of a report: an evaluation's metrics, and those it is compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from textwrap import shorten
+from typing import Any
 
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.evaluate import MEANS
 
-_SHOWN_NAMES = 3
-_PER_CLASS = ("per_class_iou", "per_class_boundary_iou")
 
-
-class Series(NamedTuple):
-    """One column of a report.
-
-    Attributes:
-        name: its heading.
-        metrics: as in `metrics.json`, of one stage.
-        results: the `metrics.json` that they are part of.
-    """
-
-    name: str
-    metrics: Mapping[str, Any]
-    results: Mapping[str, Any]
-
-
-def split_stages(name: str, results: Mapping[str, Any]) -> list[Series]:
+def split_stages(name: str, results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns the columns of a `metrics.json`: one, or before and after the CRF."""
-    if "crf" not in results:
-        return [Series(name, results, results)]
-    stages = {"before CRF": results, "after CRF": results["crf"]}
-    return [Series(f"{name}, {stage}", metrics, results) for stage, metrics in stages.items()]
+    stages = {"": results}
+    if "crf" in results:
+        stages = {", before CRF": results, ", after CRF": results["crf"]}
+    return [{**results, **metrics, "name": name + stage} for stage, metrics in stages.items()]
 
 
-def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[Series]:
+def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[dict[str, Any]]:
     """Reads `metrics.json` files of `evaluate.py`.
 
     Args:
@@ -53,11 +37,8 @@ def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[Series]:
     """
     short = ["/".join(Path(file).parts[-3:-1]) or file for file in files]
     names = short if len(set(short)) == len(files) else files
-    return [
-        series
-        for name, file in zip(names, files, strict=True)
-        for series in split_stages(name, _load(file, spec))
-    ]
+    loaded = (split_stages(n, _load(f, spec)) for n, f in zip(names, files, strict=True))
+    return [column for columns in loaded for column in columns]
 
 
 def _load(file: str, spec: DatasetSpec) -> dict:
@@ -67,46 +48,29 @@ def _load(file: str, spec: DatasetSpec) -> dict:
         raise DataError(f"--compare={file}: {error.strerror}.") from None
     except ValueError as error:
         raise DataError(f"--compare={error}") from None
-    stages = [results, results.get("crf", results)] if isinstance(results, dict) else [results]
-    if not all(map(_is_complete, stages)):
-        raise DataError(f"--compare={file}: not a metrics.json with the metrics of evaluate.py.")
-    for metrics in stages:
-        for key in _PER_CLASS:
-            _check_classes(metrics.get(key, dict.fromkeys(spec.class_names)), file, spec)
+    try:
+        names = {name for metrics in split_stages("", results) for name in _class_names(metrics)}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problem = "not a metrics.json with the metrics of evaluate.py."
+        raise DataError(f"--compare={file}: {problem}") from None
+    differing = ", ".join(sorted(names ^ set(spec.class_names)))
+    if differing:
+        raise DataError(
+            f"--compare={file}: metrics of other classes than those of {spec.name!r} (only one has "
+            f"{shorten(differing, 80)}). Compare evaluations of one data set."
+        )
     return results
 
 
-def _is_complete(metrics: Any) -> bool:
-    """Returns whether all that a report takes from a stage is there and of its kind."""
-    try:
-        shares = [metrics.get(key) for key in MEANS.values()]
-        shares += metrics["per_class_iou"].values()
-        shares += metrics.get("per_class_boundary_iou", {}).values()
-        if "best_constant" in metrics:
-            shares.append(metrics["best_constant"]["miou"])
-        if "trimap" in metrics:
-            trimap = metrics["trimap"]
-            curves = (trimap["widths"], trimap["miou"], trimap["pixel_accuracy"])
-            widths, *rows = zip(*zip(*curves, strict=True), strict=True)  # raises if empty
-            shares += [share for row in rows for share in row]
-            if "from" not in trimap or not all(isinstance(width, int) for width in widths):
-                return False
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return False
-    return all(s is None or (isinstance(s, (int, float)) and 0 <= s <= 1) for s in shares)
-
-
-def _check_classes(per_class: Mapping[str, Any], file: str, spec: DatasetSpec) -> None:
-    differing = [
-        f"{where} only: {', '.join(names[:_SHOWN_NAMES])}{', ...' * (len(names) > _SHOWN_NAMES)}"
-        for where, names in (
-            (file, [name for name in per_class if name not in spec.class_names]),
-            (spec.name, [name for name in spec.class_names if name not in per_class]),
-        )
-        if names
-    ]
-    if differing:
-        raise DataError(
-            f"--compare={file}: metrics of other classes than those of {spec.name!r} "
-            f"({'; '.join(differing)}). Compare evaluations of one data set."
-        )
+def _class_names(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns the classes of a stage; raises where a metric is not in its place or no share."""
+    per_class = [metrics["per_class_iou"], metrics.get("per_class_boundary_iou", {})]
+    shares = [*map(metrics.get, MEANS.values()), *(iou for d in per_class for iou in d.values())]
+    shares.append(metrics.get("best_constant", {}).get("miou"))
+    if "trimap" in metrics:
+        curves = [metrics["trimap"][key] for key in ("widths", "miou", "pixel_accuracy")]
+        for width, *points in zip(*curves, strict=True):
+            shares += points if isinstance(width, int) else [width]
+    if not all(share is None or 0 <= share <= 1 for share in shares):
+        raise ValueError
+    return [name for ious in per_class for name in ious]

@@ -1,119 +1,129 @@
-"""Renders a report from the templates of this folder."""
+"""Renders a report from the templates of this folder, and the images in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from PIL import Image
 
 from deeplab_tf.data.formatting import percent
-from deeplab_tf.data.own_files import REPORT
-from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec
+from deeplab_tf.data.own_files import REPORT, png_mark
+from deeplab_tf.data.plotting import plot_style
+from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.confusion import ConfusionMatrix, ratio
-from deeplab_tf.evaluation.evaluate import MEANS
-from deeplab_tf.evaluation.report.compare import Series
-from deeplab_tf.evaluation.report.examples import ERROR_COLORS, Example, data_url
-from deeplab_tf.evaluation.report.figures import SERIES_COLORS, line_chart, matrix_chart
+from deeplab_tf.evaluation.evaluate import MEANS, EvaluatedImage
 
-_HEADLINE = {title: MEANS[title] for title in ("mIoU", "pixel accuracy", "boundary IoU")}
-_FACTS = {
-    "rule for absent classes": "absent",
-    "split": "split",
-    "images": "images",
-    "seconds": "seconds",
+SIDE, GAP = 480, 6  # pixels of an image's longer side at most, and between those of a PNG
+STAGES = {1: ("prediction",), 2: ("before CRF", "after CRF")}
+ERROR_COLORS = {
+    "wrong": (213, 62, 20),
+    "void, not counted": (38, 38, 46),
+    "corrected by the CRF": (0, 158, 115),
+    "made wrong by the CRF": (146, 64, 200),
 }
-_PER_CLASS = {"IoU": "per_class_iou", "Boundary IoU": "per_class_boundary_iou"}
-_CURVES = {"mIoU": "miou", "pixel accuracy": "pixel_accuracy"}
+COLUMN_COLORS = ("#868b94", "#2f7fd1", "#d9702b", "#2b9a66", "#9b6bd3", "#d1477a")
 _FREQUENT = 12
 
 
 def render_page(
-    series: Sequence[Series],
-    matrices: Mapping[str, ConfusionMatrix],
-    examples: Mapping[str, Sequence[Example]],
+    columns: Sequence[Mapping[str, Any]],
+    matrices: Sequence[ConfusionMatrix],
     spec: DatasetSpec,
-    settings: Mapping[str, str],
+    **content: Mapping[str, Any],
 ) -> str:
     """Renders a report as one HTML page that needs no other file.
 
     Args:
-        series: what is compared, the evaluation's own first.
-        matrices: of the evaluation, by stage.
-        examples: rows of images by heading.
+        columns: what is compared, as from `split_stages`; the evaluation's own first.
+        matrices: of the evaluation, one a stage.
         spec: the data set.
-        settings: what the evaluation was run with, by name.
+        content: what else the template shows.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("deeplab_tf.evaluation.report"), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True, extensions=["jinja2.ext.do"],
+        undefined=jinja2.ChainableUndefined, trim_blocks=True,
     )  # fmt: skip
-    environment.filters.update(percent=_percent, rgb=lambda c: f"rgb{tuple(c)}", data_url=data_url)
-    pixels = next(iter(matrices.values())).matrix.sum(1)
-    page = environment.get_template("report.html").render(
-        mark=REPORT, series=series, series_colors=SERIES_COLORS, headline=_HEADLINE, spec=spec,
-        differing_images=len({(r.get("split"), r.get("images")) for *_, r in series}) > 1,
-        means={
-            title: [one.metrics.get(key) for one in series]
-            for title, key in MEANS.items() if any(key in one.metrics for one in series)
-        },
-        facts={"majority-class baseline": [_baseline(one.results) for one in series]}
-        | {title: [one.results.get(key, "–") for one in series] for title, key in _FACTS.items()},
-        per_class={
-            title: [[c.get(name) for c in columns] for name in spec.class_names]
-            for title, key in _PER_CLASS.items()
-            if any(columns := [one.metrics.get(key, {}) for one in series])
-        },
-        shares=pixels / max(pixels.sum(), 1),
-        confusions=[_confusion(stage, m.matrix, spec) for stage, m in matrices.items()][::-1],
-        trimap=_trimap(series), examples=examples, settings=settings, void_color=VOID_COLOR,
-        error_colors=list(ERROR_COLORS.items())[: 2 * len(matrices)],
+    environment.filters.update(percent=_percent, confusions=_confusions, chart=_chart, url=_url)
+    columns = [{**c, "color": COLUMN_COLORS[i % len(COLUMN_COLORS)]} for i, c in enumerate(columns)]
+    return environment.get_template("report.html").render(
+        content, columns=columns, matrices=dict(zip(STAGES[len(matrices)], matrices, strict=True)),
+        spec=spec, means=MEANS, mark=REPORT, error_colors=ERROR_COLORS, void_color=VOID_COLOR,
+        differing_images=len({f"{c.get('split')}: {c.get('images')}" for c in columns}) > 1,
     )  # fmt: skip
-    return f"{page.lstrip()}\n"
 
 
-def _percent(share: float | None) -> str:
-    return percent(share, absent="–")
+def _percent(share: Any, digits: int = 2) -> str:
+    """Formats a share; what a file of another version lacks is a dash, as what is None."""
+    return percent(share if isinstance(share, (int, float)) else None, digits, absent="–")
 
 
-def _baseline(results: Mapping[str, Any]) -> str:
-    baseline = results.get("best_constant")
-    return f"{_percent(baseline['miou'])} ({baseline.get('class')})" if baseline else "–"
-
-
-def _confusion(stage: str, counts: np.ndarray, spec: DatasetSpec) -> dict[str, Any]:
-    """Returns the chart of a matrix and where most of the wrong pixels are."""
-    names, wrong = spec.class_names, counts - np.diag(np.diag(counts))
+def _confusions(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
+    """Returns shares of the labels' pixels, the wrong pixels, and where most of these are."""
     shares = ratio(counts, np.broadcast_to(counts.sum(1, keepdims=True), counts.shape))
-    frequent = [
-        (f"{names[i]} → {names[j]}", wrong[i, j], [shares[i, j], wrong[i, j] / wrong.sum()])
-        for i, j in (divmod(at, len(names)) for at in np.argsort(-wrong, axis=None, kind="stable"))
-        if wrong[i, j]
-    ]
-    chart = matrix_chart(shares, names)
-    return {"stage": stage, "chart": chart, "frequent": frequent[:_FREQUENT]}
+    wrong = counts - np.diag(np.diag(counts))
+    largest = np.argsort(-wrong, axis=None, kind="stable")[:_FREQUENT].tolist()
+    return shares, wrong, [divmod(at, len(wrong)) for at in largest if wrong.flat[at]]
 
 
-def _trimap(series: Sequence[Series]) -> dict[str, Any] | None:
-    """Returns the metrics near contours over the distance from them; None if not measured."""
-    trimaps = {i: one.metrics["trimap"] for i, one in enumerate(series) if "trimap" in one.metrics}
-    if not trimaps:
-        return None
-    contours = next(iter(trimaps.values()))["from"]  # others cannot be compared with it
-    trimaps = {index: trimap for index, trimap in trimaps.items() if trimap["from"] == contours}
-    curves = {
-        (title, index): dict(zip(trimap["widths"], trimap[key], strict=True))
-        for title, key in _CURVES.items()
-        for index, trimap in trimaps.items()
-    }
-    charts = [
-        line_chart(
-            "distance from the contours in pixels", f"{title} in %",
-            {index: curve for (name, index), curve in curves.items() if name == title},
-        ) for title in _CURVES
-    ]  # fmt: skip
-    widths = sorted(set().union(*curves.values()))
-    rows = {width: [curve.get(width) for curve in curves.values()] for width in widths}
-    return {"contours": contours, "series": list(trimaps), "columns": list(curves), "rows": rows,
-            "charts": charts}  # fmt: skip
+def _chart(columns: Iterable[Mapping[str, Any]], title: str) -> Markup:
+    """Draws a metric over the distance from contours as an SVG element."""
+    stream = io.StringIO()
+    with plot_style({"svg.fonttype": "none", "font.size": 9, "lines.linewidth": 2}):
+        figure = Figure(figsize=(6, 3), layout="constrained")
+        axes = figure.add_subplot(frame_on=False)
+        axes.set(xlabel="distance from the contours in pixels", ylabel=f"{title} in %")
+        axes.tick_params(length=0)
+        axes.grid(axis="y", alpha=0.4)
+        for one in columns:
+            shares = np.array(one["trimap"][MEANS[title]], float)  # NaN for None breaks the line
+            style = "--" if one["name"].endswith("before CRF") else "-"
+            axes.plot(one["trimap"]["widths"], 100 * shares, style, color=one["color"])
+        figure.savefig(stream, format="svg", transparent=True)
+    # What stands before the element, and ids that the next chart has too.
+    unwanted = r'^.*?(?=<svg)|<metadata>.*</metadata>| id="[\w.]+_\d+"'
+    return Markup(re.sub(unwanted, "", stream.getvalue(), flags=re.DOTALL))
+
+
+def _url(pixels: np.ndarray, lossless: bool) -> str:
+    """Returns an image as a URL that carries it."""
+    stream, kind = io.BytesIO(), "png" if lossless else "jpeg"
+    Image.fromarray(pixels).save(stream, kind, quality=85)
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def draw_images(evaluated: EvaluatedImage, spec: DatasetSpec) -> dict[str, np.ndarray]:
+    """Draws image, label, predictions and error map as RGB [h, w, 3] of one size, by caption."""
+    assert evaluated.label is not None  # a Report refuses splits without labels
+    image = Image.fromarray(evaluated.image)
+    image.thumbnail((SIDE, SIDE))
+    label, *predictions = (
+        np.asarray(Image.fromarray(ids).resize(image.size, Image.Resampling.NEAREST))
+        for ids in (evaluated.label, *evaluated.predictions)
+    )
+    # A light grey where the last prediction is right; few greys, for small files.
+    errors = np.asarray(image.convert("L").convert("RGB")) // 10 * 5 + 120
+    first_wrong, last_wrong = (predictions[at] != label for at in (0, -1))
+    errors[last_wrong] = ERROR_COLORS["wrong"]
+    errors[first_wrong & ~last_wrong] = ERROR_COLORS["corrected by the CRF"]
+    errors[~first_wrong & last_wrong] = ERROR_COLORS["made wrong by the CRF"]
+    errors[label == spec.ignore_label] = ERROR_COLORS["void, not counted"]
+    colors = np.frombuffer(palette_bytes(spec), np.uint8).reshape(256, 3)
+    drawn = [np.asarray(image), *(colors[ids] for ids in (label, *predictions)), errors]
+    return dict(zip(("image", "label", *STAGES[len(predictions)], "errors"), drawn, strict=True))
+
+
+def encode_strip(images: Iterable[np.ndarray]) -> bytes:
+    """Encodes images of one size side by side as a PNG that carries the report's mark."""
+    parts = [np.pad(i, [(0, 0), (0, GAP), (0, 0)], constant_values=255) for i in images]
+    stream = io.BytesIO()
+    strip = Image.fromarray(np.hstack(parts)[:, :-GAP])
+    strip.save(stream, "PNG", pnginfo=png_mark(REPORT))
+    return stream.getvalue()

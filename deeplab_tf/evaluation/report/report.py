@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import bisect
+import datetime
 import os
-from collections.abc import Callable, Mapping, Sequence
+import platform
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import add
 from pathlib import Path
 from typing import Any
 
-from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.formatting import percent
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.data.files import file_hash, write_atomically
 from deeplab_tf.data.own_files import REPORT, is_png_of, is_text_with
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.plotting import require_report_extra
+from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
-from deeplab_tf.evaluation.report.best_and_worst import BestAndWorst
+from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.report.compare import load_comparisons, split_stages
-from deeplab_tf.evaluation.report.examples import draw_example, encode_strip, stage_names
 
-FILE_NAME = "report.html"
+_PAGE, _STRIP = "report.html", "report-{}-{}.png"
 
 
 class Report:
@@ -53,10 +61,10 @@ class Report:
     def __init__(self, split: Split, examples: int = 5, compare: Sequence[str] = ()) -> None:
         require_report_extra("The report")
         require_labels(split)
-        self._spec = split.spec
+        self._spec, self._count = split.spec, examples
         self._compared = load_comparisons(compare, split.spec)
-        self._examples, self._count = BestAndWorst(examples), examples
-        self._matrices: dict[str, ConfusionMatrix] = {}
+        self._matrices: list[ConfusionMatrix] = []  # one a stage
+        self._kept: list[dict[str, Any]] = []  # the worst first
 
     def __call__(self, image: EvaluatedImage) -> None:
         """Counts an image and keeps it if it is one of the best or worst.
@@ -67,21 +75,26 @@ class Report:
         Args:
             image: with a label.
         """
+        from deeplab_tf.evaluation.report.page import draw_images  # needs the extra
+
         assert image.label is not None  # the split has labels
-        matrices = {}
-        for stage, prediction in zip(
-            stage_names(len(image.predictions)), image.predictions, strict=True
-        ):
-            matrices[stage] = ConfusionMatrix(self._spec.num_classes, self._spec.ignore_label)
-            matrices[stage].update(image.label, prediction)
-            total = self._matrices.get(stage)
-            self._matrices[stage] = matrices[stage] if total is None else total + matrices[stage]
-        last = list(matrices.values())[-1]
-        if last.matrix.any():
-            self._examples.offer(
-                last.pixel_accuracy(),
-                lambda: draw_example(image, _metrics_text(matrices), self._spec),
-            )
+        matrices = []
+        for prediction in image.predictions:
+            matrices.append(ConfusionMatrix(self._spec.num_classes, self._spec.ignore_label))
+            matrices[-1].update(image.label, prediction)
+        self._matrices = [*map(add, self._matrices, matrices)] if self._matrices else matrices
+        example = {
+            "name": image.name,
+            "accuracies": [matrix.pixel_accuracy() for matrix in matrices],
+            "mean_ious": [matrix.mean_iou() for matrix in matrices],
+        }
+        if not matrices[-1].matrix.any():
+            return
+        bisect.insort(self._kept, example, key=lambda kept: kept["accuracies"][-1])
+        is_full = len(self._kept) > 2 * self._count
+        # What is in the middle is neither among the best nor among the worst.
+        if not is_full or self._kept.pop(self._count) is not example:
+            example["images"] = draw_images(image, self._spec)
 
     def owners(self, output: str | os.PathLike) -> dict[Path, Callable[[Path], bool]]:
         """Returns what `write` may write into a folder, as `check_outputs` takes it.
@@ -89,10 +102,9 @@ class Report:
         Args:
             output: the folder.
         """
-        output = user_path(output)
-        places = [(which, i) for which in ("best", "worst") for i in range(1, self._count + 1)]
-        images = {_strip_file(output, *place): is_png_of(REPORT) for place in places}
-        return {output / FILE_NAME: is_text_with(REPORT), **images}
+        output, places = user_path(output), range(1, self._count + 1)
+        strips = [output / _STRIP.format(which, i) for which in ("best", "worst") for i in places]
+        return {output / _PAGE: is_text_with(REPORT), **dict.fromkeys(strips, is_png_of(REPORT))}
 
     def write(
         self, results: Mapping[str, Any], settings: Mapping[str, str], output: str | os.PathLike
@@ -107,32 +119,64 @@ class Report:
         Returns:
             The page.
         """
-        from deeplab_tf.evaluation.report.page import render_page  # needs the extra
+        from deeplab_tf.evaluation.report.page import encode_strip, render_page
 
         output = user_path(output)
         for old in filter(is_png_of(REPORT), output.glob("report-*.png")):
             old.unlink()
-        examples = {"best": self._examples.best(), "worst": self._examples.worst()}
+        half = len(self._kept) // 2  # of few images none is shown twice
+        examples = {"best": self._kept[half:][::-1], "worst": self._kept[:half]}
         for which, rows in examples.items():
             for place, example in enumerate(rows, start=1):
-                write_atomically(_strip_file(output, which, place), encode_strip(example))
+                strip = encode_strip(example["images"].values())
+                write_atomically(output / _STRIP.format(which, place), strip)
+        columns = [*split_stages("this run", results), *self._compared]
         page = render_page(
-            [*split_stages("this run", results), *self._compared],
-            self._matrices,
-            {which.capitalize(): rows for which, rows in examples.items()},
-            self._spec,
-            settings,
+            columns, self._matrices, self._spec, examples=examples, settings=settings
         )
-        write_atomically(output / FILE_NAME, page.encode("utf-8", "xmlcharrefreplace"))
-        return output / FILE_NAME
+        write_atomically(output / _PAGE, page.encode("utf-8", "xmlcharrefreplace"))
+        return output / _PAGE
 
 
-def _strip_file(folder: Path, which: str, place: int) -> Path:
-    return folder / f"report-{which}-{place}.png"
+def describe_run(
+    command: Sequence[str],
+    model_file: str | os.PathLike,
+    predictor: Predictor,
+    spec: DatasetSpec,
+    data_dir: str | os.PathLike,
+) -> dict[str, str]:
+    """Describes what an evaluation was run with, for the last section of a report.
+
+    Args:
+        command: program and arguments.
+        model_file: the `.keras` file.
+        predictor: made from it.
+        spec: the data set.
+        data_dir: where its images are.
+
+    Returns:
+        Text by name: command line, model and its SHA-256, data set, CRF parameters, versions.
+
+    Raises:
+        OSError: the model's file cannot be read.
+    """
+    network = predictor.model.get_config()
+    crf = predictor.crf.parameters.to_dict() if predictor.crf else {}
+    return {
+        "date": datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
+        "command line": shlex.join(command),
+        "model": str(model_file),
+        "SHA-256 of the model": file_hash(model_file),
+        "network": _listed(network, ("backbone", "head", "output_stride", "width", "scales")),
+        "prediction": _listed(vars(predictor), ("scales", "flip", "fusion", "tile")),
+        "data set": f"{spec.name}, {spec.num_classes} classes, {data_dir}",
+        "CRF": _listed(crf, crf) or "none",
+        "TensorFlow": tf.__version__,
+        "Keras": keras.__version__,
+        "NumPy": np.__version__,
+        "Python": f"{platform.python_version()} on {platform.platform()}",
+    }
 
 
-def _metrics_text(matrices: Mapping[str, ConfusionMatrix]) -> str:
-    """Formats the metrics of one image, before and after the CRF."""
-    accuracies = " → ".join(percent(matrix.pixel_accuracy()) for matrix in matrices.values())
-    means = " → ".join(percent(matrix.mean_iou()) for matrix in matrices.values())
-    return f"pixel accuracy {accuracies} %, mIoU of the image {means} %"
+def _listed(values: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {values[name]}" for name in names)

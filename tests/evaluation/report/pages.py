@@ -1,8 +1,7 @@
-"""Reads report pages with Python's own parser, and makes what they are written from."""
+"""Reads report pages, which are well-formed XML too, and makes what they are written from."""
 
-from collections import namedtuple
-from html.parser import HTMLParser
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -10,58 +9,21 @@ from deeplab_tf.data.majority_baseline import majority_baseline
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 from deeplab_tf.evaluation.metrics import Metrics
+from deeplab_tf.evaluation.report import Report
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "a & b &amp; ü", "absent")
-VOID_ELEMENTS = {"br", "img", "meta"}
-
-Node = namedtuple("Node", "tag attributes parent pieces")
-
-
-class Page(HTMLParser):
-    """The elements of a page in order, and the texts in them."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.root = self._open = Node("", {}, None, [])
-        self.nodes = []
-        self.feed(text)
-        self.close()
-        assert self._open is self.root, f"{self._open.tag} is not closed"
-
-    def handle_starttag(self, tag, attributes):
-        node = Node(tag, dict(attributes), self._open, [])
-        self._open.pieces.append(node)
-        self.nodes.append(node)
-        if tag not in VOID_ELEMENTS:
-            self._open = node
-
-    def handle_endtag(self, tag):
-        assert tag == self._open.tag
-        self._open = self._open.parent
-
-    def handle_data(self, data):
-        self._open.pieces.append(data)
-
-    def all(self, tag, inside=None):
-        nodes = self.nodes if inside is None else descendants(inside)
-        return [node for node in nodes if node.tag == tag]
-
-    def table(self, caption_start):
-        """The cells' texts of the table with this caption, head first."""
-        (caption,) = (n for n in self.all("caption") if text(n).startswith(caption_start))
-        rows = self.all("tr", inside=caption.parent)
-        return [[" ".join(text(c).split()) for c in row.pieces if c != "\n"] for row in rows]
-
-
-def descendants(node):
-    for piece in node.pieces:
-        if isinstance(piece, Node):
-            yield piece
-            yield from descendants(piece)
+SETTINGS = {"command line": "evaluate.py '--model=<u>a</u>'", "NumPy": "2.0"}
 
 
 def text(node):
-    return "".join(p if isinstance(p, str) else text(p) for p in node.pieces)
+    return "".join(node.itertext())
+
+
+def table(page, caption_start):
+    """The cells' texts of the table with this caption, head first."""
+    captioned = [t for t in page.iter("table") if t.find("caption") is not None]
+    (found,) = (t for t in captioned if text(t.find("caption")).startswith(caption_start))
+    return [[" ".join(text(cell).split()) for cell in row] for row in found.iter("tr")]
 
 
 def make_split(class_names=HOSTILE, labelled=True):
@@ -86,16 +48,24 @@ def make_images(count, stages=2, classes=3, shape=(12, 17)):
     return images
 
 
-def make_results(spec, images, trimap=None, boundary=False):
+def make_results(spec, images, **measures):
     """What `evaluate` returns for these images."""
-    stage_metrics = [Metrics(spec, trimap, boundary) for _ in images[0].predictions]
+    stages = [Metrics(spec, **measures) for _ in images[0].predictions]
     for image in images:
-        for metrics, prediction in zip(stage_metrics, image.predictions, strict=True):
+        for metrics, prediction in zip(stages, image.predictions, strict=True):
             metrics.update(image.label, prediction)
-    first, *others = [metrics.results() for metrics in stage_metrics]
-    constant = majority_baseline(stage_metrics[0].confusion.matrix.sum(1), spec.class_names)
-    stages = {"crf": others[0]} if others else {}
-    return {
-        "split": "val", "images": len(images), **first, **stages, "best_constant": constant,
-        "seconds": 3.25,
-    }  # fmt: skip
+    first, *others = [metrics.results() for metrics in stages]
+    constant = majority_baseline(stages[0].confusion.matrix.sum(1), spec.class_names)
+    crf = {"crf": others[0]} if others else {}
+    counts = {"split": "val", "images": len(images), "seconds": 3.25}
+    return {**counts, **first, **crf, "best_constant": constant}
+
+
+def write(folder, images, names=HOSTILE, compare=(), **measures):
+    """Writes a report; returns the root of its page, and the results in it."""
+    split = make_split(names)
+    report = Report(split, compare=compare)
+    for image in images:
+        report(image)
+    results = make_results(split.spec, images, **measures)
+    return ElementTree.parse(report.write(results, SETTINGS, folder)).getroot(), results
