@@ -10,9 +10,10 @@ from tensorflow.python.framework import op_def_registry
 
 import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.export import export_saved_model
+from deeplab_tf.export.fold import folded
 from deeplab_tf.export.operations import COMPUTING, SAVING
 from deeplab_tf.export.safe_saved_model import check_saved_model
+from deeplab_tf.export.serving_module import ServingModule
 from tests.export.encoded_images import random_image
 from tests.models.narrow import narrow_model
 
@@ -239,13 +240,13 @@ VARIANTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_export_opens(tmp_path, monkeypatch, name):
+def test_every_part_of_the_library_only_computes(name):
+    """What is around a graph, in files, is the same for all; other tests load those."""
     model, options = VARIANTS[name]
     predictor = deeplab_tf.Predictor(narrow_model(**{"width": 0.02, **model}), **options)
-    # tests/export/test_saved_model.py compares; here it would take the most time.
-    monkeypatch.setattr("deeplab_tf.export.saved_model.LARGEST_DIFFERENCE", np.inf)
-    monkeypatch.setattr("deeplab_tf.export.saved_model.LEAST_EQUAL_LABELS", 0.0)
-    images = [IMAGE]
-    monkeypatch.setattr("deeplab_tf.export.saved_model.verification_images", lambda on: images)
-    folder = export_saved_model(predictor, tmp_path / "1", log=lambda line: None)
-    assert deeplab_tf.load(folder)(IMAGE).shape == IMAGE.shape[:2]
+    with folded(predictor.model) as variables:
+        module = ServingModule(predictor, variables, max_pixels=10_000)
+        graph = module.predict_tensor.get_concrete_function().graph.as_graph_def()
+    functions = graph.library.function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    assert {"Conv2D", "ArgMax"} <= {node.op for node in nodes} <= COMPUTING

@@ -97,13 +97,13 @@ def distance(found, wanted):
     return np.sqrt(np.mean((found - wanted) ** 2)) / deviation(wanted)
 
 
-def measure(application, strides=(32, 16, 8)):
+def measure(application, strides=(32, 16, 8), sizes=SIZES):
     """Returns a row of the table: what is compared -> size -> difference."""
     classifier = random_classifier(application)
     row = {}
     for padding in ("keras", "centred"):
         networks = {stride: atrous(classifier, stride, padding) for stride in strides}
-        for size, sides in SIZES.items():
+        for size, sides in sizes.items():
             images = noise(sides)
             own = np.asarray(classifier(images, training=False))
             row[padding, "consistency", size] = consistency(networks, images)
