@@ -8,6 +8,8 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.evaluation import ConfusionMatrix
+from tests.backbones.shallow import shallow_networks
+from tests.extensions import extended
 from tests.models.narrow import narrow_model, noise_images
 
 CLASSES = 3
@@ -17,11 +19,24 @@ LABELS[:, :3] = 255
 RESNET = {"backbone": "resnet50", "width": 0.05, "batch_norm": "train"}
 
 
-def compiled(model, loss=None, rate=1e-3):
+@pytest.fixture(autouse=True, scope="module")
+def _small_networks(tmp_path_factory):
+    with extended(tmp_path_factory.mktemp("site")), shallow_networks():
+        yield
+
+
+def small_model(**options):
+    """The network of docs/extending.md: Keras' training does not know how deep a network is."""
+    return narrow_model("tiny", **options)
+
+
+def compiled(model, loss=None, rate=1e-3, run_eagerly=True):
+    """Compiles a model; to build the graph of a few steps takes ten times as long as the steps."""
     model.compile(
         keras.optimizers.Adam(rate),
         loss or deeplab_tf.losses.CrossEntropy(),
         metrics=[deeplab_tf.metrics.MeanIoU(CLASSES), deeplab_tf.metrics.PixelAccuracy()],
+        run_eagerly=run_eagerly,
     )
     return model
 
@@ -43,7 +58,7 @@ def optimizer_values(model):
 
 @pytest.fixture(scope="module")
 def trained():
-    model = compiled(narrow_model())
+    model = compiled(small_model(), run_eagerly=False)
     fit(model)
     return model
 
@@ -63,6 +78,7 @@ def test_evaluate_has_the_metrics_of_the_confusion_matrix(trained):
 
 @pytest.mark.slow
 def test_metrics_begin_anew_every_epoch():
+    # VGG-16 has no normalisation, which would differ between training and validation.
     model = compiled(narrow_model(dropout=0.0), rate=0.0)
     history = fit(model, epochs=2, validation_data=(IMAGES, LABELS)).history
     for name in ("mean_iou", "val_mean_iou", "pixel_accuracy", "loss"):
@@ -78,7 +94,7 @@ def test_batches_of_tf_data_with_images_of_several_sizes():
 
     shapes = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None] * 3, tf.uint8)
     data = tf.data.Dataset.from_generator(batches, output_signature=shapes)
-    model = compiled(narrow_model())
+    model = compiled(small_model(), run_eagerly=False)
     history = model.fit(data, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert np.isfinite(model.evaluate(data, verbose=0)).all()
@@ -91,7 +107,7 @@ def test_a_batch_of_void_does_not_harm():
     assert np.isfinite(history["val_loss"]).all()
     void = np.full_like(LABELS, 255)
     before = values(model)
-    model.compile(keras.optimizers.SGD(0.1), deeplab_tf.losses.CrossEntropy())
+    model.compile(keras.optimizers.SGD(0.1), deeplab_tf.losses.CrossEntropy(), run_eagerly=True)
     assert model.fit(IMAGES, void, verbose=0).history["loss"] == [0.0]
     for name, value in values(model).items():
         np.testing.assert_array_equal(value, before[name])
@@ -112,7 +128,7 @@ LOSSES = [
 def test_fit_with_every_loss(loss):
     # From the published start, near zero: Dice has no gradient where the softmax is sure.
     keras.utils.set_random_seed(0)
-    model = deeplab_tf.DeepLab(num_classes=CLASSES, width=0.1, dropout=0.0)
+    model = deeplab_tf.DeepLab("tiny", num_classes=CLASSES, width=0.1, dropout=0.0)
     labels = np.where(LABELS == 255, 255, 1).astype(np.uint8)  # what can be learned of noise
     options = {"batch_size": 2, "epochs": 3, "verbose": 0}
     history = compiled(model, loss).fit(IMAGES, labels, **options).history
@@ -122,7 +138,7 @@ def test_fit_with_every_loss(loss):
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_fit_in_mixed_precision(policy):
-    model = compiled(narrow_model(dtype=policy))
+    model = compiled(small_model(dtype=policy), run_eagerly=False)
     # The scale of the loss for float16 is found by trying: such steps change nothing.
     assert np.isfinite(fit(model, epochs=12).history["loss"]).all()
     assert 0 < int(model.optimizer.iterations.numpy()) <= 24
@@ -133,7 +149,7 @@ def test_fit_in_mixed_precision(policy):
 
 @pytest.mark.slow
 def test_checkpoints_of_the_model_and_of_its_weights(tmp_path):
-    model = compiled(narrow_model())
+    model = compiled(small_model())
     save = keras.callbacks.ModelCheckpoint
     best = {"monitor": "val_mean_iou", "mode": "max", "save_best_only": True}
     callbacks = [
@@ -143,14 +159,14 @@ def test_checkpoints_of_the_model_and_of_its_weights(tmp_path):
     fit(model, callbacks=callbacks, validation_data=(IMAGES, LABELS))
     logits = model(IMAGES)
     np.testing.assert_array_equal(deeplab_tf.load(tmp_path / "model.keras")(IMAGES), logits)
-    other = narrow_model(num_classes=CLASSES)
+    other = small_model()
     other.load_weights(tmp_path / "last.weights.h5")
     np.testing.assert_array_equal(other(IMAGES), logits)
 
 
 @pytest.mark.slow
 def test_early_stopping_restores_the_best_weights():
-    model = compiled(narrow_model(), rate=3.0)  # which makes it worse
+    model = compiled(small_model(), rate=3.0)  # which makes it worse
     stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
     history = fit(model, epochs=9, callbacks=[stop]).history["loss"]
     assert len(history) < 9
@@ -160,7 +176,7 @@ def test_early_stopping_restores_the_best_weights():
 @pytest.mark.slow
 def test_tensorboard(tmp_path):
     fit(
-        compiled(narrow_model()),
+        compiled(small_model()),
         callbacks=[keras.callbacks.TensorBoard(str(tmp_path), histogram_freq=1)],
         validation_data=(IMAGES, LABELS),
     )
@@ -187,7 +203,8 @@ def assert_goes_on_alike(model, copy):
 
 @pytest.mark.slow
 def test_a_saved_model_goes_on(tmp_path):
-    model = compiled(narrow_model(dropout=0.0), deeplab_tf.losses.Combined("focal + 0.5*dice"))
+    loss = deeplab_tf.losses.Combined("focal + 0.5*dice")
+    model = compiled(small_model(dropout=0.0), loss, run_eagerly=False)
     fit(model)
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
@@ -229,7 +246,7 @@ def assert_the_backbone_stays(model):
 
 @pytest.mark.slow
 def test_a_frozen_backbone_stays_to_the_bit():
-    assert_the_backbone_stays(narrow_model())
+    assert_the_backbone_stays(small_model())
 
 
 @pytest.mark.slow
