@@ -3,18 +3,24 @@
 import contextlib
 from unittest import mock
 
-from deeplab_tf.backbones import resnet, xception
+from deeplab_tf.backbones import mobilenet_v2, mobilenet_v3, resnet, xception
+
+_V2 = tuple((expand, channels, min(n, 2), s) for expand, channels, n, s in mobilenet_v2.SEQUENCES)
+_V3 = tuple(unit for i, unit in enumerate(mobilenet_v3.UNITS) if i not in (5, 8, 9, 14))
 
 
 @contextlib.contextmanager
 def shallow_networks():
-    """Lets ResNet-50 have 9 units in place of 16, and Xception-41's middle flow one in place of 8.
+    """Lets ResNet-50 have 9 of its 16 units, Xception-41 7 of 13, MobileNets 11 of 17 and 15.
 
-    A unit follows every kind of unit that it follows in the whole networks, and the last stage of
-    the ResNet has the three that `multi_grid` is for.
+    A kind of unit that is repeated is there twice, so that everything follows everything that it
+    follows in the whole networks; the last stage of the ResNet has the three that `multi_grid`
+    is for.
     """
     with (
         mock.patch.dict(resnet.UNITS, {50: (2, 2, 2, 3)}),
-        mock.patch.dict(xception.MIDDLE_UNITS, {41: 1}),
+        mock.patch.dict(xception.MIDDLE_UNITS, {41: 2}),
+        mock.patch.object(mobilenet_v2, "SEQUENCES", _V2),
+        mock.patch.object(mobilenet_v3, "UNITS", _V3),
     ):
         yield

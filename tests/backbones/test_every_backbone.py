@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.backbones import BACKBONES, backbone_class, build_backbone
-from deeplab_tf.export import export_saved_model
+from deeplab_tf.export.fold import folded
+from deeplab_tf.export.operations import COMPUTING
+from deeplab_tf.export.serving_module import ServingModule
 from tests.backbones.consistency import assert_consistent, with_shared_weights
 from tests.backbones.shallow import shallow_networks
 from tests.models.narrow import (
@@ -189,24 +190,29 @@ def model(backbone):
     return model
 
 
+@pytest.fixture(scope="module")
+def predictor(model):
+    return deeplab_tf.Predictor(model)
+
+
 @pytest.mark.slow
-def test_predictor_labels_as_the_logits_say(model):
+def test_predictor_labels_as_the_logits_say(model, predictor):
     image = noise_images(33, 47)[0]
     logits = model(image[None])[0]
     assert np.isfinite(logits).all() and np.std(logits) > 1e-3
-    np.testing.assert_array_equal(deeplab_tf.Predictor(model)(image), np.argmax(logits, axis=-1))
+    np.testing.assert_array_equal(predictor(image), np.argmax(logits, axis=-1))
 
 
 @pytest.mark.slow
-def test_export_predicts_as_the_model(model, tmp_path):
-    """Nothing is written unless it does; see `export/parity.py`."""
+def test_exported_graph_predicts_as_the_model(predictor):
+    """With its normalisation folded. Whole SavedModels, v3's too, are in tests/export."""
     images = noise_images(33, 47)
-    Image.fromarray(images[0]).save(tmp_path / "image.png")
-    predictor = deeplab_tf.Predictor(model)
-    folder = export_saved_model(predictor, tmp_path / "1", 10_000, tmp_path / "image.png")
-    served = tf.saved_model.load(str(folder)).signatures["predict_tensor"]
-    probabilities = served(images=tf.constant(images))["probabilities"]
-    assert_same_logits(probabilities, tf.nn.softmax(model(images)), tolerance=1e-3)
+    with folded(predictor.model) as variables:
+        module = ServingModule(predictor, variables, max_pixels=10_000)
+        probabilities = module.predict_tensor(tf.constant(images))["probabilities"]
+    assert_same_logits(probabilities, tf.nn.softmax(predictor.model(images)), tolerance=1e-3)
+    graph = module.predict_tensor.get_concrete_function().graph
+    assert {operation.type for operation in graph.get_operations()} <= COMPUTING
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from deeplab_tf.export import export_saved_model, litert
 from deeplab_tf.export.litert import LiteRtLabeller, export_litert
 from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
 from tests.backbones.keras_classifiers.families import shallow_applications
+from tests.backbones.shallow import shallow_networks
 from tests.export.conftest import SPEC
 from tests.models.narrow import assert_same_logits, narrow_model, patches
 
@@ -18,7 +19,7 @@ SIZE = (67, 90)
 LEAST = 0.999  # of the labels of one small image, where a few pixels are undecided
 CRF = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
 # Name -> backbone, head, other arguments of DeepLab, and the CRF of the predictor.
-# `tests/backbones/test_every_backbone.py` has a SavedModel of every backbone.
+# `tests/backbones/test_every_backbone.py` has the graph of a SavedModel of every backbone.
 NETWORKS = {
     "beta": ("resnet50_beta", "aspp_v3", {"image_pooling": 65}, None),
     "v1_5": ("resnet50_v1_5", "v3plus", {"scales": (1.0, 0.75, 0.5)}, CRF),
@@ -30,12 +31,18 @@ NETWORKS = {
     "convnext": ("keras:ConvNeXtTiny", "aspp_v3_1x1", {"width": 1.0}, None),
 }
 SAVED_MODELS = ["v1_5", "keras_v2"]
-LITERT = ["beta", "keras_v2", "efficientnet", "convnext"]
-ONNX = ["v3", "xception", "keras_v2", "efficientnet", "convnext"]
+LITERT = ["beta", "efficientnet", "convnext"]
+ONNX = ["v3", "xception", "efficientnet", "convnext"]
 
 
 def exported_as(networks):
     return pytest.mark.parametrize("predictor", networks, indirect=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shallow():
+    with shallow_networks():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.weights import load_into
 from tests.backbones.consistency import assert_consistent, with_shared_weights
+from tests.backbones.shallow import shallow_networks
 from tests.extensions import extended
 from tests.models.narrow import assert_same_logits, noise_images
 from tests.weights.fakes import write_keras3
@@ -27,7 +28,7 @@ ROWS = [
 
 @pytest.fixture(autouse=True, scope="module")
 def _extended(tmp_path_factory):
-    with extended(tmp_path_factory.mktemp("site")):
+    with extended(tmp_path_factory.mktemp("site")), shallow_networks():
         yield
 
 
@@ -133,7 +134,9 @@ def test_a_saved_model_predicts_the_same(decoder, tmp_path):
 def test_fit_trains_everything(model):
     before = {name: v.numpy() for name, v in model.variables_by_name().items()}
     model.compile(
-        keras.optimizers.SGD(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        keras.optimizers.SGD(1e-3),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=model.backbone_name != "tiny",  # to build a deep network's graph takes long
     )
     labels = np.random.default_rng(0).integers(0, 3, (2, 33, 50))
     history = model.fit(noise_images(33, 50, count=2), labels, verbose=0)

@@ -22,7 +22,7 @@ RESNET_50 = 23_508_032  # 25,557,032 without the classifier
 MOBILENET_V2 = 3_504_872 - (320 * 1280 + 2 * 1280) - 1281 * 1000
 XCEPTION_65 = PARAMETERS["xception65"]
 AFFINE = 105_344  # gamma and beta of ResNet-101's normalisations; as many moving statistics
-# Three 3x3 convolutions of the stem instead of one 7x7: see tests/backbones/test_number_of_parameters.py.
+# Three 3x3 convolutions of the stem instead of one 7x7: see test_number_of_parameters.py.
 BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
 
 
