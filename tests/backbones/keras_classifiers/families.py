@@ -4,7 +4,7 @@
 """
 
 import contextlib
-import importlib
+import importlib.util
 import sys
 import warnings
 from unittest import mock
@@ -41,23 +41,31 @@ def random_classifier(application, **options):
     return classifier
 
 
+# The modules that loop over the blocks of a stage.
+_WITH_LOOPS = (
+    *("densenet", "efficientnet", "efficientnet_v2", "inception_resnet_v2", "inception_v3"),
+    *("regnet", "resnet", "resnet_rs", "xception"),
+)
+
+
+def _short_range(*arguments):
+    """`range` over two numbers in place of more than four; four is the number of stages."""
+    whole = range(*arguments)
+    return whole[:2] if len(whole) > 4 else whole
+
+
 @contextlib.contextmanager
 def shallow_applications():
-    """Has Keras build EfficientNetV2B0 and ConvNeXtTiny with two blocks a stage, or one, at most.
-
-    All kinds of their layers are there, and an export of them takes seconds.
-    """
-    modules = ("efficientnet_v2", "convnext")
-    efficientnet, convnext = (
-        importlib.import_module(f"keras.src.applications.{module}") for module in modules
-    )
-    stages = efficientnet.DEFAULT_BLOCKS_ARGS["efficientnetv2-b0"]
-    stages = [{**stage, "num_repeat": min(stage["num_repeat"], 2)} for stage in stages]
+    """Has Keras build networks that repeat no block often; all kinds of their layers are there."""
     blocks = {"depths": [1, 1, 2, 1], "projection_dims": [12, 24, 48, 96]}
-    with (
-        mock.patch.dict(efficientnet.DEFAULT_BLOCKS_ARGS, {"efficientnetv2-b0": stages}),
-        mock.patch.dict(convnext.MODEL_CONFIGS["tiny"], blocks),
-    ):
+    with contextlib.ExitStack() as stack:
+        for name in _WITH_LOOPS:
+            path = f"keras.src.applications.{name}"
+            if importlib.util.find_spec(path):
+                module = importlib.import_module(path)
+                stack.enter_context(mock.patch.object(module, "range", _short_range, create=True))
+        convnext = importlib.import_module("keras.src.applications.convnext")
+        stack.enter_context(mock.patch.dict(convnext.MODEL_CONFIGS["tiny"], blocks))
         yield
 
 

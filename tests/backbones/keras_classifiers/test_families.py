@@ -10,7 +10,12 @@ import pytest
 from deeplab_tf.backbones.keras_classifiers.families import FAMILIES, build_application, family_of
 from deeplab_tf.backbones.keras_classifiers.keras_backbone import KerasBackbone
 from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, kind_of
-from tests.backbones.keras_classifiers.families import INSTALLED, SIZES, measure
+from tests.backbones.keras_classifiers.families import (
+    INSTALLED,
+    SIZES,
+    measure,
+    shallow_applications,
+)
 from tests.models.narrow import noise_images
 
 # Those that are built and run quickly stand for all where time is short.
@@ -21,11 +26,19 @@ SMALLEST = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _shallow():
+    """The table in docs/keras_backbones.md is of the whole networks."""
+    with shallow_applications():
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("application", SMALLEST)
 def test_strides_agree_and_the_classifiers_own_is_its_map(application):
-    row = measure(application, strides=(32, 8))
-    for size in SIZES:
+    sizes = {size: SIZES[size] for size in ("odd", "mixed")}
+    row = measure(application, strides=(32, 8), sizes=sizes)
+    for size in sizes:
         assert row["keras", "classifier", size] == 0
         for padding in ("keras", "centred"):
             assert row[padding, "consistency", size] < 1e-3
