@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from deeplab_tf.layers.split_conv import without_splitting
@@ -40,6 +41,9 @@ def count_multiply_adds(
         True
     """
     image = tf.TensorSpec([1, height, width, channels], tf.float32)
+    if not getattr(network, "built", True):
+        # Variables made while the graph is built would cost a graph more, and a branch each.
+        network(keras.Input((height, width, channels), batch_size=1))
     with without_splitting():
         traced = tf.function(lambda images: network(images), autograph=False)
         graph = traced.get_concrete_function(image).graph

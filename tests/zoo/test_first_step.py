@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.training.loop import Trainer
+from tests.backbones.shallow import shallow_networks
 from tests.zoo.loading import NAMES, load_config
 
-# The same stages with fewer units.
+# The same stages with fewer units, of which `shallow_networks` takes some more.
 SHALLOW = {
     "resnet101": "resnet50",
     "resnet101_beta": "resnet50_beta",
@@ -25,7 +26,8 @@ SHALLOW = {
 def eager():
     # Tracing ResNet-101 at three scales costs far more than one small step.
     tf.config.run_functions_eagerly(True)
-    yield
+    with shallow_networks():
+        yield
     tf.config.run_functions_eagerly(False)
 
 

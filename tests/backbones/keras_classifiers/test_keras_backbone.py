@@ -135,14 +135,13 @@ def test_mixed_precision_is_that_of_the_model(precision):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["large_fov", "aspp_l"])
-def test_fit_lowers_the_loss(head):
+def test_fit_lowers_the_loss():
     keras.utils.set_random_seed(0)
-    model = build(head=head, batch_norm="train", output_stride=16, dropout=0.1)
+    model = build(head="aspp_l", batch_norm="train", output_stride=16, dropout=0.1)
     labels = np.zeros([1, 33, 41], np.int32)
     labels[:, :, 20:] = 2
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss)
+    model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=True)
     losses = model.fit(IMAGES, labels, epochs=8, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and losses[-1] < 0.9 * losses[0]
 
