@@ -102,6 +102,7 @@ def test_strides_are_those_of_the_maps(backbones):
         assert strides[backbones[output_stride].endpoint_at()] == output_stride
 
 
+@pytest.mark.slow
 def test_maps_are_found_by_their_stride(backbones):
     names = {s: {b.endpoint_at(s) for b in backbones.values()} for s in (2, 4, 8, 16, 32)}
     assert all(len(endpoints) == 1 for endpoints in names.values())  # whatever the output stride

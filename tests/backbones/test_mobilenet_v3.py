@@ -96,6 +96,7 @@ def test_names_of_the_published_files_are_known():
     assert MobileNetV3Large.keras_layer_names([*names, "Conv_2", "Logits"]) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["MobileNetV3Small", "MobileNetV2", "MobileNet"])
 def test_other_networks_are_refused(net):
     layers = getattr(keras.applications, net)(input_shape=(32, 32, 3), weights=None).layers

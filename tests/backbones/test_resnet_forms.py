@@ -17,6 +17,7 @@ def plan(backbone):
 PLAIN = (1, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "output_stride", "multi_grid", "stages"),
     [
@@ -50,6 +51,7 @@ def test_details_come_before_the_stage_that_subsamples():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "names"),
     [

@@ -68,6 +68,7 @@ def test_columns_fill_up_to_multiples_of_four():
         assert start.shape[1] == columns and not start[:, labels:].any()
 
 
+@pytest.mark.slow
 def test_fast_mode_is_near_the_exact_one():
     distances, shares = [], []
     for seed in range(4):

@@ -150,6 +150,7 @@ def test_wrong_probabilities_are_errors_that_say_where(implementation, value):
         mean_field(probabilities=logits, image=image, implementation=implementation)
 
 
+@pytest.mark.slow
 def test_probabilities_of_zero_and_rounded_ones_are_fine():
     image, logits = scene(*SIZE, 0)
     probabilities = softmax(logits).astype(np.float16)

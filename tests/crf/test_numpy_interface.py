@@ -98,6 +98,7 @@ def test_equals_direct_calls_of_pydensecrf(normalization, implementation):
     assert total_variation(ours, direct) < 1e-5 and agreement(ours, direct) > 0.9999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
 @pytest.mark.parametrize(
     "compatibility", [np.ones(5), 1 - np.eye(5), -np.eye(5)], ids=["vector", "matrix", "reward"]
@@ -144,6 +145,7 @@ def test_dtype_and_memory_layout_do_not_matter(refine):
     np.testing.assert_allclose(wanted.sum(axis=-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_inputs_are_not_changed(refine):
     image, logits = scene(*SIZE, 2)
     copies = image.copy(), logits.copy()
@@ -163,12 +165,14 @@ def test_probabilities_are_clipped_logits(refine):
     np.testing.assert_allclose(start.max(axis=-1), 1 / 1.04, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (2, 3)])
 def test_tiny_images(size, refine):
     image, logits = scene(*size, 0)
     assert refine(logits, image).shape == (*size, 5)
 
 
+@pytest.mark.slow
 def test_no_iterations_return_the_softmax(refine):
     image, logits = scene(*SIZE, 0)
     np.testing.assert_allclose(refine(logits, image, iterations=0), softmax(logits), atol=1e-6)
@@ -192,6 +196,7 @@ def test_wrong_inputs_are_clear_errors(refine):
         refine(logits, image / 255)
 
 
+@pytest.mark.slow
 def test_a_lattice_too_fine_for_its_numbers_is_an_error():
     image, logits = scene(*SIZE, 0)
     with pytest.raises(ValueError, match="gaussian_sigma_xy is too small for an image of 36x52"):

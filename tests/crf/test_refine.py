@@ -14,6 +14,7 @@ from tests.crf.scenes import refine_eagerly, scene, total_variation
 SIZE = (30, 41)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [33, 60])
 @pytest.mark.parametrize("mode", ["exact", "fast"])
 def test_many_live_labels_are_filtered_in_groups(labels, mode):
@@ -112,6 +113,7 @@ def test_learning_from_wrong_weights_improves_other_images():
     assert float(loss(*held_out)) < 0.8 * before
 
 
+@pytest.mark.slow
 def test_an_empty_image_stays_empty():
     assert mean_field(logits=np.zeros([0, 5, 3]), image=np.zeros([0, 5, 3])).shape == (0, 5, 3)
 

@@ -170,6 +170,7 @@ def test_padding_is_at_the_bottom_and_right_in_the_given_colour():
     assert np.all(ids[:, 14:] == 99)
 
 
+@pytest.mark.slow
 def test_every_choice_happens_and_only_the_seed_decides():
     # Position is written into the pixels: red = row, green = column.
     rows, columns = np.mgrid[:12, :12]
@@ -205,6 +206,7 @@ def both(text, size, seed, image_scale=1.0):
     return traced(text, image_scale)(smooth_image(*size), random_label(*size, 5), seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(23, 31), (9, 40), (1, 1)])
 def test_colours_change_neither_crop_nor_padding(size):
     seen = []
@@ -221,6 +223,7 @@ def test_colours_change_neither_crop_nor_padding(size):
     assert any(seen)
 
 
+@pytest.mark.slow
 def test_a_mirror_before_the_crop_mirrors_the_image():
     """The crop is placed in the mirrored image, and padding stays at the right."""
     for size in ((23, 31), (31, 9)):

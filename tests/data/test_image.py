@@ -102,6 +102,7 @@ def random_windows(height, width, count=60):
         yield top, left, rng.integers(1, height - top + 1), rng.integers(1, width - left + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WINDOW_CASES)
 def test_a_decoded_window_is_a_part_of_the_decoded_image(case):
     contents = tf.constant(WINDOW_CASES[case]())

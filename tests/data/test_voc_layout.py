@@ -41,6 +41,7 @@ def test_examples_are_the_files(folder):
         assert example["label"].dtype == tf.int32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".jpeg", ".png", ".JPG"])
 def test_other_endings_of_images(folder, ending):
     image = Image.open(folder / "JPEGImages/pic_1.jpg")

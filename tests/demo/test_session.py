@@ -126,6 +126,7 @@ def test_sliders_before_the_first_image_say_what_to_do(session):
     assert "Drop an image" in session.refine(None, *VALUES)
 
 
+@pytest.mark.slow
 def test_the_legend_tells_the_shares(session, predictor, image):
     _, html = session.example(0, *VALUES)
     before, after = predictor.predict_stages(image)

@@ -130,6 +130,7 @@ def test_an_error_of_a_callback_names_the_image(split, model, number):
     assert seen[:2] == split.names[:2]
 
 
+@pytest.mark.slow
 def test_measures_before_and_after_the_crf(split, model):
     predictor = deeplab_tf.Predictor(model, crf=CRF)
     results = evaluate(
@@ -158,6 +159,7 @@ def test_another_number_of_classes_is_refused(split):
         evaluate(deeplab_tf.Predictor(other), split)
 
 
+@pytest.mark.slow
 def test_majority_baseline_of_the_images_that_were_evaluated(split, model):
     results = evaluate(deeplab_tf.Predictor(model), split, limit=3)
     seen = SyntheticSplit("val", examples=6)

@@ -19,6 +19,7 @@ def literal_band(label, contours, width):
     return near & (label != VOID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contours", ["void", "label_edges"])
 def test_equals_one_dilation_a_width(contours):
     trimap, expected = Trimap(NUM_CLASSES, contours=contours), 0

@@ -70,6 +70,7 @@ def test_logits_are_there_under_their_old_name(files):
     np.testing.assert_array_equal(results["scores"], results["logits"])
 
 
+@pytest.mark.slow
 def test_smaller_numbers_make_smaller_files(files):
     sizes = {precision: path.stat().st_size for precision, path in files.items()}
     assert sizes["float16"] < 0.6 * sizes["float32"]
@@ -140,6 +141,7 @@ def test_what_cannot_be_exported(three_classes, tmp_path, crf, name, options, co
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_disagrees_is_not_written(three_classes, tmp_path):
     Image.fromarray(scene()).save(tmp_path / "image.png")
     with pytest.raises(ValueError, match=r"Nothing is written: .* of 1 image .* Needed: 101 %"):

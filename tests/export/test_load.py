@@ -110,6 +110,7 @@ def test_an_unfinished_run_whose_newest_checkpoints_are_broken(workdir, tmp_path
     assert np.abs(found - workdir[1](IMAGE[None])).max() > 0
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint(workdir, tmp_path):
     for name in ("config.json", "dataset.json"):
         (tmp_path / name).symlink_to(workdir[0] / name)
@@ -163,6 +164,7 @@ def path_of_five_classes(request, workdir, tmp_path):
     return folder, model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{"num_classes": 4}, {"dataset": PETS}])
 def test_other_classes_keep_all_but_the_classifier(path_of_five_classes, arguments):
     path, model = path_of_five_classes
@@ -186,6 +188,7 @@ def test_the_same_number_of_classes_changes_nothing(workdir):
     np.testing.assert_array_equal(loaded(IMAGE[None]), model(IMAGE[None]))
 
 
+@pytest.mark.slow
 def test_a_saved_model_keeps_its_classes(exported):
     with pytest.raises(ValueError, match=r"a SavedModel cannot have other classes\. Load the"):
         deeplab_tf.load(exported.folder, num_classes=4)

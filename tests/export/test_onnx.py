@@ -40,6 +40,7 @@ def test_labels_are_the_models_at_any_size(three_classes, file, size):
     assert labels.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_takes_batches(three_classes, file):
     import onnxruntime
 

@@ -122,6 +122,7 @@ def test_a_bad_image_gets_its_own_error(predictor, loaded):
         np.testing.assert_array_equal(labels, predictor(image_pixels(content, "image")))
 
 
+@pytest.mark.slow
 def test_the_limit_is_one_of_encoded_images_only(loaded):
     images = random_image(MAX_PIXELS // 100 + 1, 100)
     found = loaded.signatures["serving_default"](image_bytes=tf.constant([encoded(images)]))

@@ -54,6 +54,7 @@ def test_another_model_disagrees(exported):
     assert agreement.equal_labels < 0.9 and not is_good(agreement)
 
 
+@pytest.mark.slow
 def test_the_same_labels_of_other_probabilities_disagree(exported):
     with changed(exported.predictor, lambda value: 2 * value, "fc8/kernel", "fc8/bias"):
         agreement = compare(exported.folder, exported.predictor, SCENES)

@@ -35,6 +35,7 @@ def assert_expected(model, expected):
     assert np.mean(labels == expected["labels"]) > 0.999
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [deeplab_tf.load, keras.models.load_model])
 def test_keras_file(old, load):
     folder, expected = old

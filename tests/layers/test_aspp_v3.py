@@ -107,6 +107,7 @@ def test_dropout_is_of_the_projection():
     np.testing.assert_array_equal(layer(FEATURES, training=False, seeds=SEEDS), plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", ["frozen", "train"])
 def test_statistics_move_in_training_only(batch_norm):
     layer = randomized(EncoderDecoder(3, filters=7, batch_norm=batch_norm), [FEATURES, DETAILS])
@@ -122,6 +123,7 @@ def test_statistics_move_in_training_only(batch_norm):
     assert len(moved) == 2 * 9 and set(moved) == {batch_norm == "train"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ASPPv3, PyramidClassifier, EncoderDecoder])
 def test_config_rebuilds_the_layer(kind):
     options = {"rates": (2, 3), "filters": 7, "image_pooling": 5, "separable": True}

@@ -60,6 +60,7 @@ def test_average_divides_by_the_full_window():
     np.testing.assert_allclose(pooled, [edge, [6 / 9, 1, 1, 6 / 9], edge], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["max", "average"])
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("rate", [2, 4, 7])

@@ -210,6 +210,7 @@ def test_wrong_arguments_are_named(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["mobilenet_v2", "keras:MobileNetV2"])
 def test_momentum_of_a_model_reaches_all_its_statistics(backbone):
     model = DeepLab(

@@ -47,6 +47,7 @@ def test_arguments_and_defaults_are_those_of_the_parameters():
     assert len(arguments) == len(dataclasses.fields(CrfParameters)) + 1  # and **kwargs
 
 
+@pytest.mark.slow
 def test_a_batch_equals_single_images(small):
     logits, images = batch()
     refined = DenseCRF(**small)((logits, images)).numpy()
@@ -54,6 +55,7 @@ def test_a_batch_equals_single_images(small):
     assert refined.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_not_compiled_it_gives_the_same_and_traces_nothing(small, monkeypatch):
     logits, images = batch()
     compiled = DenseCRF(**small)((logits, images))
@@ -255,6 +257,7 @@ def test_xla_names_what_to_do():
         compiled(tf.constant(logits), tf.constant(images))
 
 
+@pytest.mark.slow
 def test_a_compiled_model_falls_back_or_names_what_to_do():
     logits, images = batch(1)
     x, y = keras.Input(logits.shape[1:]), keras.Input(images.shape[1:])

@@ -72,6 +72,7 @@ def test_images_that_fit_are_not_padded(model):
     np.testing.assert_allclose(logits[:, ::8, ::8], grid, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 def test_bytes_and_other_numbers_are_the_same(any_model, dtype):
     images = noise_images(20, 31)
@@ -95,6 +96,7 @@ def test_unknown_sizes_in_a_graph(any_model):
         )
 
 
+@pytest.mark.slow
 def test_known_sizes_stay_known_in_a_graph(any_model):
     images = tf.TensorSpec([2, 33, None, 3], tf.uint8)
     graph = tf.function(lambda x: any_model(x), input_signature=[images])

@@ -86,6 +86,7 @@ def test_logits_lie_on_the_grid_of_the_decoder(output_stride, scales, multiple, 
     np.testing.assert_allclose(logits[:, :: strides[0], :: strides[0]], maps[0], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_padding_is_the_backbones_own_mean(model):
     images = noise_images(34, 50)
     padded = np.full([1, 41, 57, 3], model.mean_rgb, np.float32)

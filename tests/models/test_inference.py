@@ -119,6 +119,7 @@ def test_the_graph_knows_its_shapes_and_holds_no_python(model):
     assert "PyFunc" not in str(function.graph.as_graph_def())
 
 
+@pytest.mark.slow
 def test_the_network_knows_of_one_image_that_it_is_one(model, monkeypatch):
     """Convolutions of one image are computed in another way (`compat.one_image_is_slow`)."""
     seen, logit_maps = [], model.logit_maps

@@ -70,6 +70,7 @@ def test_logits_are_the_fused_logits_zoomed_and_cropped(models, zoomed_by_hand):
     assert_same_logits(models[0](noise_images(HEIGHT, WIDTH)), wanted)
 
 
+@pytest.mark.slow
 def test_maps_of_each_scale(models, by_hand, grids):
     """0.75 is trained on the grid of scale 1, 0.5 on its own."""
     _, full, three_quarters, half = models[0].logit_maps(noise_images(HEIGHT, WIDTH))
@@ -86,6 +87,7 @@ def test_half_is_every_second_pixel(models):
     assert_same_logits(half, single.logit_maps(padded[:, ::2, ::2])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(33, 33), (50, 70), (129, 65)])
 def test_logit_strides_match_the_maps(network, models, size):
     (several, single), stride = models, network[2]

@@ -85,6 +85,7 @@ def test_pixels_are_labelled(server, kind, predictor, sources):
     np.testing.assert_array_equal(client.label_tensor(images), labels)
 
 
+@pytest.mark.slow
 def test_only_requested_outputs_are_sent(server, sources, monkeypatch):
     client, sizes = client_of(server, "grpc"), []
     send = client._predict
@@ -101,6 +102,7 @@ def test_only_requested_outputs_are_sent(server, sources, monkeypatch):
     assert pixels < sizes[0] < 2 * pixels and sizes[1] > 5 * pixels
 
 
+@pytest.mark.slow
 def test_large_messages(server):
     """gRPC's own limit is 4 MB in each direction."""
     images = np.zeros([5, 600, 700, 3], np.uint8)
@@ -117,6 +119,7 @@ def test_refusals_carry_the_servers_message(server, kind, wrong):
     assert not isinstance(error.value, UnavailableError)
 
 
+@pytest.mark.slow
 def test_rest_inside_a_running_event_loop(server, predictor, sources):
     """As in a notebook."""
 

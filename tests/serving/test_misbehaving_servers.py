@@ -107,6 +107,7 @@ DRIPPING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handler", DRIPPING.values(), ids=DRIPPING)
 def test_rest_deadline_is_for_the_whole_response(serve, handler):
     address, start = serve(http_server, handler), time.monotonic()

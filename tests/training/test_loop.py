@@ -181,6 +181,7 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
     assert (values["momentum"], values["nesterov"]) == (0.8, True)
 
 
+@pytest.mark.slow
 def test_the_cache_changes_no_batch(finished):
     run, found = finished[1], []
     for cache in (True, False):

@@ -45,6 +45,7 @@ def test_what_is_held_out_is_not_tuned_on(split):
         choose_images(split, 3, split, held_out=6)
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_evaluate(split, model, tmp_path):
     kept = CachedLogits(model, split, range(6), tmp_path, progress_bar, workers=2)
     found = compare(kept, {"without": None, "with": START}, progress_bar, workers=2)

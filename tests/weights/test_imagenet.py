@@ -33,6 +33,7 @@ def assert_is_of(model, classifier):
             np.testing.assert_array_equal(variables[name], wanted)
 
 
+@pytest.mark.slow
 def test_published_weights_are_keras_applications(classifier, monkeypatch):
     asked = []
 

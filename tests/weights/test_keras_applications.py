@@ -274,6 +274,7 @@ def test_loaded_mobilenets_compute_the_features_of_keras(tmp_path, name, alpha, 
     np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*HDF5")
 def test_weights_of_another_alpha_are_reported(tmp_path):
     mobilenet("MobileNetV2", alpha=0.35).save(tmp_path / "net.h5")

@@ -46,6 +46,7 @@ def test_statistics_and_weights_of_the_first_phase_start_the_second(resnet):
     assert report.source == str(path)
 
 
+@pytest.mark.slow
 def test_another_number_of_classes_leaves_the_classifier(resnet):
     trained, path = resnet
     model = narrow_model(**RESNET, num_classes=4)
@@ -68,6 +69,7 @@ def test_a_larger_network_has_new_tensors(tmp_path):
     assert report.names("new") and all(name.startswith("msc") for name in report.names("new"))
 
 
+@pytest.mark.slow
 def test_what_cannot_start_a_network(resnet, tmp_path):
     _, path = resnet
     with pytest.raises(ValueError, match=r"nothing of the weights .*: the model has no conv1"):

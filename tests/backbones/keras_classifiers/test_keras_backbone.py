@@ -52,6 +52,7 @@ def test_names_are_those_of_keras_and_unique(model):
     assert backbone_class(NAME) is type(model.backbone)
 
 
+@pytest.mark.slow
 def test_padding_is_what_the_network_does_not_see(model):
     assert mean_color(NAME) == model.mean_rgb == (127.5, 127.5, 127.5)
     image = np.full([1, 2, 3, 3], model.mean_rgb, np.float32)
