@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.backbones.shallow import shallow_networks
 from tests.stack_skips import NEEDED_PACKAGES, STACK_SKIPS
 
 STACK = "legacy" if keras.__version__.startswith("2.") else "current"
@@ -26,6 +27,13 @@ def pytest_configure():
 def _seed():
     """Starts every file from the same random numbers, whatever ran before it."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="module")
+def shallow():
+    """Lets backbones have fewer units, for files that do not depend on how many there are."""
+    with shallow_networks():
+        yield
 
 
 def pytest_report_header():

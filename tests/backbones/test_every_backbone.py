@@ -12,12 +12,13 @@ from deeplab_tf.export.fold import folded
 from deeplab_tf.export.operations import COMPUTING
 from deeplab_tf.export.serving_module import ServingModule
 from tests.backbones.consistency import assert_consistent, with_shared_weights
-from tests.backbones.shallow import shallow_networks
 from tests.models.narrow import (
     assert_same_logits,
     narrow_model,
     noise_images,
 )
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
@@ -43,12 +44,6 @@ STRIDES = (32, 16, 8, 4, 2)
 
 def narrow(name, output_stride=8, **options):
     return build_backbone(name, **{"output_stride": output_stride, "width": WIDTH, **options})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shallow():
-    with shallow_networks():
-        yield
 
 
 @pytest.fixture(scope="module", params=NAMES)

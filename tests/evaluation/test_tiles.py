@@ -8,6 +8,8 @@ import deeplab_tf
 from deeplab_tf.evaluation.tiles import TileGrid, exact_margin, plan_grid
 from tests.models.narrow import assert_same_logits, narrow_model, noise_images, patches
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 # === Where tiles lie ===
 
 

@@ -12,6 +12,8 @@ from deeplab_tf.export.litert import LiteRtLabeller, export_litert
 from tests.export.conftest import SPEC
 from tests.models.narrow import narrow_model
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 SIZE = (67, 90)
 
 

@@ -13,6 +13,8 @@ from deeplab_tf.layers import AtrousConv2D
 from tests.export.conftest import SPEC
 from tests.models.narrow import assert_same_logits, narrow_model
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 
 @pytest.fixture(scope="module")
 def lines():

@@ -11,9 +11,10 @@ from deeplab_tf.export import export_saved_model, litert
 from deeplab_tf.export.litert import LiteRtLabeller, export_litert
 from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
 from tests.backbones.keras_classifiers.families import shallow_applications
-from tests.backbones.shallow import shallow_networks
 from tests.export.conftest import SPEC
 from tests.models.narrow import assert_same_logits, narrow_model, patches
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 SIZE = (67, 90)
 LEAST = 0.999  # of the labels of one small image, where a few pixels are undecided
@@ -37,12 +38,6 @@ ONNX = ["v3", "xception", "efficientnet", "convnext"]
 
 def exported_as(networks):
     return pytest.mark.parametrize("predictor", networks, indirect=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _shallow():
-    with shallow_networks():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from tests.models.narrow import (
     with_mean_below_and_right,
 )
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 RESNET = {"backbone": "resnet50", "width": 0.05}
 SLOW = pytest.mark.slow  # ResNet-50 once for every stride

@@ -6,6 +6,8 @@ import tensorflow as tf
 from deeplab_tf.models.deeplab import DeepLab
 from tests.models.narrow import assert_same_logits, narrow_model, noise_images
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 MODELS = {
     "vgg": {"msc_features": True},
     "resnet": {"backbone": "resnet50", "head": "aspp_l", "width": 0.05, "scales": (1.0, 0.5)},

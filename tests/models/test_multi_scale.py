@@ -11,6 +11,8 @@ from tests.models.narrow import (
     with_mean_below_and_right,
 )
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 SCALES = (1.0, 0.75, 0.5)
 HEIGHT, WIDTH = 50, 70
 # The next 32k + 1; three quarters and halves of these are 8k + 1 again.

@@ -7,6 +7,8 @@ from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.new_classifier import with_classes
 from tests.models.narrow import narrow_model, noise_images
 
+pytestmark = pytest.mark.usefixtures("shallow")
+
 THREE = DatasetSpec("three", ("sky", "road", "car"), ignore_label=200)
 OTHERS = DatasetSpec("others", ("sky", "road", "tree"))
 IMAGES = noise_images(17, 20)

@@ -39,7 +39,8 @@ def test_strides_agree_and_the_classifiers_own_is_its_map(application):
     sizes = {size: SIZES[size] for size in ("odd", "mixed")}
     row = measure(application, strides=(32, 8), sizes=sizes)
     for size in sizes:
-        assert row["keras", "classifier", size] == 0
+        # Not 0 where a depthwise convolution stands for one in groups.
+        assert row["keras", "classifier", size] < 1e-6
         for padding in ("keras", "centred"):
             assert row[padding, "consistency", size] < 1e-3
 
