@@ -11,15 +11,15 @@ _V3 = tuple(unit for i, unit in enumerate(mobilenet_v3.UNITS) if i not in (5, 8,
 
 @contextlib.contextmanager
 def shallow_networks():
-    """Lets ResNet-50 have 9 of its 16 units, Xception-41 7 of 13, MobileNets 11 of 17 and 15.
+    """Lets ResNets have 9 units (50: of 16), Xceptions 7 (41: of 13), MobileNets 11 (of 17 and 15).
 
     A kind of unit that is repeated is there twice, so that everything follows everything that it
     follows in the whole networks; the last stage of the ResNet has the three that `multi_grid`
     is for.
     """
     with (
-        mock.patch.dict(resnet.UNITS, {50: (2, 2, 2, 3)}),
-        mock.patch.dict(xception.MIDDLE_UNITS, {41: 2}),
+        mock.patch.dict(resnet.UNITS, dict.fromkeys(resnet.UNITS, (2, 2, 2, 3))),
+        mock.patch.dict(xception.MIDDLE_UNITS, dict.fromkeys(xception.MIDDLE_UNITS, 2)),
         mock.patch.object(mobilenet_v2, "SEQUENCES", _V2),
         mock.patch.object(mobilenet_v3, "UNITS", _V3),
     ):

@@ -52,5 +52,8 @@ def test_number_of_parameters(name):
         backbone(tf.zeros([1, 1, 1, 3]))
     learned = [variable for variable in backbone.weights if "moving" not in variable.name]
     assert sum(int(np.prod(variable.shape)) for variable in learned) == PARAMETERS[name]
+    if name == "resnet101":
+        statistics = [variable for variable in backbone.weights if "moving" in variable.name]
+        assert sum(int(np.prod(variable.shape)) for variable in statistics) == 105_344  # facts 1
     leaves = [layer.name for layer in compat.leaf_layers(backbone)]
     assert len(set(leaves)) == len(leaves)

@@ -10,31 +10,22 @@ import tensorflow as tf
 
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.training.loop import Trainer
-from tests.backbones.shallow import shallow_networks
 from tests.zoo.loading import NAMES, load_config
 
-# The same stages with fewer units, of which `shallow_networks` takes some more.
-SHALLOW = {
-    "resnet101": "resnet50",
-    "resnet101_beta": "resnet50_beta",
-    "resnet50_v1_5": "resnet50_beta",
-    "xception65": "xception41",
-}
+pytestmark = pytest.mark.usefixtures("shallow")
 
 
 @pytest.fixture(autouse=True)
 def eager():
     # Tracing ResNet-101 at three scales costs far more than one small step.
     tf.config.run_functions_eagerly(True)
-    with shallow_networks():
-        yield
+    yield
     tf.config.run_functions_eagerly(False)
 
 
 def shrink(config):
     """The same network and training, small enough for a test."""
     config.model.update(width=0.02, weights="random")
-    config.model.backbone = SHALLOW.get(config.model.backbone, config.model.backbone)
     config.data.update(augmentation="crop(33)|mirror", train_split="train")
     config.train.update(steps=1, batch_size=2, iter_size=1)
     return config
