@@ -28,6 +28,18 @@ def _seed():
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(scope="module")
+def _shallow_vgg():
+    """Lets VGG-16 have 5 convolutions, here and in the programs that `tests.tools.commands` runs.
+
+    A file asks for it by `pytestmark = pytest.mark.usefixtures("_shallow_vgg")`.
+    """
+    from tests.backbones.shallow import shallow_vgg
+
+    with shallow_vgg():
+        yield
+
+
 def pytest_report_header():
     python = ".".join(map(str, sys.version_info[:3]))
     return (
