@@ -21,7 +21,7 @@ FORKSERVER.set_forkserver_preload(["deeplab_tf.data.convert"])
 def convert_alone(folder, processes):
     """Converts in a process group of its own, with its complaints in a file."""
     os.setsid()
-    sys.stderr = open(folder / "errors.txt", "w", buffering=1)
+    os.dup2(os.open(folder / "errors.txt", os.O_WRONLY | os.O_CREAT), sys.stderr.fileno())
     convert("voc12", folder / "source", folder / "output", processes, examples_per_shard=2)
 
 
