@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.backbones.shallow import shallow_networks
+from tests.backbones import shallow as shallow_module
 from tests.stack_skips import NEEDED_PACKAGES, STACK_SKIPS
 
 STACK = "legacy" if keras.__version__.startswith("2.") else "current"
@@ -32,7 +32,14 @@ def _seed():
 @pytest.fixture(scope="module")
 def shallow():
     """Lets backbones have fewer units, for files that do not depend on how many there are."""
-    with shallow_networks():
+    with shallow_module.shallow_networks():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shallow_vgg():
+    """Lets VGG-16 have 5 convolutions, here and in the programs of `tests.tools.commands`."""
+    with shallow_module.shallow_vgg():
         yield
 
 

@@ -1,5 +1,6 @@
 """The page as visitors use it: tools/demo.py in its own process, driven by a real Chromium."""
 
+import functools
 import json
 import select
 import shutil
@@ -22,7 +23,7 @@ from deeplab_tf.demo.uploads import UPLOADED_BYTES
 from tests.demo.page_process import CRF, Server
 from tests.models.narrow import patches, uncertain_model
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shallow_vgg")]
 
 MESSAGE = "#result [role=alert]"
 
@@ -53,7 +54,8 @@ def proxy():
 def server(predictor, proxy, tmp_path_factory):
     started = Server(predictor, proxy, tmp_path_factory.mktemp("demo"))
     yield started
-    started.stop()
+    if started.is_running():
+        started.stop()
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,7 @@ def set_value(page, control, value):
     box.press("Enter")
 
 
+@functools.cache
 def expected(predictor, path, **changes):
     """The label PNGs as tools/predict.py writes them, before and after the CRF."""
     other = deeplab_tf.Predictor(predictor.model, {**CRF, **changes})
@@ -314,22 +317,28 @@ def test_uploads_take_a_limited_room(server, visit, images):
     wait_for_result(page, "first")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_stopped_page_leaves_no_files(predictor, proxy, browser, tmp_path, number):
-    server = Server(predictor, proxy, tmp_path)
+def stop_under_a_visitor(server, browser, number):
+    """Stops a server by a signal and looks at what it leaves."""
     page = browser.new_page()
     page.goto(server.address)  # a visitor, whose connection stays open
     page.locator("#examples img").first.wait_for()
     assert len(server.folders()) == 1
-    assert server.stop(number) == 0
-    assert list(server.temporary.iterdir()) == []
-    assert "Traceback" not in server.errors.read_text()
+    status, errors = server.stop(number)
+    assert status == 0 and list(server.temporary.iterdir()) == []
+    assert "Traceback" not in errors
     page.close()
 
 
-def test_nothing_left_the_machine_and_nothing_went_wrong(server, requested, proxy):
+def test_a_stopped_page_leaves_no_files(predictor, proxy, browser, tmp_path):
+    """By Ctrl-C; the last test below stops the other server, by SIGTERM."""
+    stop_under_a_visitor(Server(predictor, proxy, tmp_path), browser, signal.SIGINT)
+
+
+def test_nothing_left_the_machine_and_nothing_went_wrong(server, browser, requested, proxy):
     """Runs last, over all that the tests above did."""
     hosts = {urlsplit(url).netloc for url in requested if not url.startswith(("data:", "blob:"))}
     assert hosts == {urlsplit(server.address).netloc}
     assert select.select([proxy], [], [], 0)[0] == []
-    assert "Traceback" not in server.errors.read_text()
+    assert "Traceback" not in server.errors()
+    stop_under_a_visitor(server, browser, signal.SIGTERM)
+    assert select.select([proxy], [], [], 0)[0] == []

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deeplab_tf.backbones import vgg
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
@@ -17,6 +19,8 @@ _FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export"])
 
 class Command:
     """``tools/TOOL`` with its arguments, started in a process of its own.
+
+    While `tests.backbones.shallow.shallow_vgg` is open, the program has the shallow network too.
 
     Args:
         tool: its file name.
@@ -36,9 +40,22 @@ class Command:
                 {**os.environ, **(environment or {})},
                 cwd or os.getcwd(),
                 self._outputs,
+                vgg.BLOCKS,
             ),
         )
         self.process.start()
+
+    def wait_for_line(self):
+        """Returns the first line that it prints; what it complained about if it prints none."""
+        while self.process.is_alive():
+            if self._outputs[0].exists() and "\n" in (text := self._outputs[0].read_text()):
+                return text.splitlines()[0]
+            self.process.join(0.05)
+        return self._outputs[1].read_text()
+
+    def complaints(self):
+        """Returns what it has complained about so far."""
+        return self._outputs[1].read_text()
 
     def wait(self, timeout=None):
         """Returns exit status, what it printed and what it complained about, after its end."""
@@ -59,8 +76,10 @@ def run(tool, *arguments, status=0, cwd=None):
     return printed, complaint
 
 
-def _run_script(command, environment, cwd, outputs):
+def _run_script(command, environment, cwd, outputs, blocks):
     """Runs a script as `python SCRIPT` does, with its output in files."""
+    vgg.BLOCKS = blocks
+    tempfile.tempdir = None  # TMPDIR of this environment counts
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()

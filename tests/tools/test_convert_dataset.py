@@ -10,9 +10,14 @@ from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT, run
 from tests.tools.loading import call
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
+# tests/data/test_convert.py has those of several, each of which starts by importing TensorFlow.
+ONE = "--processes=1"
 TINY = [
-    "--config.model.width=0.05", "--config.data.augmentation=crop(33)", "--config.train.steps=4",
-    "--config.train.batch_size=2", "--config.train.log_every=1", "--config.train.eval_limit=3",
+    "--config.model.width=0.05", "--config.model.msc_features=False",
+    "--config.data.augmentation=crop(33)", "--config.train.steps=4", "--config.train.eval_every=0",
+    "--config.train.batch_size=2", "--config.train.log_every=1",
     "--config.data.check=False",
 ]  # fmt: skip
 
@@ -20,7 +25,7 @@ TINY = [
 @pytest.mark.slow
 def test_converts_says_when_there_is_nothing_to_do_and_verifies(tmp_path):
     make_voc12(tmp_path)
-    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}"]
+    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}", ONE]
     out, error = run("convert_dataset.py", *arguments)
     assert "train 4, val 3, trainval 7, test 2: 4 shards written, 0 kept" in out
     assert "warning: split 'train' has 4 images, the published one 1464." in error
@@ -41,7 +46,7 @@ def test_problems_are_exit_status_1(tmp_path):
     labels = tmp_path / "VOCdevkit/VOC2012/SegmentationClass"
     (labels / "2007_000001.png").unlink()
     (labels / "2007_000004.png").write_bytes(b"")
-    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}"]
+    arguments = ["--dataset=voc12", f"--source={tmp_path}", f"--output={tmp_path / 'out'}", ONE]
     _, error = run("convert_dataset.py", *arguments, status=1)
     assert "2 problem(s) found" in error
     assert "2007_000001.png: cannot be read" in error and "2007_000004.png: not a PNG" in error
@@ -55,7 +60,7 @@ def test_training_from_shards_gives_the_losses_of_the_folder(tmp_path):
         folder = make_voc_folder(tmp_path / "camvid", examples=9, num_classes=11)
     out, error = run(
         "convert_dataset.py", "--dataset=camvid", f"--source={folder}",
-        f"--output={tmp_path / 'shards'}",
+        f"--output={tmp_path / 'shards'}", ONE,
     )  # fmt: skip
     assert folder != FOLDER or (
         "train 367, val 101: 11 shards" in out and "warning: split" not in error

@@ -5,6 +5,8 @@ import pytest
 from tests.models.narrow import narrow_model
 from tests.tools.commands import run
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 @pytest.fixture(scope="module")
 def model_flag(tmp_path_factory):

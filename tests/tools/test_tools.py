@@ -12,6 +12,8 @@ from tests.export.encoded_images import random_image
 from tests.tools.commands import ROOT, run
 from tests.tools.loading import call
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 SMALL = [
     "--config.model.width=0.05",
     "--config.data.augmentation=crop(33)",

@@ -10,6 +10,8 @@ from deeplab_tf.data.synthetic import synthetic_spec
 from tests.tools.commands import Command, run
 from tests.tools.loading import refusal
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 CRF = {"iterations": 3, "bilateral_sigma_xy": 20.0, "bilateral_sigma_rgb": 15.0}
 
 

@@ -21,6 +21,8 @@ from tests.training.runs import (
 )
 from tests.weights.fakes import random_array, write_classic
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 @pytest.fixture
 def losses(monkeypatch):

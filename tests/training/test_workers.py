@@ -17,6 +17,8 @@ from tests.imports import ROOT
 from tests.tools.commands import Command
 from tests.training.fakes import value_of
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 SPLIT = SyntheticSplit("train", 4)
 ONE = tf.distribute.get_strategy()
 
@@ -148,7 +150,8 @@ def test_the_chief_can_read_every_variable_alone(preset):
 # === Two processes ===
 
 SMALL = [
-    "--config.model.width=0.05", "--config.data.augmentation=crop(33)",
+    "--config.model.width=0.05", "--config.model.msc_features=False",
+    "--config.data.augmentation=crop(33)",
     "--config.train.policy=fixed",
     "--config.train.checkpoint_every=2", "--config.train.eval_every=2",
     "--config.train.eval_limit=2", "--config.train.log_every=1",
