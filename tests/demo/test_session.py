@@ -14,6 +14,8 @@ from deeplab_tf.demo.labeller import Labeller
 from deeplab_tf.demo.session import CONTROLS, Session
 from tests.models.narrow import patches, uncertain_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 SPEC = DatasetSpec("three", ("sky", "<road>", "tree"), palette=((1, 2, 3), (9, 9, 9), (0, 200, 0)))
 CRF = {"iterations": 2, "bilateral_sigma_xy": 9.0, "normalization": "symmetric"}
 START = deeplab_tf.crf.CrfParameters(**CRF).to_dict()

@@ -12,6 +12,8 @@ from tests.evaluation.reordered import reordered
 from tests.evaluation.small_crf import CRF
 from tests.models.narrow import uncertain_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 @pytest.fixture(scope="module")
 def split():

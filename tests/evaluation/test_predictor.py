@@ -9,6 +9,8 @@ from tests.evaluation.small_crf import CRF
 from tests.models.broken import WHITE, break_on_white
 from tests.models.narrow import assert_same_logits, noise_images, patches, uncertain_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -109,7 +111,7 @@ def test_labels_are_those_of_the_logits_and_the_crf(narrow, options):
         assert before.dtype == after.dtype == np.uint8
         np.testing.assert_array_equal(before, logits.argmax(axis=-1))
         assert np.mean(after == refined(logits, image)) >= 0.9999
-        assert (before != after).sum() > 100
+            assert (before != after).sum() > 20
     assert_same_logits(logits, whole)  # of the last, which has no tiles
 
 

@@ -6,6 +6,8 @@ import deeplab_tf
 from deeplab_tf.models.deeplab import DeepLab
 from tests.models.narrow import narrow_model, noise_images
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 IMAGES = noise_images(17, 20, count=2)
 # Left and right half are two classes, a frame is void.
 LABELS = np.full([2, 17, 20], 255, np.int32)

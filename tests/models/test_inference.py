@@ -17,6 +17,8 @@ from tests.models.narrow import (
     with_mean_below_and_right,
 )
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 SCALES = (0.75, 1.0, 1.25)
 HEIGHT, WIDTH = 50, 70
 # The next 32k + 1, and its sides at the three scales.

@@ -10,6 +10,8 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.tuning.cached_logits import CachedLogits
 from tests.data.fakes import make_voc_folder
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 @pytest.fixture(scope="module")
 def split():

@@ -9,6 +9,8 @@ from deeplab_tf.tuning.candidates import CandidateEvaluator, Example
 from deeplab_tf.tuning.search import Candidate, Range, best_of, coarse_to_fine
 from tests.crf.scenes import refine_eagerly, scene
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 SIZES = (30, 41), (33, 28), (30, 41)
 CLASSES = 5
 BASE = CrfParameters(iterations=4, gaussian_sigma_xy=2.0)

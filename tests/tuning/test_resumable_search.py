@@ -12,6 +12,8 @@ from deeplab_tf.tuning.cached_logits import CachedLogits
 from deeplab_tf.tuning.resumable_search import search, search_folder
 from deeplab_tf.tuning.search import Candidate
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 START = CrfParameters(iterations=2)
 
 

@@ -14,6 +14,8 @@ from deeplab_tf.tuning.run import choose_images, compare, tune
 from tests.evaluation.reordered import reordered
 from tests.models.narrow import uncertain_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 # Candidates always run in the graph; what they are compared with, as the parameters say.
 START = CrfParameters(
     iterations=2, bilateral_sigma_xy=10.0, implementation="pydensecrf", spatial_kernel="lattice"

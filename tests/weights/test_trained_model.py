@@ -9,6 +9,8 @@ from deeplab_tf.training.loop import Trainer
 from deeplab_tf.weights import load_into
 from tests.models.narrow import narrow_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 RESNET = {"backbone": "resnet50", "head": "aspp_l", "width": 0.05}
 
 
