@@ -111,7 +111,7 @@ def test_labels_are_those_of_the_logits_and_the_crf(narrow, options):
         assert before.dtype == after.dtype == np.uint8
         np.testing.assert_array_equal(before, logits.argmax(axis=-1))
         assert np.mean(after == refined(logits, image)) >= 0.9999
-            assert (before != after).sum() > 20
+        assert (before != after).sum() > 20
     assert_same_logits(logits, whole)  # of the last, which has no tiles
 
 
