@@ -63,6 +63,8 @@ def build_step(
         weights = micro_batch_weights(counts, normalize)
         micro_batches = labels.shape[0]
         part_count = replicas * micro_batches
+        # Replicas cannot wait for each other, as synchronised statistics do, inside a loop.
+        unrolled = micro_batches == 1 or (replicas > 1 and model.batch_norm == "sync")
         two_passes = bool(loss.whole_batch_terms) and normalize == "valid" and part_count > 1
 
         def forward(i: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
@@ -72,13 +74,13 @@ def build_step(
         total = tf.constant(0.0)
         slopes: list[tf.Tensor] = []
         if two_passes:
-            measured = _measure_all(forward, loss, micro_batches, len(strides))
+            measured = _measure_all(forward, loss, micro_batches, len(strides), unrolled)
             whole, slopes = parts.linearize_all(loss, targets, measured)
             total += whole / replicas  # every replica knows the whole, and they are added up
 
         def add_micro_batch(
             i: tf.Tensor, total: tf.Tensor, gradients: list[tf.Tensor]
-        ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        ) -> tuple[tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
                 own_labels, maps = forward(i)
@@ -92,12 +94,10 @@ def build_step(
                     objective = part
             additions = tape.gradient(objective, variables)
             sums = [old + new for old, new in zip(gradients, additions, strict=True)]
-            return i + 1, total + part, sums
+            return total + part, sums
 
         zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        _, total, gradients = tf.while_loop(
-            lambda i, *_: i < micro_batches, add_micro_batch, [0, total, zeros]
-        )
+        total, gradients = _repeat(micro_batches, add_micro_batch, (total, zeros), unrolled)
         apply_updates(optimizer, gradients, trained, weight_decay)
         return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
 
@@ -114,17 +114,30 @@ def build_step(
 
 
 def _measure_all(
-    forward: Callable, loss: TotalLoss, micro_batches: int, maps: int
+    forward: Callable, loss: TotalLoss, micro_batches: int, maps: int, unrolled: bool
 ) -> list[tf.Tensor]:
     """Runs all micro-batches forward; returns what `parts.measure` does, stacked over them."""
     count = len(loss.whole_batch_terms) * maps
     arrays = [tf.TensorArray(tf.float32, micro_batches) for _ in range(count)]
 
-    def measure_one(
-        i: tf.Tensor, arrays: list[tf.TensorArray]
-    ) -> tuple[tf.Tensor, list[tf.TensorArray]]:
+    def measure_one(i: tf.Tensor, arrays: list[tf.TensorArray]) -> tuple[list[tf.TensorArray]]:
         measured = parts.measure(loss, *forward(i))
-        return i + 1, [array.write(i, new) for array, new in zip(arrays, measured, strict=True)]
+        return ([array.write(i, new) for array, new in zip(arrays, measured, strict=True)],)
 
-    _, arrays = tf.while_loop(lambda i, _: i < micro_batches, measure_one, [0, arrays])
+    (arrays,) = _repeat(micro_batches, measure_one, (arrays,), unrolled)
     return [array.stack() for array in arrays]
+
+
+def _repeat(count: int, body: Callable, state: tuple, unrolled: bool) -> tuple:
+    """Returns the state after `body(i, *state)` for every i below a count.
+
+    As a loop of TensorFlow's, whose graph does not grow with the count; unrolled it does.
+    """
+    if unrolled:
+        for i in range(count):
+            state = body(i, *state)
+        return state
+    _, *state = tf.while_loop(
+        lambda i, *_: i < count, lambda i, *state: (i + 1, *body(i, *state)), [0, *state]
+    )
+    return tuple(state)

@@ -43,6 +43,7 @@ class SmallModel(keras.layers.Layer):
     """Stands for a DeepLab, which takes a minute to be traced for four devices."""
 
     logit_strides = (8,)
+    batch_norm = "frozen"
 
     def __init__(self):
         super().__init__(name="small")

@@ -212,11 +212,12 @@ def replicas():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("what", "count", "tolerance"), [("valid", 4, 1e-4), ("losses", 2, 1e-4), ("sync", 2, 1e-3)]
+    ("what", "count", "tolerance"), [("valid", 4, 1e-4), ("losses", 2, 1e-4), ("sync", 2, 0.03)]
 )
 def test_one_two_and_four_replicas_take_the_same_step(replicas, what, count, tolerance):
     # "losses" has all kinds: on one replica in one micro-batch, on two in two each. "sync" has
-    # normalisations over all replicas, whose statistics are among the changes.
+    # normalisations over all replicas, which are deep over few points: rounding moves the first
+    # gradients by a hundredth. Statistics of each replica's own points change them tenfold.
     one, many = replicas[1][what], replicas[count][what]
     assert one["loss"] > 0 and one["valid_pixels"] == replicas[1]["valid_pixels"][what]
     assert many["valid_pixels"] == one["valid_pixels"]

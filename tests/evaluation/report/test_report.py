@@ -146,7 +146,7 @@ def test_a_run_is_described_by_what_it_was_made_with(tmp_path):
     assert "flip False" in settings["prediction"]
     assert settings["data set"] == "<i>pets</i>, 4 classes, folder"
     assert "iterations 3" in settings["CRF"]
-    for package in (tf, keras, np):
-        assert settings[package.__name__] == package.__version__
+    for name, package in {"TensorFlow": tf, "Keras": keras, "NumPy": np}.items():
+        assert settings[name] == package.__version__
     without = describe_run(command, file, deeplab_tf.Predictor(model), spec, "folder")
     assert without["CRF"] == "none"
