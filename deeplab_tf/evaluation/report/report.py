@@ -83,7 +83,7 @@ class Report:
             matrices.append(ConfusionMatrix(self._spec.num_classes, self._spec.ignore_label))
             matrices[-1].update(image.label, prediction)
         self._matrices = [*map(add, self._matrices, matrices)] if self._matrices else matrices
-        example = {
+        example: dict[str, Any] = {
             "name": image.name,
             "accuracies": [matrix.pixel_accuracy() for matrix in matrices],
             "mean_ious": [matrix.mean_iou() for matrix in matrices],
