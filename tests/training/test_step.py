@@ -212,22 +212,20 @@ def replicas():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("what", "count", "tolerance"), [("valid", 4, 1e-4), ("losses", 2, 1e-4), ("sync", 2, 0.03)]
+    ("what", "count", "tolerance"), [("valid", 4, 1e-4), ("losses", 2, 1e-4), ("sync", 2, 0.1)]
 )
 def test_one_two_and_four_replicas_take_the_same_step(replicas, what, count, tolerance):
     # "losses" has all kinds: on one replica in one micro-batch, on two in two each. "sync" has
-    # normalisations over all replicas, which are deep over few points: rounding moves the first
-    # gradients by a hundredth. Statistics of each replica's own points change them tenfold.
+    # normalisations over all replicas, which are deep over few points: rounding turns single units
+    # on and off. Statistics of each replica's own points would change gradients by 0.7 and more.
     one, many = replicas[1][what], replicas[count][what]
     assert one["loss"] > 0 and one["valid_pixels"] == replicas[1]["valid_pixels"][what]
     assert many["valid_pixels"] == one["valid_pixels"]
-    assert many["loss"] == pytest.approx(one["loss"], rel=tolerance)
+    assert many["loss"] == pytest.approx(one["loss"], rel=min(tolerance, 1e-4))
     for name, change in one["changes"].items():
-        scale = np.abs(change).max()
-        assert scale > 0, f"{name} did not move: the test would see nothing"
-        np.testing.assert_allclose(
-            many["changes"][name], change, rtol=0, atol=tolerance * scale, err_msg=name
-        )
+        assert np.any(change), f"{name} did not move: the test would see nothing"
+        difference = np.subtract(many["changes"][name], change)
+        assert np.linalg.norm(difference) < tolerance * np.linalg.norm(change), name
 
 
 @pytest.mark.slow
