@@ -11,7 +11,7 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from tests.backbones.test_number_of_parameters import PARAMETERS
+from tests.backbones.parameters import PARAMETERS
 from tests.models.narrow import weights_of_zero
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -23,7 +23,7 @@ RESNET_50 = 23_508_032  # 25,557,032 without the classifier
 # torchvision's mobilenet_v2 without its last convolution and its classifier.
 MOBILENET_V2 = 3_504_872 - (320 * 1280 + 2 * 1280) - 1281 * 1000
 XCEPTION_65 = PARAMETERS["xception65"]
-# Three 3x3 convolutions of the stem instead of one 7x7: see test_number_of_parameters.py.
+# Three 3x3 convolutions of the stem instead of one 7x7: see tests/backbones/parameters.py.
 BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
 
 
