@@ -39,8 +39,8 @@ def test_strides_agree_and_the_classifiers_own_is_its_map(application):
     sizes = {size: SIZES[size] for size in ("odd", "mixed")}
     row = measure(application, strides=(32, 8), sizes=sizes)
     for size in sizes:
-        # Not 0 where a depthwise convolution stands for one in groups.
-        assert row["keras", "classifier", size] < 1e-6
+        # ConvNeXt's depthwise convolutions stand for some in groups, and round otherwise.
+        assert row["keras", "classifier", size] <= (1e-6 if application == "ConvNeXtTiny" else 0)
         for padding in ("keras", "centred"):
             assert row[padding, "consistency", size] < 1e-3
 
