@@ -64,7 +64,7 @@ def build_step(
         micro_batches = labels.shape[0]
         part_count = replicas * micro_batches
         # Replicas cannot wait for each other, as synchronised statistics do, inside a loop.
-        unrolled = replicas > 1 and model.batch_norm == "sync"
+        unrolled = model.batch_norm == "sync"
         two_passes = bool(loss.whole_batch_terms) and normalize == "valid" and part_count > 1
 
         def forward(i: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
