@@ -11,20 +11,14 @@ import pytest
 
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from tests.backbones.parameters import PARAMETERS
+from tests.backbones.parameters import BETA, PARAMETERS
 from tests.models.narrow import weights_of_zero
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
-VGG = 14_714_688  # the 13 convolutions of VGG-16
-# torchvision's resnet101 has 44,549,160, of which (2048 + 1) * 1000 are its classifier's.
-RESNET_101 = 42_500_160
-RESNET_50 = 23_508_032  # 25,557,032 without the classifier
-# torchvision's mobilenet_v2 without its last convolution and its classifier.
-MOBILENET_V2 = 3_504_872 - (320 * 1280 + 2 * 1280) - 1281 * 1000
+VGG, RESNET_101 = PARAMETERS["vgg16"], PARAMETERS["resnet101"]
+RESNET_50, MOBILENET_V2 = PARAMETERS["resnet50"], PARAMETERS["mobilenet_v2"]
 XCEPTION_65 = PARAMETERS["xception65"]
-# Three 3x3 convolutions of the stem instead of one 7x7: see tests/backbones/parameters.py.
-BETA = 9 * (3 * 64 + 64 * 64 + 64 * 128) + 2 * (64 + 128) + 64 * (64 + 256) - 49 * 3 * 64
 
 
 def vgg_head(taps, filters):
