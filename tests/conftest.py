@@ -43,6 +43,14 @@ def shallow_vgg():
         yield
 
 
+@pytest.fixture
+def eager():
+    """Runs functions without tracing them, which costs far more where they run but once."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def pytest_report_header():
     python = ".".join(map(str, sys.version_info[:3]))
     return (

@@ -76,22 +76,11 @@ class CandidateEvaluator:
         self._examples, self._new_metric, self._progress = examples, new_metric, progress
         self._workers = workers
         # The candidates' own values stand for those given here.
-        self._parameters = dataclasses.replace(
+        parameters = dataclasses.replace(
             parameters, implementation="graph", mode="fast",
             bilateral_weight=1.0, bilateral_sigma_xy=1.0, bilateral_sigma_rgb=1.0,
         )  # fmt: skip
-        self._num_classes = num_classes
-        self._label_maps = tf.function(
-            self._label_maps_of,
-            [
-                tf.TensorSpec([None, None, num_classes], tf.float32),
-                tf.TensorSpec([None, None, 3], tf.uint8),
-                tf.TensorSpec([None], tf.float32),
-                tf.TensorSpec([], tf.float32),
-                tf.TensorSpec([], tf.float32),
-            ],
-            autograph=False,
-        )
+        self._label_maps = _label_maps_function(parameters, num_classes)
 
     def __call__(
         self, candidates: Iterable[Candidate]
@@ -132,22 +121,27 @@ class CandidateEvaluator:
         logits, image, label = self._examples[index]
         return label, self.label_maps(logits, image, group)
 
-    def _label_maps_of(
-        self,
+
+@functools.lru_cache(maxsize=4)
+def _label_maps_function(
+    parameters: CrfParameters, num_classes: int
+) -> tf.types.experimental.GenericFunction:
+    """Returns the graph of `CandidateEvaluator.label_maps`, one for all evaluators alike."""
+
+    def label_maps(
         logits: tf.Tensor,
         image: tf.Tensor,
         weights: tf.Tensor,
         sigma_xy: tf.Tensor,
         sigma_rgb: tf.Tensor,
     ) -> tf.Tensor:
-        parameters = self._parameters
         image = tf.cast(image, tf.float32)
         if parameters.from_probabilities:
             logits = tf.math.log(tf.maximum(tf.nn.softmax(logits), parameters.clip))
         (x, y, *color), *others = pixel_features(image, parameters)
         appearance = [x / sigma_xy, y / sigma_xy, *(channel / sigma_rgb for channel in color)]
         lattices = [build_lattice(features) for features in (appearance, *others)]
-        fixed = fixed_weights(parameters, self._num_classes)
+        fixed = fixed_weights(parameters, num_classes)
 
         def labels_of(weight: tf.Tensor) -> tf.Tensor:
             refined = refine_image(
@@ -157,3 +151,12 @@ class CandidateEvaluator:
 
         signature = tf.TensorSpec([None, None], tf.uint8)
         return tf.map_fn(labels_of, weights, fn_output_signature=signature, parallel_iterations=1)
+
+    signature = [
+        tf.TensorSpec([None, None, num_classes], tf.float32),
+        tf.TensorSpec([None, None, 3], tf.uint8),
+        tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([], tf.float32),
+        tf.TensorSpec([], tf.float32),
+    ]
+    return tf.function(label_maps, signature, autograph=False)

@@ -23,14 +23,6 @@ from tests.training.losses import reference
 RATE = 0.5
 
 
-@pytest.fixture
-def eager():
-    """Takes a single step without tracing it, which would cost far more."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def parts(batch, model):
     """Loss sum, gradient sums and number of valid pixels of every micro-batch, by NumPy."""
     kernel, bias = value_of(model.kernel), value_of(model.bias)

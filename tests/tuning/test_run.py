@@ -59,9 +59,10 @@ def test_metrics_are_those_of_evaluate(split, model, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_parameters_and_report_are_written(split, model, tmp_path):
     folder = tmp_path / "logits"
-    parts = [CachedLogits(model, split, p, folder, progress_bar) for p in ([0, 2, 4], [1, 3])]
+    parts = [CachedLogits(model, split, p, folder, progress_bar) for p in ([0, 2], [1])]
     file = tmp_path / "crf.json"
     report = tune(file, *parts, START, tmp_path / "work", progress_bar, 2, grid="v1", budget=3)
     assert json.loads((tmp_path / "crf.report.json").read_text()) == report
@@ -72,7 +73,7 @@ def test_parameters_and_report_are_written(split, model, tmp_path):
     assert len(report["candidates"]) == 3
     for name, value in tuned.to_dict().items():
         assert value == best.get(name, START.to_dict()[name])
-    assert report["images"] == {"tuning": ["val", 3], "held_out": ["val", 2]}
+    assert report["images"] == {"tuning": ["val", 2], "held_out": ["val", 1]}
     for variants in report["metrics"].values():
         assert list(variants) == ["without CRF", "default", "tuned"]
     fast = report["candidates"][0]["miou"]
@@ -80,6 +81,7 @@ def test_parameters_and_report_are_written(split, model, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_classes_in_another_order_are_matched_by_name(split, model, tmp_path):
     order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
     reports = []
@@ -89,7 +91,7 @@ def test_classes_in_another_order_are_matched_by_name(split, model, tmp_path):
     ):
         folder = tmp_path / str(len(reports))
         start = dataclasses.replace(START, compatibility=compatibility.tolist())
-        kept = CachedLogits(network, split, [0, 2, 4], folder, progress_bar)
+        kept = CachedLogits(network, split, [0, 2], folder, progress_bar)
         none = CachedLogits(network, split, [], folder, progress_bar)
         report = tune(folder / "crf.json", kept, none, start, folder, progress_bar, 2, budget=2)
         reports.append(report)

@@ -14,6 +14,9 @@ from deeplab_tf.training.losses import parse_loss
 from tests.documentation import ROOT, run_python
 from tests.tools.loading import call
 
+# Every test takes a single step, if any.
+pytestmark = pytest.mark.usefixtures("eager")
+
 TABLE = (ROOT / "docs" / "training.md").read_text().split("### Losses")[1].split("###")[0]
 FORMS = re.findall(r"^\| `([^`]+)` \|", TABLE, re.MULTILINE)[1:]  # without the head of the table
 SMALL = [
@@ -21,14 +24,6 @@ SMALL = [
     "--config.train.steps=1", "--config.train.batch_size=2", "--config.train.iter_size=2",
     "--config.train.eval_every=0",
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def eager():
-    """Takes a single step without tracing it, which would cost far more."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def train(workdir, loss):
