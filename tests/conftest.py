@@ -1,5 +1,6 @@
 """What every test session needs: two threads, the stack's name, and no skip that is not listed."""
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -43,12 +44,26 @@ def shallow_vgg():
         yield
 
 
-@pytest.fixture
-def eager():
-    """Runs functions without tracing them, which costs far more where they run but once."""
+@contextlib.contextmanager
+def _eagerly():
+    """Runs functions without tracing them, which costs far more where they run a few times."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eager():
+    """Runs a test's functions eagerly, also in the programs of `tests.tools.commands`."""
+    with _eagerly():
+        yield
+
+
+@pytest.fixture(scope="module")
+def eager_file():
+    """Does the same for all tests of a file and their fixtures."""
+    with _eagerly():
+        yield
 
 
 def pytest_report_header():

@@ -66,9 +66,11 @@ def main() -> None:
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
-    def validate(model):
+    predictor = Predictor(trainer.model)  # one for all evaluations, so that it is traced once
+
+    def validate(_):
         limit = config.train.eval_limit or None
-        results = evaluate(Predictor(model), splits[1], limit, cli.progress_bar)
+        results = evaluate(predictor, splits[1], limit, cli.progress_bar)
         print(one_line(results))
         return {"split": config.data.eval_split, **results}
 

@@ -7,20 +7,23 @@ import sys
 import tempfile
 from pathlib import Path
 
+import tensorflow as tf
+
 from deeplab_tf.backbones import vgg
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
 # Its processes have TensorFlow imported already: that is most of what a short command takes.
-_FORKSERVER = multiprocessing.get_context("forkserver")
-_FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export"])
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export"])
 
 
 class Command:
     """``tools/TOOL`` with its arguments, started in a process of its own.
 
-    While `tests.backbones.shallow.shallow_vgg` is open, the program has the shallow network too.
+    While `tests.backbones.shallow.shallow_vgg` is open, the program has the shallow network too,
+    and while functions run eagerly here, they do there.
 
     Args:
         tool: its file name.
@@ -33,7 +36,7 @@ class Command:
         self._folder = tempfile.TemporaryDirectory()
         self._outputs = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
         command = [str(ROOT / "tools" / tool), *map(str, arguments)]
-        self.process = _FORKSERVER.Process(
+        self.process = FORKSERVER.Process(
             target=_run_script,
             args=(
                 command,
@@ -41,6 +44,7 @@ class Command:
                 cwd or os.getcwd(),
                 self._outputs,
                 vgg.BLOCKS,
+                tf.config.functions_run_eagerly(),
             ),
         )
         self.process.start()
@@ -76,9 +80,10 @@ def run(tool, *arguments, status=0, cwd=None):
     return printed, complaint
 
 
-def _run_script(command, environment, cwd, outputs, blocks):
+def _run_script(command, environment, cwd, outputs, blocks, eager):
     """Runs a script as `python SCRIPT` does, with its output in files."""
     vgg.BLOCKS = blocks
+    tf.config.run_functions_eagerly(eager)
     tempfile.tempdir = None  # TMPDIR of this environment counts
     for number, path in enumerate(outputs, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)

@@ -1,7 +1,12 @@
-"""`tools/export.py` to the light formats, and flags that do not go together."""
+"""`tools/export.py` to a SavedModel and the light formats, and flags that do not go together."""
+
+import json
 
 import pytest
+from PIL import Image
 
+import deeplab_tf
+from tests.export.encoded_images import random_image
 from tests.models.narrow import narrow_model
 from tests.tools.commands import run
 
@@ -32,3 +37,20 @@ def test_light_formats(model_flag, tmp_path, kind, name, options):
     assert "of the labels of 5 images are equal" in out and out.endswith(f": {path}\n")
     assert "Warning" not in error and "gradient" not in error
     assert [found.name for found in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.slow
+def test_saved_model(model_flag, tmp_path):
+    Image.fromarray(random_image(30, 41)).save(tmp_path / "good.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    served = tmp_path / "served" / "1"
+    export = ["export.py", model_flag, f"--output={served}", "--max_pixels=900"]
+    _, error = run(*export, f"--verify_on={tmp_path / '*.jpg'}", status=1)
+    assert "bad.jpg: neither a JPEG nor a PNG" in error and not served.exists()
+    crf = tmp_path / "crf.json"
+    crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
+    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}", f"--crf={crf}", "--flip")
+    assert "of the labels of 1 image are equal" in out and f"SavedModel: {served}" in out
+    assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
+    _, error = run(*export, status=1)
+    assert f"{served} exists. Give a new version" in error

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import deeplab_tf
 from tests.data.fakes import make_voc_folder
-from tests.export.encoded_images import random_image
 from tests.tools.commands import ROOT, run
 from tests.tools.loading import call
 
-pytestmark = pytest.mark.usefixtures("shallow_vgg")
+# tests/cli/test_main.py and tests/training/test_workers.py have the programs with their graphs.
+pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager_file")
 
 SMALL = [
     "--config.model.width=0.05",
@@ -137,26 +136,6 @@ def test_evaluate_predict(workdir, tmp_path):
     assert (tmp_path / "out" / "good.png").stat().st_mtime_ns == before
     with Image.open(tmp_path / "out" / "new.png") as label:
         assert label.size == (20, 50)
-
-
-@pytest.mark.slow
-def test_export(workdir, tmp_path):
-    Image.fromarray(random_image(30, 41)).save(tmp_path / "good.jpg")
-    (tmp_path / "bad.jpg").write_bytes(b"no image")
-    served = tmp_path / "served" / "1"
-    export = [
-        "export.py", f"--model={workdir / 'model.keras'}", f"--output={served}", "--max_pixels=900",
-    ]  # fmt: skip
-    _, error = run(*export, f"--verify_on={tmp_path / '*.jpg'}", status=1)
-    assert "bad.jpg: neither a JPEG nor a PNG" in error and not served.exists()
-    crf = tmp_path / "crf.json"
-    crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
-    passes = [f"--crf={crf}", "--scales=0.5,1", "--flip", "--fusion=max"]
-    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}", *passes)
-    assert "of the labels of 1 image are equal" in out and f"SavedModel: {served}" in out
-    assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
-    _, error = run(*export, status=1)
-    assert f"{served} exists. Give a new version" in error
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def model(tmp_path_factory):
 def command(model, output):
     return [
         "tune_crf.py", f"--model={model}", "--data_dir=synthetic", "--limit=6", "--candidates=14",
-        "--held_out=11", f"--output={output}",
+        "--held_out=4", f"--output={output}",
     ]  # fmt: skip
 
 
@@ -48,22 +48,19 @@ def test_goes_on_after_a_kill_and_says_that_the_crf_does_not_help(model, tmp_pat
     assert 0 < len(rows) < 14
     done[0].write_text(json.dumps([[*rows[0][:3], 0.5], *rows[1:]]))
     scores = {file: file.stat().st_mtime_ns for file in done[0].parent.glob("*.npy")}
-    assert len(scores) == 6 + 11
+    assert len(scores) == 6 + 4
 
     out, _ = run(tool, *arguments)
-    assert "The CRF does not help" in out and "on 11 held-out images" in out
+    assert "The CRF does not help" in out and "on 4 held-out images" in out
     report = json.loads((tmp_path / "crf.report.json").read_text())
     assert len(report["candidates"]) == 14
     assert report["candidates"][0]["miou"] == 0.5
     assert scores == {file: file.stat().st_mtime_ns for file in done[0].parent.glob("*.npy")}
     assert CrfParameters.load(output) == CrfParameters.from_dict(CRF)
-    out, _ = run(
-        "evaluate.py", f"--model={model}", "--data_dir=synthetic", "--limit=2", f"--crf={output}"
-    )
-    assert "after CRF" in out
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_a_start_another_grid_and_another_split(model, tmp_path):
     start = {**CRF, "iterations": 2, "bilateral_weight": 6.0}
     (tmp_path / "start.json").write_text(json.dumps(start))
