@@ -16,6 +16,8 @@ from tests.models.narrow import noise_images, patches, uncertain_model
 
 # That of docs/serving.md needs a server: tests/serving/test_clients.py. The files of
 # docs/extending.md become a part of the package: tests/test_extending.py.
+pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg")
+
 SIZE = 40, 56
 CRF = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
 
@@ -49,6 +51,7 @@ def test_networks():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_readme(model, image, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "RUN").mkdir()
@@ -81,6 +84,7 @@ def test_augmentation(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_crf(model, image):
     logits = model(image[None])
     names = {"deeplab_tf": deeplab_tf, "logits": logits, "images": tf.constant(image[None])}
@@ -92,6 +96,7 @@ def test_crf(model, image):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_evaluation(model, image):
     images = np.stack([image, image[::-1]])
     names = {"deeplab_tf": deeplab_tf, "model": model, "image": image, "images": images}
@@ -104,6 +109,7 @@ def test_evaluation(model, image):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_keras_backbones(image, tmp_path):
     path = str(tmp_path / "mobilenet.weights.h5")
     keras.applications.MobileNet(weights=None).save_weights(path)
@@ -137,6 +143,7 @@ def test_index():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_keras(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

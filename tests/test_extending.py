@@ -18,6 +18,8 @@ from tests.extensions import BLOCKS, ROWS, extended
 from tests.models.narrow import noise_images
 from tests.tools.loading import call
 
+pytestmark = pytest.mark.usefixtures("eager_file")
+
 SIZES = ((50, 71), (41, 90), (66, 67))
 LOSS, AUGMENTATION = re.findall(r'(?:loss|augmentation) = "(.*)"', BLOCKS["zoo/tiny.py"])[::-1]
 

@@ -3,6 +3,7 @@
 Their networks are smaller here and train for fewer steps.
 """
 
+import os
 import re
 
 import nbclient
@@ -33,9 +34,9 @@ SMALLER = {
 }
 # What the kernel does before the first cell.
 SHALLOW = """
-from tests.backbones.shallow import shallow_vgg
-patched = shallow_vgg()
-patched.__enter__()
+from tests.backbones import shallow
+shallow.opened = shallow.shallow_vgg()  # of the module: what nothing holds any more is closed
+shallow.opened.__enter__()
 """
 
 
@@ -53,47 +54,64 @@ def test_no_outputs_are_committed(name):
         assert cell.get("outputs", []) == [] and cell.get("execution_count") is None
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs a notebook in an empty folder; returns the text it printed and its figures."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Runs one notebook after the other in an empty folder.
 
-    def run(name):
-        notebook = read(name)
+    Returns the folder, the text that each printed and its figures. One kernel forgets all names in
+    between, so that TensorFlow is started once.
+    """
+    folder, whole, cells = tmp_path_factory.mktemp("notebooks"), nbformat.v4.new_notebook(), {}
+    for name in FIGURES:
+        cells[name] = read(name).cells
         for old, new in SMALLER[name].items():
-            assert any(old in cell.source for cell in notebook.cells), old
-            for cell in notebook.cells:
+            assert any(old in cell.source for cell in cells[name]), old
+            for cell in cells[name]:
                 cell.source = cell.source.replace(old, new)
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(SHALLOW))
-        options = {"timeout": 600, "kernel_name": "python3"}
-        client = nbclient.NotebookClient(
-            notebook, resources={"metadata": {"path": str(tmp_path)}}, **options
-        )
-        client.execute()
-        outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
-        text = "".join(out["text"] for out in outputs if out.output_type == "stream")
-        figures = [out for out in outputs if "image/png" in out.get("data", {})]
-        assert len(figures) == FIGURES[name]
-        return text, figures
+        whole.cells += [nbformat.v4.new_code_cell("%reset -f"), *cells[name]]
+    whole.cells.insert(0, nbformat.v4.new_code_cell(SHALLOW))
+    client = nbclient.NotebookClient(
+        whole, resources={"metadata": {"path": str(folder)}}, timeout=600, kernel_name="python3"
+    )
+    client.execute(env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"})
+    outputs = {
+        name: [out for cell in own for out in cell.get("outputs", [])]
+        for name, own in cells.items()
+    }
+    texts = {
+        name: "".join(out["text"] for out in own if out.output_type == "stream")
+        for name, own in outputs.items()
+    }
+    figures = {
+        name: sum("image/png" in out.get("data", {}) for out in own)
+        for name, own in outputs.items()
+    }
+    return folder, texts, figures
 
-    return run
+
+IGNORED = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:(zmq|jupyter_client|tornado|nbclient)"
+)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:(zmq|jupyter_client|tornado|nbclient)")
-def test_quickstart(run, tmp_path):
-    text, _ = run("quickstart")
-    before, after = re.search(r"mIoU ([\d.]+) before and ([\d.]+) after the CRF", text).groups()
+@IGNORED
+def test_quickstart(ran):
+    folder, texts, figures = ran
+    pattern = r"mIoU ([\d.]+) before and ([\d.]+) after the CRF"
+    before, after = re.search(pattern, texts["quickstart"]).groups()
     assert 30 < float(before) < float(after)  # the majority-class baseline is 14
-    assert (tmp_path / "model.keras").is_file()
+    assert figures["quickstart"] == FIGURES["quickstart"]
+    assert (folder / "model.keras").is_file()
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:(zmq|jupyter_client|tornado|nbclient)")
-def test_fine_tune(run, tmp_path):
-    text, _ = run("fine_tune")
-    assert re.search(r"trained\.keras: .*fc8/kernel.* start at random, \d+ other tensors", text)
-    values = [float(value) for value in re.findall(r"val_mean_iou: ([\d.]+)", text)]
+@IGNORED
+def test_fine_tune(ran):
+    folder, texts, figures = ran
+    pattern = r"trained\.keras: .*fc8/kernel.* start at random, \d+ other tensors"
+    assert re.search(pattern, texts["fine_tune"])
+    values = [float(v) for v in re.findall(r"val_mean_iou: ([\d.]+)", texts["fine_tune"])]
     assert len(values) == 6 and max(values) > 0.4  # the majority-class baseline is 0.27
-    assert (tmp_path / "best.keras").is_file()
+    assert figures["fine_tune"] == FIGURES["fine_tune"]
+    assert (folder / "best.keras").is_file()

@@ -31,6 +31,7 @@ def commands():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("shallow_vgg", "eager")
 def test_every_command_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_sbd(tmp_path / "ARCHIVE")

@@ -7,11 +7,12 @@ from tests.crf.scenes import scene
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_every_figure_is_there(capsys, monkeypatch):
     large = dict.fromkeys(("seconds", "megabytes"), 1.0)
     monkeypatch.setattr(crf.crf_memory, "measure", lambda: large)
     image, logits = scene(24, 30, 0)
-    case = Case("scene", "rough", image, logits, {"spatial_kernel": "lattice"})
+    case = Case("scene", "rough", image, logits, {"spatial_kernel": "lattice", "iterations": 3})
     results = crf.run([case], repeats=1, threads=2)
     (row,) = results["cases"]
     assert row["live_labels"] == 5 and 24 * 30 < row["vertices"] < 6 * 24 * 30

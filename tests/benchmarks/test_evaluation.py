@@ -4,6 +4,8 @@ import deeplab_tf
 from benchmarks import evaluation
 from deeplab_tf.data.synthetic import SyntheticSplit
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 def test_both_sides_label_the_same_images(monkeypatch, capsys):
     monkeypatch.setattr(evaluation, "IMAGES", 3)

@@ -8,6 +8,8 @@ from deeplab_tf.evaluation.evaluate import evaluate
 from tests.evaluation.reordered import reordered
 from tests.models.narrow import narrow_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 def test_classes_are_matched_by_name(tmp_path, monkeypatch):
     split = SyntheticSplit("train", examples=2)

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import image_to_labels, image_to_labels_torch
-from deeplab_tf.crf import CrfParameters, mean_field
+from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
 from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
-from tests.crf.scenes import scene, total_variation
+from tests.crf.scenes import refine_eagerly, scene, total_variation
 from tests.data.fakes import make_voc_folder
 
 CRF = CrfParameters(iterations=3, bilateral_sigma_xy=20.0, spatial_kernel="lattice")
@@ -24,6 +24,7 @@ def peer():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_every_figure_is_there(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(image_to_labels, "_PRODUCTS", 1)
@@ -64,10 +65,9 @@ def test_the_peer_reads_and_writes_the_same(peer, tmp_path):
     np.testing.assert_array_equal(read_label(tmp_path / "labels.png"), logits.argmax(-1))
 
 
-@pytest.mark.slow
 def test_the_peers_crf_is_the_same(peer):
     image, logits, route = peer
-    wanted = mean_field(logits=logits, image=image, **CRF.to_dict())
+    wanted = refine_eagerly(logits, image, **CRF.to_dict())
     found = route.refine(image).transpose(1, 2, 0)
     assert total_variation(found, wanted) < 1e-5
 

@@ -25,6 +25,7 @@ def test_every_figure_is_there(split, monkeypatch, capsys):
     monkeypatch.setattr(input_benchmark, "BATCH", 2)
     monkeypatch.setattr(input_benchmark, "torch_loader", lambda *arguments: None)
     monkeypatch.setattr(input_operations, "_REPEATS", 1)
+    monkeypatch.setattr(input_operations, "_CALLS", 30)
     results = input_benchmark.run(str(split.folder), None, repeats=1)
     rates, missing = results["images_per_second"], "PyTorch DataLoader"
     assert list(rates) == ["folder", "folder, decoded cache", missing]

@@ -5,6 +5,8 @@ import deeplab_tf
 from benchmarks.large_images import DISTANCES, compare
 from tests.models.narrow import narrow_model, noise_images, patches, uncertain_model
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager")
+
 
 @pytest.mark.slow
 def test_shares_are_those_of_a_predictor_in_tiles():

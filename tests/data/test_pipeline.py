@@ -14,10 +14,12 @@ from tests.data.fakes import make_voc_folder
 
 AUGMENTATION = AugmentationPipeline("scale(0.5|1)|crop(5)|mirror")
 MEAN = (1.0, 2.0, 3.0)
+# Random, and traced faster than scaling.
+MIRRORED = AugmentationPipeline("crop(5)|mirror")
 
 
 class NumberedSplit:
-    """Example i is an image of the number i."""
+    """Example i is an image of the number i, and of columns that tell a crop from its mirror."""
 
     def __init__(self, count):
         self.spec, self.split, self.labelled = DatasetSpec("numbers", ("a", "b")), "all", True
@@ -27,7 +29,9 @@ class NumberedSplit:
         return len(self.names)
 
     def load(self, index):
-        image = tf.fill([6, 6 + tf.cast(index % 2, tf.int32), 3], tf.cast(index, tf.uint8))
+        image = tf.fill([6, 6 + tf.cast(index % 2, tf.int32)], tf.cast(index, tf.uint8))
+        columns = tf.cast(tf.cumsum(tf.ones_like(image, tf.int32), axis=1), tf.uint8)
+        image = tf.stack([image, columns, columns], axis=-1)
         return {
             "image": image,
             "label": tf.cast(image[..., 0], tf.int32) % 2,
@@ -74,25 +78,27 @@ def test_shapes_are_static():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("iter_size", "cache"), [(1, False), (3, False), (1, True)])
+@pytest.mark.parametrize(("iter_size", "cache"), [(1, False), (3, True)])
 def test_starting_at_a_step_equals_running_through_to_it(iter_size, cache):
     options = {"iter_size": iter_size, "seed": 5, "cache": cache}
-    through = batches(NumberedSplit(11), 2, steps=9, **options)
-    for start in (1, 4, 8):
-        resumed = batches(NumberedSplit(11), 2, start_step=start, steps=9 - start, **options)
+    through = batches(NumberedSplit(11), 2, MIRRORED, steps=9, **options)
+    for start in (1, 8):
+        resumed = batches(
+            NumberedSplit(11), 2, MIRRORED, start_step=start, steps=9 - start, **options
+        )
         assert_same(resumed, through[start:])
 
 
 @pytest.mark.slow
 def test_two_runs_are_equal_and_the_seed_matters():
-    first = batches(NumberedSplit(50), 5, steps=4, seed=3)
-    assert_same(first, batches(NumberedSplit(50), 5, steps=4, seed=3))
-    other = batches(NumberedSplit(50), 5, steps=4, seed=4)
+    first = batches(NumberedSplit(50), 5, MIRRORED, steps=4, seed=3)
+    assert_same(first, batches(NumberedSplit(50), 5, MIRRORED, steps=4, seed=3))
+    other = batches(NumberedSplit(50), 5, MIRRORED, steps=4, seed=4)
     assert any((numbers(a) != numbers(b)).any() for a, b in zip(first, other, strict=True))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2, 7, 10, 64])
+@pytest.mark.parametrize("count", [1, 2, 7, 64])
 def test_every_example_once_an_epoch(count):
     elements = batches(NumberedSplit(count), 1, UNMIRRORED, steps=4 * count)
     order = np.concatenate([numbers(e).ravel() for e in elements]).reshape(4, count)
@@ -121,18 +127,16 @@ def test_batches_run_over_the_end_of_an_epoch():
 
 @functools.cache
 def batches_of_one_process(iter_size):
-    return batches(NumberedSplit(40), 8, iter_size=iter_size, start_step=1, steps=2)
+    return batches(NumberedSplit(40), 8, MIRRORED, iter_size=iter_size, start_step=1, steps=2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("workers", "replicas", "iter_size"), [(1, 2, 1), (1, 4, 2), (2, 2, 1), (2, 4, 2), (4, 4, 1)]
-)
+@pytest.mark.parametrize(("workers", "replicas", "iter_size"), [(1, 4, 2), (2, 4, 2), (4, 4, 1)])
 def test_replicas_and_workers_share_the_batch_of_one_process(workers, replicas, iter_size):
     options = {"iter_size": iter_size, "start_step": 1, "steps": 2}
     options.update(replicas=replicas, workers=workers)
     shares = [
-        batches(NumberedSplit(40), 8 // replicas, worker=worker, **options)
+        batches(NumberedSplit(40), 8 // replicas, MIRRORED, worker=worker, **options)
         for worker in range(workers)
     ]
     local = replicas // workers

@@ -23,7 +23,7 @@ from deeplab_tf.demo.uploads import UPLOADED_BYTES
 from tests.demo.page_process import CRF, Server
 from tests.models.narrow import patches, uncertain_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shallow_vgg")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shallow_vgg", "eager_file")]
 
 MESSAGE = "#result [role=alert]"
 

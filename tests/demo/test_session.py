@@ -14,7 +14,7 @@ from deeplab_tf.demo.labeller import Labeller
 from deeplab_tf.demo.session import CONTROLS, Session
 from tests.models.narrow import patches, uncertain_model
 
-pytestmark = pytest.mark.usefixtures("shallow_vgg")
+pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager")
 
 SPEC = DatasetSpec("three", ("sky", "<road>", "tree"), palette=((1, 2, 3), (9, 9, 9), (0, 200, 0)))
 CRF = {"iterations": 2, "bilateral_sigma_xy": 9.0, "normalization": "symmetric"}

@@ -26,6 +26,11 @@ def model(split):
     return uncertain_model(image[None], num_classes=None, dataset=split.spec)
 
 
+@pytest.fixture(scope="module")
+def with_crf(model):
+    return deeplab_tf.Predictor(model, crf=CRF)
+
+
 def literal_metrics(split, predictions):
     """Pixel lists in place of a matrix."""
     labels = np.concatenate([split.load(i)["label"].numpy().ravel() for i in range(len(split))])
@@ -45,10 +50,9 @@ def literal_metrics(split, predictions):
 
 
 @pytest.mark.slow
-def test_metrics_equal_a_literal_reading_before_and_after_the_crf(split, model):
-    predictor = deeplab_tf.Predictor(model, crf=CRF)
-    results = evaluate(predictor, split)
-    pairs = [predictor.predict_stages(split.load(i)["image"].numpy()) for i in range(len(split))]
+def test_metrics_equal_a_literal_reading_before_and_after_the_crf(split, with_crf):
+    results = evaluate(with_crf, split)
+    pairs = [with_crf.predict_stages(split.load(i)["image"].numpy()) for i in range(len(split))]
     for found, predictions in zip((results, results["crf"]), zip(*pairs, strict=True), strict=True):
         expected = literal_metrics(split, predictions)
         assert found["miou"] == pytest.approx(expected["miou"])
@@ -68,10 +72,10 @@ def test_limit_is_spread_over_the_split(split, model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("crf", [None, CRF])
-def test_callbacks_get_every_image_in_order(split, model, crf):
+@pytest.mark.parametrize("stages", [1, 2])
+def test_callbacks_get_every_image_in_order(split, model, with_crf, stages):
     seen, threads = [], set()
-    predictor = deeplab_tf.Predictor(model, crf=crf)
+    predictor = with_crf if stages == 2 else deeplab_tf.Predictor(model)
     evaluate(
         predictor, split, callbacks=[seen.append, lambda _: threads.add(threading.get_ident())]
     )
@@ -82,7 +86,7 @@ def test_callbacks_get_every_image_in_order(split, model, crf):
         np.testing.assert_array_equal(image.label, example["label"])
         assert image.label.dtype == np.uint8
         predictions = predictor.predict_stages(image.image)
-        assert len(image.predictions) == len(predictions) == (1 if crf is None else 2)
+        assert len(image.predictions) == len(predictions) == stages
         np.testing.assert_array_equal(image.predictions, predictions)
     assert len(threads) == 1 and threading.get_ident() not in threads
 
@@ -133,10 +137,9 @@ def test_an_error_of_a_callback_names_the_image(split, model, number):
 
 
 @pytest.mark.slow
-def test_measures_before_and_after_the_crf(split, model):
-    predictor = deeplab_tf.Predictor(model, crf=CRF)
+def test_measures_before_and_after_the_crf(split, with_crf):
     results = evaluate(
-        predictor, split, limit=2, trimap="void", boundary=True, absent="exclude_unlabelled"
+        with_crf, split, limit=2, trimap="void", boundary=True, absent="exclude_unlabelled"
     )
     for stage in (results, results["crf"]):
         assert stage["trimap"]["from"] == "void" and len(stage["trimap"]["miou"]) == 40
@@ -192,6 +195,7 @@ def test_broken_logits_name_the_image(split):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_classes_are_matched_by_name(split, model):
     order, matrix = [3, 0, 4, 1, 2], np.random.default_rng(0).uniform(0.5, 2, (5, 5))
     results, predictions = [], []
@@ -203,7 +207,7 @@ def test_classes_are_matched_by_name(split, model):
         predictor = deeplab_tf.Predictor(
             network, crf={**CRF, "compatibility": compatibility.tolist()}
         )
-        results.append(evaluate(predictor, split, callbacks=[seen.append], boundary=True))
+        results.append(evaluate(predictor, split, 2, callbacks=[seen.append], boundary=True))
         predictions.append(seen)
     del results[0]["seconds"], results[1]["seconds"]
     assert results[1] == results[0] and results[0]["crf"] != results[0]

@@ -37,7 +37,7 @@ def test_crf_is_applied_to_the_logits(model, image):
     assert np.mean(after == np.argmax(marginals, axis=-1)) > 0.999
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_layer_and_dict_of_parameters_are_the_same(model, image):
     by_dict = deeplab_tf.Predictor(model, crf=CRF)(image)
     by_layer = deeplab_tf.Predictor(model, crf=deeplab_tf.layers.DenseCRF(**CRF))(image)
@@ -89,6 +89,11 @@ def options(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def with_crf(narrow, options):
+    return deeplab_tf.Predictor(narrow, crf=CRF, **options)
+
+
 @pytest.fixture
 def large(monkeypatch):
     """An image that is taken for too large to be computed as a whole."""
@@ -101,11 +106,10 @@ def refined(logits, image):
 
 
 @pytest.mark.slow
-def test_labels_are_those_of_the_logits_and_the_crf(narrow, options):
+def test_labels_are_those_of_the_logits_and_the_crf(narrow, options, with_crf):
     image = patches(101, 90)[0]
     whole = Inference(narrow, **options).logits_and_finite(image[None])[0][0]
-    for tile in (65, None):
-        predictor = deeplab_tf.Predictor(narrow, crf=CRF, tile=tile, **options)
+    for predictor in (deeplab_tf.Predictor(narrow, crf=CRF, tile=65, **options), with_crf):
         logits = predictor.predict_logits(image)
         before, after = predictor.predict_stages(image)
         assert before.dtype == after.dtype == np.uint8
@@ -155,6 +159,7 @@ def test_tiles_are_images_of_their_own(narrow, options, large):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
     seen = []
 
@@ -164,54 +169,47 @@ def test_networks_see_no_more_than_a_tile(narrow, large, monkeypatch):
 
     narrow_logits = narrow.logit_maps
     monkeypatch.setattr(narrow, "logit_maps", spy)
-    tf.config.run_functions_eagerly(True)
-    try:
-        deeplab_tf.Predictor(narrow, crf=CRF, scales=NARROW_SCALES)(large)
-        assert len(seen) > 6 and max(seen) == [65, 65]
-        seen.clear()
-        deeplab_tf.Predictor(narrow, tile=40, flip=True).predict_logits(large)
-        assert len(seen) > 18 and max(seen) == [33, 33]
-        seen.clear()
-        deeplab_tf.Predictor(narrow, scales=(2.0,))(large)
-        assert np.max(seen) <= 65
-    finally:
-        tf.config.run_functions_eagerly(False)
+    deeplab_tf.Predictor(narrow, crf=CRF, scales=NARROW_SCALES)(large)
+    assert len(seen) > 6 and max(seen) == [65, 65]
+    seen.clear()
+    deeplab_tf.Predictor(narrow, tile=40, flip=True).predict_logits(large)
+    assert len(seen) > 18 and max(seen) == [33, 33]
+    seen.clear()
+    deeplab_tf.Predictor(narrow, scales=(2.0,))(large)
+    assert np.max(seen) <= 65
 
 
 # === Batches ===
 
 
 @pytest.mark.slow
-def test_labels_do_not_depend_on_the_batch(narrow, options):
+def test_labels_do_not_depend_on_the_batch(with_crf):
     sizes = [(50, 60), (60, 50), (55, 61), (1, 1), (64, 49), (50, 60), (7, 200)]
     images = [noise_images(*size, seed=i)[0] for i, size in enumerate(sizes)]
-    predictor = deeplab_tf.Predictor(narrow, crf=CRF, **options)
-    together = predictor.predict_stages_batch(images)
+    together = with_crf.predict_stages_batch(images)
     for image, stages in zip(images, together, strict=True):
-        for found, alone in zip(stages, predictor.predict_stages(image), strict=True):
+        for found, alone in zip(stages, with_crf.predict_stages(image), strict=True):
             assert found.shape == image.shape[:2]
             assert np.mean(found == alone) >= 0.9999
-    for found, stages in zip(predictor.batch(images), together, strict=True):
+    for found, stages in zip(with_crf.batch(images), together, strict=True):
         np.testing.assert_array_equal(found, stages[-1])
 
 
+@pytest.mark.usefixtures("eager")
 def test_batches_hold_images_of_one_padded_size(narrow, monkeypatch):
     seen = []
     narrow_logits = narrow.logit_maps
     monkeypatch.setattr(narrow, "logit_maps", lambda x: seen.append(x.shape) or narrow_logits(x))
     monkeypatch.setattr("deeplab_tf.evaluation.predictor.WHOLE_PIXELS", 3 * 33 * 41)
     sizes = [(33, 41), (30, 40), (41, 33), (26, 34), (33, 33), (32, 40), (90, 90)]
-    tf.config.run_functions_eagerly(True)
-    try:
-        deeplab_tf.Predictor(narrow).batch([noise_images(*size)[0] for size in sizes])
-    finally:
-        tf.config.run_functions_eagerly(False)
+    deeplab_tf.Predictor(narrow).batch([noise_images(*size)[0] for size in sizes])
     wanted = [(3, 33, 41), (1, 33, 41), (1, 41, 33), (1, 33, 33)]
     assert [tuple(shape[:3]) for shape in seen[:4]] == wanted
     assert all(shape[1] * shape[2] <= 3 * 33 * 41 for shape in seen[4:])
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_probabilities_are_what_such_a_crf_gets(narrow):
     image = noise_images(40, 50)[0]
     given = {**CRF, "from_probabilities": True}
@@ -246,6 +244,7 @@ def breaking():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     "options",
     [{}, {"crf": CRF}, {"crf": CRF, "tile": 65},

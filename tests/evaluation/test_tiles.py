@@ -63,6 +63,7 @@ def test_the_margin_is_at_most_a_quarter(large_fov):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("backbone", "scales", "own_scales", "flip", "tile", "tolerance"),
     [("keras:MobileNet", (1.0,), (1.0,), False, 801, 1e-4),
@@ -117,6 +118,7 @@ def test_tiles_of_a_network_with_global_context_overlap_by_half():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("head", ["aspp_v3", "v3plus"])
 def test_tiles_are_exact_without_image_pooling(head):
     options = {"width": 0.05, "output_stride": 16, "batch_norm": "frozen"}

@@ -58,6 +58,7 @@ def test_broken_momentum_is_not_saved(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("rate", [1e38, 1e15])
 def test_an_absurd_rate_leaves_nothing_a_restart_would_choke_on(tmp_path, monkeypatch, rate):
     with pytest.raises(FloatingPointError, match=r"after step 1.*goes on from the start"):
