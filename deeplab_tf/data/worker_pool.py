@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -32,7 +31,8 @@ def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
     if count < 2:
         yield map
         return
-    pool = ProcessPoolExecutor(count, _context(), _start_worker)
+    # A forked process would inherit TensorFlow's threads, which do not live there.
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
     try:
         yield lambda function, items: (
             future.result() for future in as_completed(pool.submit(function, i) for i in items)
@@ -44,16 +44,6 @@ def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    # A process forked from this one would inherit TensorFlow's threads, which do not live there.
-    # On Linux one that has only imported TensorFlow is forked: that takes seconds, once for all.
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def _start_worker() -> None:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from deeplab_tf.data import worker_pool
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.split import open_split
@@ -19,6 +20,7 @@ from tests.data.archives import (
     save_png,
 )
 from tests.data.fakes import make_voc_folder, random_label, smooth_image
+from tests.tools.commands import FORKSERVER
 
 MAKERS = {
     "voc12": make_voc12, "sbd": make_sbd, "pascal_context": make_pascal_context,
@@ -105,7 +107,14 @@ def test_other_classes_make_all_shards_again(tmp_path):
     assert open_split(tmp_path / "out", "val").spec.num_classes == 5
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers have TensorFlow imported; in tests/data/test_convert_killed.py they start anew."""
+    monkeypatch.setattr(worker_pool.multiprocessing, "get_context", lambda method: FORKSERVER)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 def test_several_processes_make_the_same_files(tmp_path):
     make_voc12(tmp_path)
     run("voc12", tmp_path)
@@ -139,6 +148,7 @@ def break_voc12(root):
     ]
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_report_has_every_problem(tmp_path, processes):
     make_voc12(tmp_path)

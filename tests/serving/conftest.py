@@ -5,6 +5,7 @@ import pytest
 import deeplab_tf
 from benchmarks.serving_process import running_server
 from deeplab_tf.export import export_saved_model
+from tests.backbones.shallow import shallow_vgg
 from tests.models.narrow import patches, uncertain_model
 
 
@@ -18,7 +19,8 @@ def image():
 def predictor():
     """One that finds several classes in large and in small images."""
     crf = {"iterations": 2, "bilateral_sigma_rgb": 30.0}
-    return deeplab_tf.Predictor(uncertain_model(patches(65, 51)), crf)
+    with shallow_vgg():
+        return deeplab_tf.Predictor(uncertain_model(patches(65, 51)), crf)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
 from tests.imports import ROOT
 from tests.tools.commands import Command
+from tests.tools.loading import call
 from tests.training.fakes import value_of
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg")
@@ -168,15 +169,15 @@ def free_ports(count):
     return ports
 
 
-def train(workdir, *arguments, processes=1):
-    """Runs tools/train.py in so many processes; returns status, stdout and errors of each."""
-    flags = [
-        "--config=zoo/quickstart.py", "--data_dir=synthetic", f"--workdir={workdir}", *SMALL,
-        *arguments,
-    ]  # fmt: skip
-    if processes > 1:
-        flags.append("--strategy=multi_worker")
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(processes)]
+def flags_of(workdir):
+    config = f"--config={ROOT / 'zoo/quickstart.py'}"
+    return [config, "--data_dir=synthetic", f"--workdir={workdir}", *SMALL]
+
+
+def train(workdir, *arguments):
+    """Runs tools/train.py in two processes; returns status, stdout and errors of each."""
+    flags = [*flags_of(workdir), *arguments, "--strategy=multi_worker"]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     running = [
         Command(
             "train.py",
@@ -184,7 +185,7 @@ def train(workdir, *arguments, processes=1):
             cwd=ROOT,
             environment={"TF_CONFIG": tf_config({"worker": addresses}, index=index)},
         )
-        for index in range(processes)
+        for index in range(2)
     ]
     ended = [command.wait(timeout=900) for command in running]
     return [
@@ -195,11 +196,11 @@ def train(workdir, *arguments, processes=1):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Four steps of one process, and of two that were started again after the second."""
+    """Four steps of this process, and of two that were started again after the second."""
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    train(one, "--config.train.steps=4")
-    first = train(two, "--config.train.steps=2", processes=2)
-    second = train(two, "--config.train.steps=4", processes=2)
+    call("train.py", *flags_of(one), "--config.train.steps=4")
+    first = train(two, "--config.train.steps=2")
+    second = train(two, "--config.train.steps=4")
     return one, two, first, second
 
 
@@ -246,7 +247,7 @@ def test_the_chief_alone_talks(runs):
 
 @pytest.mark.slow
 def test_a_batch_that_cannot_be_divided_stops_both_workers_alike(tmp_path):
-    both = train(tmp_path / "run", "--config.train.batch_size=3", processes=2)
+    both = train(tmp_path / "run", "--config.train.batch_size=3")
     line = "error: train.batch_size must be a multiple of the number of replicas (2). Received: 3"
     assert [(status, errors) for status, _, errors in both] == [(1, [line])] * 2
     assert not (tmp_path / "run").exists()
