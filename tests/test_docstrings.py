@@ -15,7 +15,7 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("shallow", "shallow_vgg", "eager")
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("file", WITH_EXAMPLES)
 def test_examples_print_what_they_show(file):
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
