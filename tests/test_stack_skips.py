@@ -56,6 +56,7 @@ def test_unlisted_skips_fail_the_session(tmp_path):
     assert "1 passed, 2 skipped" in printed
 
 
+@pytest.mark.slow
 def test_session_without_skips_passes(tmp_path):
     status, printed = _run(tmp_path, {"test_sample.py": "def test_good(): pass\n"})
     assert status == 0, printed

@@ -38,6 +38,7 @@ def test_crf_is_applied_to_the_logits(model, image):
     assert np.mean(after == np.argmax(marginals, axis=-1)) > 0.999
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eager")
 def test_layer_and_dict_of_parameters_are_the_same(model, image):
     by_dict = deeplab_tf.Predictor(model, crf=CRF)(image)
