@@ -61,7 +61,10 @@ def eager():
 
 @pytest.fixture(scope="module")
 def eager_file():
-    """Does the same for all tests of a file and their fixtures."""
+    """Does the same for all tests of a file and their fixtures.
+
+    A SavedModel's checkpoint is written otherwise then, and `deeplab_tf.load` refuses it.
+    """
     with _eagerly():
         yield
 

@@ -8,6 +8,7 @@ from deeplab_tf.backbones.inverted_residual import InvertedResidual
 from deeplab_tf.backbones.mobilenet_v2 import MobileNetV2
 from deeplab_tf.models.complexity import count_multiply_adds
 from tests.backbones.multiply_adds import keras_multiply_adds, kernels_of
+from tests.models.narrow import weights_of_zero
 
 # After the last unit come the convolution to 1280 channels and the classifier of 1000 classes.
 CLASSIFIER_MULTIPLY_ADDS = 7 * 7 * 320 * 1280 + 1280 * 1000
@@ -59,25 +60,28 @@ def test_details_are_what_the_released_code_hands_to_decoders():
     np.testing.assert_allclose(features["block_2_depthwise"], wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [0.35, pytest.param(1.0, marks=pytest.mark.slow)])
-def test_convolutions_and_multiply_adds_are_those_of_keras(alpha):
-    net = keras.applications.MobileNetV2(input_shape=(224, 224, 3), alpha=alpha, weights=None)
-    backbone = MobileNetV2(32, width=alpha)
-    found = count_multiply_adds(backbone, 224, 224)
+@pytest.mark.slow
+def test_convolutions_and_multiply_adds_are_those_of_keras():
+    """Those of 0.35 channels are compared in tests/weights/test_keras_applications.py."""
+    with weights_of_zero():
+        net = keras.applications.MobileNetV2(input_shape=(224, 224, 3), weights=None)
+        backbone = MobileNetV2(32)
+        found = count_multiply_adds(backbone, 224, 224)
     counts = keras_multiply_adds(net)
     assert found == sum(counts.values()) - counts["Conv_1"]
     inside = [layer for layer in net.layers if layer.name != "Conv_1"]
     assert kernels_of(compat.leaf_layers(backbone)) == kernels_of(inside)
-    if alpha == 1.0:  # 300 million in table 4 of the paper
-        assert found + CLASSIFIER_MULTIPLY_ADDS == pytest.approx(300e6, rel=5e-3)
+    # 300 million in table 4 of the paper
+    assert found + CLASSIFIER_MULTIPLY_ADDS == pytest.approx(300e6, rel=5e-3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alpha", [0.5, 0.75, 1.3, 1.4])
+@pytest.mark.parametrize("alpha", [0.75, 1.4])
 def test_channels_of_other_widths_are_those_of_keras(alpha):
-    net = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=alpha, weights=None)
-    backbone = MobileNetV2(32, alpha)
-    backbone(tf.zeros([1, 1, 1, 3]))
+    with weights_of_zero():
+        net = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=alpha, weights=None)
+        backbone = MobileNetV2(32, alpha)
+        backbone(tf.zeros([1, 1, 1, 3]))
     inside = [layer for layer in net.layers if layer.name != "Conv_1"]
     assert kernels_of(compat.leaf_layers(backbone)) == kernels_of(inside)
 

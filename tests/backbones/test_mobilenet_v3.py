@@ -6,6 +6,7 @@ from deeplab_tf import compat
 from deeplab_tf.backbones.mobilenet_v3 import MobileNetV3Large
 from deeplab_tf.models.complexity import count_multiply_adds
 from tests.backbones.multiply_adds import keras_multiply_adds, kernels_of
+from tests.models.narrow import weights_of_zero
 
 # Averages of 960 channels, then dense layers to 1280 channels and 1000 classes.
 CLASSIFIER_MULTIPLY_ADDS = 960 * 1280 + 1280 * 1000
@@ -57,17 +58,19 @@ def test_details_are_what_the_released_code_hands_to_decoders():
     assert backbone.endpoint_at() == "conv_1"
 
 
-@pytest.mark.parametrize("alpha", [0.75, pytest.param(1.0, marks=pytest.mark.slow)])
-def test_convolutions_and_multiply_adds_are_those_of_keras(alpha):
-    net = keras.applications.MobileNetV3Large(
-        input_shape=(224, 224, 3), alpha=alpha, weights=None, include_top=False
-    )
-    backbone = MobileNetV3Large(32, width=alpha)
-    found = count_multiply_adds(backbone, 224, 224)
+@pytest.mark.slow
+def test_convolutions_and_multiply_adds_are_those_of_keras():
+    """Those of 0.75 channels are compared in tests/weights/test_keras_applications.py."""
+    with weights_of_zero():
+        net = keras.applications.MobileNetV3Large(
+            input_shape=(224, 224, 3), weights=None, include_top=False
+        )
+        backbone = MobileNetV3Large(32)
+        found = count_multiply_adds(backbone, 224, 224)
     assert found == sum(keras_multiply_adds(net).values())
     assert kernels_of(compat.leaf_layers(backbone)) == kernels_of(net.layers)
-    if alpha == 1.0:  # 219 million in table 3 of the paper, 217 in torchvision
-        assert found + CLASSIFIER_MULTIPLY_ADDS == pytest.approx(217e6, rel=2e-3)
+    # 219 million in table 3 of the paper, 217 in torchvision
+    assert found + CLASSIFIER_MULTIPLY_ADDS == pytest.approx(217e6, rel=2e-3)
 
 
 def test_squeeze_and_excitation_sees_the_whole_image():

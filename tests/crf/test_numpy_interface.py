@@ -172,10 +172,11 @@ def test_tiny_images(size, refine):
     assert refine(logits, image).shape == (*size, 5)
 
 
-@pytest.mark.slow
-def test_no_iterations_return_the_softmax(refine):
+@pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
+def test_no_iterations_return_the_softmax(implementation):
     image, logits = scene(*SIZE, 0)
-    np.testing.assert_allclose(refine(logits, image, iterations=0), softmax(logits), atol=1e-6)
+    refined = refine_eagerly(logits, image, implementation=implementation, iterations=0)
+    np.testing.assert_allclose(refined, softmax(logits), atol=1e-6)
 
 
 def test_wrong_inputs_are_clear_errors(refine):

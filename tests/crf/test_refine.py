@@ -36,8 +36,7 @@ def test_a_graph_of_unknown_sizes_and_labels(mode):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(1, 1), (5, 7)])
-@pytest.mark.parametrize("mode", ["exact", "fast"])
+@pytest.mark.parametrize(("mode", "size"), [("exact", (5, 7)), ("fast", (1, 1))])
 def test_a_graph_of_known_small_size(size, mode):
     image, logits = scene(*size, 0)
     shapes = [tf.TensorSpec([1, *size, n]) for n in (5, 3)]

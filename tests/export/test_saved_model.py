@@ -1,6 +1,7 @@
 import io
 import json
-import subprocess
+import os
+import runpy
 import sys
 
 import keras
@@ -15,11 +16,13 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.export import export_saved_model
 from deeplab_tf.export.fold import folded
 from deeplab_tf.export.safe_decode import BROKEN, EMPTY, NOT_AN_IMAGE
+from deeplab_tf.layers import DenseCRF
 from tests.export import encoded_images
 from tests.export.encoded_images import encoded, random_image
 from tests.models.narrow import narrow_model
+from tests.tools.commands import call_elsewhere
 
-pytestmark = pytest.mark.usefixtures("shallow")
+pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg")
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
 MAX_PIXELS = 20_000
@@ -56,15 +59,18 @@ def loaded(folder):
 
 
 @pytest.fixture(scope="module")
-def refining():
+def refining(shallow_vgg):
     """Everything that changes labels at once."""
-    crf = {"iterations": 3, "bilateral_sigma_rgb": 30.0}
+    crf = DenseCRF(iterations=3, bilateral_sigma_rgb=30.0)
+    crf.compiled = False
     return deeplab_tf.Predictor(narrow_model(width=0.05), crf, scales=(0.5, 1.0), flip=True)
 
 
 @pytest.fixture(scope="module")
 def refining_folder(refining, tmp_path_factory):
-    return export_saved_model(refining, tmp_path_factory.mktemp("refining") / "1")
+    folder = tmp_path_factory.mktemp("refining")
+    Image.fromarray(random_image(21, 34)).save(folder / "image.png")
+    return export_saved_model(refining, folder / "1", verify_on=folder / "image.png")
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +225,12 @@ def test_folded_logits_are_the_models(model):
 # === Where it runs ===
 
 
+def saved_model_cli(cwd, *arguments):
+    os.chdir(cwd)
+    sys.argv = ["saved_model_cli", *arguments]
+    runpy.run_module("tensorflow.python.tools.saved_model_cli", run_name="__main__")
+
+
 @pytest.mark.slow
 def test_runs_from_the_command_line(model, folder, tmp_path):
     image = random_image(33, 47)
@@ -229,13 +241,11 @@ def test_runs_from_the_command_line(model, folder, tmp_path):
         "serving_default": "image_bytes=bytes.npy",
     }
     for signature, given in inputs.items():
-        command = [
-            sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run",
+        call_elsewhere(
+            saved_model_cli, tmp_path, "run",
             f"--dir={folder}", "--tag_set=serve", f"--signature_def={signature}",
             f"--inputs={given}", f"--outdir={tmp_path}",
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+        )  # fmt: skip
     labels = deeplab_tf.Predictor(model)(image)
     np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), labels[None])
     png, nothing = np.load(tmp_path / "label_png_bytes.npy", allow_pickle=True)

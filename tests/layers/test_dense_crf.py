@@ -1,7 +1,5 @@
 import dataclasses
 import inspect
-import os
-import subprocess
 import sys
 
 import keras
@@ -14,6 +12,7 @@ from deeplab_tf.crf.reference import softmax
 from deeplab_tf.layers.dense_crf import DenseCRF
 from tests.crf.scenes import refine_eagerly, scene
 from tests.crf.test_parameters import NON_DEFAULT
+from tests.tools.commands import call_elsewhere
 
 SIZE = (18, 26)
 PYDENSECRF = {"implementation": "pydensecrf", "bilateral_sigma_xy": 20.0, "iterations": 4}
@@ -194,6 +193,13 @@ def test_subclassed_model_round_trip(tmp_path):
     assert loaded.crf.parameters == model.crf.parameters
 
 
+def compare_loaded(folder):
+    model = keras.models.load_model(folder / "model.keras")
+    case = np.load(folder / "case.npz")
+    found = model([case[f"arr_{i}"] for i in range(3)])
+    np.testing.assert_allclose(found, case["wanted"], atol=1e-4)
+
+
 @pytest.mark.slow
 def test_a_fresh_process_loads_the_model(tmp_path):
     logits, images = batch(1)
@@ -201,16 +207,7 @@ def test_a_fresh_process_loads_the_model(tmp_path):
     model = functional_model(PYDENSECRF)
     model.save(tmp_path / "model.keras")
     np.savez(tmp_path / "case.npz", *inputs, wanted=model(inputs))
-    script = (
-        "import sys, keras, numpy as np, deeplab_tf.layers.dense_crf\n"
-        "model = keras.models.load_model(sys.argv[1])\n"
-        "case = np.load(sys.argv[2])\n"
-        "got = model([case[f'arr_{i}'] for i in range(3)])\n"
-        "np.testing.assert_allclose(got, case['wanted'], atol=1e-4)\n"
-    )
-    files = [tmp_path / "model.keras", tmp_path / "case.npz"]
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", script, *files], check=True, env=path)
+    call_elsewhere(compare_loaded, tmp_path)
 
 
 def test_config_keeps_every_argument():

@@ -14,17 +14,20 @@ from tests.crf.scenes import scene, total_variation
 
 CASES = ((1, 20, 31), (3, 17, 12), (2, 1, 9))
 
+LAYERS = ("fixed", "trainable")
+
 RUN_WITHOUT_THE_PACKAGE = """
 import sys
 sys.modules["deeplab_tf"] = None  # importing it would fail
 import numpy as np, tensorflow as tf
-refine = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-given = np.load(sys.argv[2])
-refined = {}
-for i in range(len(given.files) // 2):
-    inputs = {name: tf.constant(given[f"{name}{i}"]) for name in ("logits", "images")}
-    refined[str(i)] = refine(**inputs)["marginals"].numpy()
-np.savez(sys.argv[3], **refined)
+given = np.load(sys.argv[1])
+for folder in sys.argv[2:]:
+    refine = tf.saved_model.load(folder).signatures["serving_default"]
+    refined = {}
+    for i in range(len(given.files) // 2):
+        inputs = {name: tf.constant(given[f"{name}{i}"]) for name in ("logits", "images")}
+        refined[str(i)] = refine(**inputs)["marginals"].numpy()
+    np.savez(folder + ".npz", **refined)
 """
 
 
@@ -33,54 +36,68 @@ def batch(count, height, width):
     return np.stack(logits), np.stack(images)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["fixed", "trainable"])
-def layer(request):
-    layer = DenseCRF(bilateral_sigma_xy=20.0, iterations=4, trainable=request.param)
-    layer(batch(*CASES[0]))
-    if request.param:
-        layer.bilateral_weight.assign(2.5)
-    return layer
+@pytest.fixture(scope="module")
+def layers():
+    made = {
+        name: DenseCRF(bilateral_sigma_xy=20.0, iterations=4, trainable=name == "trainable")
+        for name in LAYERS
+    }
+    for layer in made.values():
+        layer.compiled = False
+        layer(batch(*CASES[0]))
+    made["trainable"].bilateral_weight.assign(2.5)
+    return made
 
 
 @pytest.fixture(scope="module")
-def folder(layer, tmp_path_factory):
-    class Refiner(tf.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = layer
+def folder(layers, tmp_path_factory):
+    """A SavedModel for each layer."""
+    folder = tmp_path_factory.mktemp("export")
+    for name, layer in layers.items():
+        module = Refiner(layer)
+        tf.saved_model.save(module, str(folder / name), module.refine)
+    return folder
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec([None, None, None, 5], tf.float32, "logits"),
-                tf.TensorSpec([None, None, None, 3], tf.uint8, "images"),
-            ]
-        )
-        def refine(self, logits, images):
-            return {"marginals": self.layer((logits, images))}
 
-    path = tmp_path_factory.mktemp("export") / "1"
-    module = Refiner()
-    tf.saved_model.save(module, str(path), module.refine)
-    return path
+class Refiner(tf.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, None, 5], tf.float32, "logits"),
+            tf.TensorSpec([None, None, None, 3], tf.uint8, "images"),
+        ]
+    )
+    def refine(self, logits, images):
+        return {"marginals": self.layer((logits, images))}
+
+
+@pytest.fixture(scope="module")
+def refined(folder):
+    """What another process has computed, by the name of the layer."""
+    given = {}
+    for i, case in enumerate(CASES):
+        given[f"logits{i}"], given[f"images{i}"] = batch(*case)
+    np.savez(folder / "given.npz", **given)
+    files = [folder / "given.npz", *(folder / name for name in LAYERS)]
+    command = [sys.executable, "-c", RUN_WITHOUT_THE_PACKAGE, *files]
+    subprocess.run(command, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    return {name: np.load(folder / f"{name}.npz") for name in LAYERS}
 
 
 @pytest.mark.slow
-def test_another_process_gives_the_same(layer, folder, tmp_path):
-    batches = [batch(*case) for case in CASES]
-    given = {}
-    for i, (logits, images) in enumerate(batches):
-        given[f"logits{i}"], given[f"images{i}"] = logits, images
-    files = [tmp_path / "given.npz", tmp_path / "refined.npz"]
-    np.savez(files[0], **given)
-    command = [sys.executable, "-c", RUN_WITHOUT_THE_PACKAGE, folder, *files]
-    subprocess.run(command, check=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
-    with np.load(files[1]) as refined:
-        for i, pair in enumerate(batches):
-            assert total_variation(refined[str(i)], layer(pair)) < 1e-5
+@pytest.mark.parametrize("name", LAYERS)
+def test_another_process_gives_the_same(layers, refined, name):
+    for i, case in enumerate(CASES):
+        assert total_variation(refined[name][str(i)], layers[name](batch(*case))) < 1e-5
 
 
-def test_only_stock_operations(folder):
-    proto = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
+def test_only_stock_operations(folder, name):
+    proto = saved_model_pb2.SavedModel.FromString((folder / name / "saved_model.pb").read_bytes())
     graph = proto.meta_graphs[0].graph_def
     bodies = [graph.node, *(function.node_def for function in graph.library.function)]
     used = {node.op for body in bodies for node in body}

@@ -8,6 +8,7 @@ from deeplab_tf.backbones import build_backbone
 from deeplab_tf.layers import AtrousDepthwiseConv2D, SeparableConvNormAct
 from deeplab_tf.models.complexity import count_multiply_adds
 from deeplab_tf.models.deeplab import DeepLab
+from tests.models.narrow import weights_of_zero
 
 CLASSIFIER = 2048 * 1000
 # 3x3 convolutions to 64, 64 and 128 channels at half of the sides instead of one 7x7, and 64 more
@@ -19,6 +20,12 @@ SLIM = sum(
     -3 * (side // 2) ** 2 * (9 * c * c + c * 4 * c + 4 * c * 2 * c)
     for c, side in ((64, 56), (128, 28), (256, 14))
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_random_weights():
+    with weights_of_zero():
+        yield
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.evaluation import ConfusionMatrix
-from tests.backbones.shallow import shallow_networks
+from tests.backbones.shallow import shallow_networks, shallow_vgg
 from tests.extensions import extended
 from tests.models.narrow import narrow_model, noise_images
 
@@ -21,7 +21,7 @@ RESNET = {"backbone": "resnet50", "width": 0.05, "batch_norm": "train"}
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_networks(tmp_path_factory):
-    with extended(tmp_path_factory.mktemp("site")), shallow_networks():
+    with extended(tmp_path_factory.mktemp("site")), shallow_networks(), shallow_vgg():
         yield
 
 
@@ -130,18 +130,18 @@ def test_fit_with_every_loss(loss):
     keras.utils.set_random_seed(0)
     model = deeplab_tf.DeepLab("tiny", num_classes=CLASSES, width=0.1, dropout=0.0)
     labels = np.where(LABELS == 255, 255, 1).astype(np.uint8)  # what can be learned of noise
-    options = {"batch_size": 2, "epochs": 3, "verbose": 0}
+    options = {"batch_size": 4, "epochs": 3, "verbose": 0}
     history = compiled(model, loss).fit(IMAGES, labels, **options).history
     assert history["loss"][-1] < history["loss"][0]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_fit_in_mixed_precision(policy):
-    model = compiled(small_model(dtype=policy), run_eagerly=False)
+@pytest.mark.parametrize(("policy", "epochs"), [("mixed_float16", 12), ("mixed_bfloat16", 1)])
+def test_fit_in_mixed_precision(policy, epochs):
+    model = compiled(small_model(dtype=policy), run_eagerly=epochs == 1)
     # The scale of the loss for float16 is found by trying: such steps change nothing.
-    assert np.isfinite(fit(model, epochs=12).history["loss"]).all()
-    assert 0 < int(model.optimizer.iterations.numpy()) <= 24
+    assert np.isfinite(fit(model, epochs=epochs).history["loss"]).all()
+    assert 0 < int(model.optimizer.iterations.numpy()) <= 2 * epochs
 
 
 # === Callbacks ===
@@ -204,7 +204,7 @@ def assert_goes_on_alike(model, copy):
 @pytest.mark.slow
 def test_a_saved_model_goes_on(tmp_path):
     loss = deeplab_tf.losses.Combined("focal + 0.5*dice")
-    model = compiled(small_model(dropout=0.0), loss, run_eagerly=False)
+    model = compiled(small_model(dropout=0.0), loss)
     fit(model)
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
@@ -237,7 +237,7 @@ def assert_the_backbone_stays(model):
     """Freezes the backbone, trains, and returns the weights before it."""
     model.backbone.trainable = False
     before, names = values(model), model.variables_by_name()
-    fit(compiled(model))
+    fit(compiled(model), batch_size=4)
     frozen = {id(variable) for variable in model.backbone.weights}
     for name, value in values(model).items():
         assert np.array_equal(value, before[name]) == (id(names[name]) in frozen), name
@@ -254,7 +254,7 @@ def test_statistics_of_a_frozen_backbone_stay_until_it_is_trained():
     model = narrow_model(**RESNET)
     before = assert_the_backbone_stays(model)
     model.backbone.trainable = True
-    fit(compiled(model))
+    fit(compiled(model), batch_size=4)
     changed = {name for name, value in values(model).items() if (value != before[name]).any()}
     assert {"bn_conv1/moving_mean", "bn_conv1/gamma", "res5c_branch2b/kernel"} <= changed
 
@@ -277,7 +277,7 @@ def test_layers_by_name_and_index():
     assert [layer.name for layer in model.layers] == ["vgg16", "large_fov"]
     assert model.get_layer("vgg16") is model.backbone is model.get_layer(index=0)
     assert model.get_layer("large_fov") is model.head
-    assert model.get_layer("conv4_2").name == "conv4_2"
+    assert model.get_layer("conv4_1").name == "conv4_1"
     with pytest.raises(ValueError, match="No such layer: conv9"):
         model.get_layer("conv9")
 

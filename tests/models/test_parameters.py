@@ -14,7 +14,7 @@ from deeplab_tf.models.presets import PRESETS
 from tests.backbones.parameters import BETA, PARAMETERS
 from tests.models.narrow import weights_of_zero
 
-pytestmark = pytest.mark.usefixtures("shallow")
+pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg")
 
 VGG, RESNET_101 = PARAMETERS["vgg16"], PARAMETERS["resnet101"]
 RESNET_50, MOBILENET_V2 = PARAMETERS["resnet50"], PARAMETERS["mobilenet_v2"]

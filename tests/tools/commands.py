@@ -80,6 +80,14 @@ def run(tool, *arguments, status=0, cwd=None):
     return printed, complaint
 
 
+def call_elsewhere(function, *arguments):
+    """Calls a function of a module in a process of its own, where it must not raise anything."""
+    process = FORKSERVER.Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
 def _run_script(command, environment, cwd, outputs, blocks, eager):
     """Runs a script as `python SCRIPT` does, with its output in files."""
     vgg.BLOCKS = blocks

@@ -9,7 +9,7 @@ from deeplab_tf.training.loop import Trainer
 from deeplab_tf.weights import load_into
 from tests.models.narrow import narrow_model
 
-pytestmark = pytest.mark.usefixtures("shallow_vgg")
+pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg")
 
 RESNET = {"backbone": "resnet50", "head": "aspp_l", "width": 0.05}
 
@@ -26,7 +26,7 @@ def assert_same(model, wanted, names):
 
 
 @pytest.fixture(scope="module")
-def resnet(tmp_path_factory):
+def resnet(shallow, tmp_path_factory):
     """A network whose batch norm has moved, saved."""
     model = narrow_model(**RESNET, output_stride=16, batch_norm="train")
     model(np.full([2, 33, 33, 3], 90, np.uint8), training=True)
@@ -102,8 +102,7 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("finished", [True, False])
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("finished", "mirrored"), [(True, False), (False, True)])
 def test_a_run_starts_from_another(run, tmp_path, finished, mirrored):
     folder, trained = run
     source = folder

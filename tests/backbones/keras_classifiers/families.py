@@ -41,17 +41,13 @@ def random_classifier(application, **options):
     return classifier
 
 
-# The modules that loop over the blocks of a stage.
-_WITH_LOOPS = (
-    *("densenet", "efficientnet", "efficientnet_v2", "inception_resnet_v2", "inception_v3"),
-    *("regnet", "resnet", "resnet_rs", "xception"),
-)
-
-
-def _short_range(*arguments):
-    """`range` over two numbers in place of more than four; four is the number of stages."""
-    whole = range(*arguments)
-    return whole[:2] if len(whole) > 4 else whole
+# Module -> turns that its loops over the blocks of a stage make at most. RegNet loops over its four
+# stages too; Inception's blocks come after others of their kind that are in no loop.
+_TURNS = {
+    **dict.fromkeys(("inception_resnet_v2", "inception_v3", "resnet", "resnet_rs", "xception"), 1),
+    **dict.fromkeys(("densenet", "efficientnet", "efficientnet_v2"), 2),
+    "regnet": 4,
+}
 
 
 @contextlib.contextmanager
@@ -59,14 +55,19 @@ def shallow_applications():
     """Has Keras build networks that repeat no block often; all kinds of their layers are there."""
     blocks = {"depths": [1, 1, 2, 1], "projection_dims": [12, 24, 48, 96]}
     with contextlib.ExitStack() as stack:
-        for name in _WITH_LOOPS:
+        for name, turns in _TURNS.items():
             path = f"keras.src.applications.{name}"
             if importlib.util.find_spec(path):
                 module = importlib.import_module(path)
-                stack.enter_context(mock.patch.object(module, "range", _short_range, create=True))
+                short = _short_range(turns)
+                stack.enter_context(mock.patch.object(module, "range", short, create=True))
         convnext = importlib.import_module("keras.src.applications.convnext")
         stack.enter_context(mock.patch.dict(convnext.MODEL_CONFIGS["tiny"], blocks))
         yield
+
+
+def _short_range(turns):
+    return lambda *arguments: range(*arguments)[:turns]
 
 
 def noise(size, channels=3):

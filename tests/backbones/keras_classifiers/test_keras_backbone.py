@@ -3,6 +3,7 @@
 Files and exports of it are rows of `tests/models/test_save.py` and `tests/export/test_v3.py`.
 """
 
+import functools
 import json
 import zipfile
 
@@ -14,8 +15,8 @@ import tensorflow as tf
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.backbones import backbone_class, build_backbone, mean_color
-from tests.backbones.keras_classifiers.families import random_classifier
-from tests.models.narrow import noise_images
+from tests.backbones.keras_classifiers.families import random_classifier, shallow_applications
+from tests.models.narrow import noise_images, weights_of_zero
 
 NAME = "keras:MobileNet"
 IMAGES = noise_images(33, 41)
@@ -32,8 +33,13 @@ def build(**options):
     return model
 
 
+@functools.cache
+def classifier():
+    return random_classifier("MobileNet")
+
+
 def random_backbone_weights(backbone):
-    arrays = backbone.weights_of(random_classifier(backbone.application))
+    arrays = backbone.weights_of(classifier())
     owners = {id(v): x.name for x in compat.leaf_layers(backbone) for v in x.weights}
     return [arrays[f"{owners[id(v)]}/{compat.weight_name(v)}"] for v in backbone.network.weights]
 
@@ -62,7 +68,8 @@ def test_padding_is_what_the_network_does_not_see(model):
 @pytest.mark.slow
 def test_names_do_not_depend_on_what_was_built_before():
     """Xception leaves names to Keras, which numbers them through the process."""
-    first, second = (build_backbone("keras:Xception", output_stride=s) for s in (8, 16))
+    with shallow_applications(), weights_of_zero():
+        first, second = (build_backbone("keras:Xception", output_stride=s) for s in (8, 16))
     names = [[f"{x.name}" for x in compat.leaf_layers(b)] for b in (first, second)]
     assert sorted(names[0]) == sorted(names[1])
     assert "conv2d_0" in names[0] and list(first.native_strides) == list(second.native_strides)
@@ -101,11 +108,9 @@ def test_statistics_move_in_training_only_and_frozen_ones_never(model):
 
 @pytest.mark.slow
 def test_sync_is_keras_own():
-    norms = [
-        x
-        for x in compat.leaf_layers(build_backbone(NAME, batch_norm="sync"))
-        if isinstance(x, keras.layers.BatchNormalization)
-    ]
+    with weights_of_zero():
+        layers = compat.leaf_layers(build_backbone(NAME, batch_norm="sync"))
+    norms = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
     assert norms and all(x.get_config().get("synchronized", True) for x in norms)
 
 
@@ -143,7 +148,7 @@ def test_fit_lowers_the_loss():
     labels[:, :, 20:] = 2
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=True)
-    losses = model.fit(IMAGES, labels, epochs=8, verbose=0).history["loss"]
+    losses = model.fit(IMAGES, labels, epochs=3, verbose=0).history["loss"]
     assert np.isfinite(losses).all() and losses[-1] < 0.9 * losses[0]
 
 

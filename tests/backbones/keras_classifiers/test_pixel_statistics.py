@@ -9,8 +9,8 @@ import pytest
 import deeplab_tf
 from deeplab_tf import compat
 from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, kind_of
-from tests.backbones.keras_classifiers.families import random_classifier
-from tests.models.narrow import assert_same_logits, noise_images
+from tests.backbones.keras_classifiers.families import random_classifier, shallow_applications
+from tests.models.narrow import assert_same_logits, noise_images, weights_of_zero
 from tests.weights.fakes import write_classic
 
 SIZE = (65, 97)  # odd at every stride, where Keras' padding is centred
@@ -18,8 +18,14 @@ IMAGES = noise_images(*SIZE).astype(np.float32)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _shallow():
+    with shallow_applications(), weights_of_zero():
+        yield
+
+
 @pytest.fixture(scope="module")
-def classifier():
+def classifier(_shallow):
     return random_classifier("EfficientNetB0", input_shape=(*SIZE, 3))
 
 
