@@ -12,7 +12,7 @@ from deeplab_tf.export.onnx import OnnxLabeller, export_onnx
 from deeplab_tf.layers import AtrousConv2D
 from tests.backbones.shallow import shallow_vgg
 from tests.export.conftest import SPEC
-from tests.models.narrow import assert_same_logits, narrow_model
+from tests.models.narrow import assert_same_logits, narrow_model, uncertain_model
 
 pytestmark = pytest.mark.usefixtures("shallow", "eager_file")
 
@@ -99,13 +99,13 @@ def test_data_set_lies_in_the_file(file):
 @pytest.mark.slow
 def test_scales_and_mirror_are_the_predictors(tmp_path):
     with shallow_vgg():
-        model = narrow_model()
+        model = uncertain_model(scene(67, 90)[None])
     predictor = deeplab_tf.Predictor(model, scales=(0.5, 1.0), flip=True)
     path = export_onnx(predictor, tmp_path / "m.onnx", log=lambda line: None)
     image = scene(67, 90)
     labels, _ = OnnxLabeller(path)(image)
-    np.testing.assert_array_equal(labels, predictor(image))
-    assert (labels != deeplab_tf.Predictor(model)(image)).any()
+    assert np.mean(labels == predictor(image)) > 0.999
+    assert np.mean(labels == deeplab_tf.Predictor(model)(image)) < 0.99
 
 
 @pytest.mark.slow

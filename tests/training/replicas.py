@@ -1,8 +1,13 @@
-"""Takes one step on 1, 2 and 4 logical CPUs; returns losses and changes.
+"""Takes one step on 1, 2 and 4 logical CPUs and prints losses and changes as JSON.
 
-In processes of its own: TensorFlow's devices can only be split before it is used, and its groups
-of devices have one size a process.
+    python -m tests.training.replicas
+
+A program, not a test: TensorFlow's devices can only be split before it is used, and its groups of
+devices have one size a process.
 """
+
+import json
+import multiprocessing
 
 import keras
 import numpy as np
@@ -149,3 +154,10 @@ def results_on(count: int):
     strides = {"valid": 8, "losses": 8, "sync": 4}
     pixels = {what: int(valid[:, :, ::s, ::s].sum()) for what, s in strides.items()}
     return {**results, "strategies": built, "valid_pixels": pixels}
+
+
+if __name__ == "__main__":
+    # Forked: TensorFlow, imported and not used yet, is imported once.
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+        counts = (1, 2, 4)
+        print(json.dumps(dict(zip(counts, pool.map(results_on, counts, 1), strict=True))))

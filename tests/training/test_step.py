@@ -1,9 +1,14 @@
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
-from tests.tools.commands import FORKSERVER
+from tests.imports import ROOT
 from tests.training.fakes import (
     VOID,
     LinearModel,
@@ -14,7 +19,6 @@ from tests.training.fakes import (
     value_of,
 )
 from tests.training.losses import reference
-from tests.training.replicas import results_on
 
 RATE = 0.5
 
@@ -188,10 +192,14 @@ def test_loss_of_several_scales_is_the_sum_of_four():
 
 @pytest.fixture(scope="module")
 def replicas():
-    """What tests/training/replicas.py finds, by the number of devices."""
-    counts = (1, 2, 4)
-    with FORKSERVER.Pool(1, maxtasksperchild=1) as pool:
-        return dict(zip(counts, pool.map(results_on, counts, 1), strict=True))
+    """What tests/training/replicas.py prints, by the number of devices."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.training.replicas"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {int(n): found for n, found in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
 @pytest.mark.slow
