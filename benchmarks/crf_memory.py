@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.crf_cases import CLASSES, load_image, rough_logits
+from benchmarks.peak_memory import peak_megabytes
 
 WIDTH, HEIGHT, LABELS = 2048, 1024, 19
 
@@ -36,10 +36,4 @@ def _refine(iterations: int) -> dict[str, float]:
     start = time.perf_counter()
     mean_field(logits=logits, image=image, iterations=iterations)
     seconds = time.perf_counter() - start
-    return {"seconds": seconds, "megabytes": _peak_megabytes()}
-
-
-def _peak_megabytes() -> float:
-    # What `resource.getrusage` gives begins with the memory of the process that started this one.
-    (line,) = [x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x]
-    return int(line.split()[1]) / 1024
+    return {"seconds": seconds, "megabytes": peak_megabytes()}

@@ -9,6 +9,7 @@ FLOW = (
     "version.py",
     "start_up.py",
     "compat.py",
+    "precision.py",
     "data",
     "crf",
     "layers",

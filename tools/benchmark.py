@@ -11,6 +11,8 @@ tiles with whole images made of --data_dir's images under --model, and measures 
 --suite=formats exports --model to LiteRT and ONNX and labels images of --data_dir with each.
 --suite=serving exports --model, serves it to concurrent clients that send images of --data_dir,
 and times what the way through SavedModel and server costs; needs the extra `serving`.
+--suite=forward and --suite=train run --networks, with random weights, in float32 and bfloat16 on
+images of --side pixels, --batch at once; --suite=train says the memory of a step too.
 """
 
 import itertools
@@ -26,7 +28,7 @@ CAMVID = "../shared/data/camvid"
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
-    ["crf", "input", "evaluate", "predict", "tiles", "formats", "serving"],
+    ["crf", "forward", "train", "input", "evaluate", "predict", "tiles", "formats", "serving"],
     "What to time.",
     required=True,
 )
@@ -41,6 +43,13 @@ DATA_DIR = cli.define_path_flag(
 )
 SHARDS = cli.define_path_flag("shards", "The data set of --suite=input as TFRecord shards.")
 REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
+NETWORKS = flags.DEFINE_list(
+    "networks",
+    "vgg16_large_fov,resnet101_aspp_l_single_scale,resnet50_v3plus,mobilenet_v2_v3plus",
+    "Presets of --suite=forward and train.",
+)
+SIDES = flags.DEFINE_multi_integer("side", [321, 513], "Side of images; may be repeated.")
+BATCHES = flags.DEFINE_multi_integer("batch", [1, 2, 4], "Images at once; may be repeated.")
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
 
@@ -70,6 +79,18 @@ def time_crf() -> dict:
         trained = crf_cases.network_cases(load_model(MODEL.value), DATA_DIR.value)
         cases = itertools.chain(cases, trained)
     return crf.run(cases, REPEATS.value, THREADS.value)
+
+
+def time_forward() -> dict:
+    from benchmarks import forward
+
+    return forward.run(NETWORKS.value, SIDES.value, BATCHES.value, REPEATS.value, THREADS.value)
+
+
+def time_train() -> dict:
+    from benchmarks import train_step
+
+    return train_step.run(NETWORKS.value, SIDES.value, BATCHES.value, REPEATS.value, THREADS.value)
 
 
 def time_input() -> dict:
@@ -132,6 +153,8 @@ def _model_and_split():
 
 SUITES = {
     "crf": time_crf,
+    "forward": time_forward,
+    "train": time_train,
     "input": time_input,
     "evaluate": time_evaluate,
     "predict": time_predict,

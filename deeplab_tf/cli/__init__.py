@@ -1,6 +1,7 @@
 """What the programs share: running, flags, errors in one line."""
 
 from deeplab_tf.cli.flags import (
+    advise_precision,
     build_predictor,
     crf_parameters,
     define_crf_flag,
@@ -13,6 +14,7 @@ from deeplab_tf.cli.flags import (
 from deeplab_tf.cli.program import print_labelled, progress_bar, run, run_program
 
 __all__ = [
+    "advise_precision",
     "build_predictor",
     "crf_parameters",
     "define_crf_flag",

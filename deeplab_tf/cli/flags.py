@@ -9,6 +9,7 @@ from absl import flags
 
 from deeplab_tf.cli.program import progress_bar
 from deeplab_tf.data.paths import expand_path
+from deeplab_tf.precision import PRECISIONS, explain_precision
 
 if TYPE_CHECKING:
     from deeplab_tf.evaluation.predictor import Predictor
@@ -101,11 +102,14 @@ def define_crf_flag() -> flags.FlagHolder:
     return flags.DEFINE_flag(flag)
 
 
-def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
+def define_prediction_flags(
+    tiles: bool = True, precision: bool = True
+) -> dict[str, flags.FlagHolder]:
     """Defines what `Predictor` takes besides the CRF.
 
     Args:
         tiles: whether --tile is one of them.
+        precision: whether --precision is one of them.
 
     Returns:
         The flags by argument name.
@@ -133,6 +137,14 @@ def define_prediction_flags(tiles: bool = True) -> dict[str, flags.FlagHolder]:
             "Largest side in pixels computed at once; unset, images above 2 megapixels are tiled. "
             "With image pooling (v3, v3+) tiles change labels: give at least the training's crop.",
         )
+    if precision:
+        defined["precision"] = flags.DEFINE_enum(
+            "precision",
+            "float32",
+            list(PRECISIONS),
+            "Number format of the convolutions; auto is the fastest of this machine. Few labels "
+            "differ; float32 gives the same on every machine.",
+        )
     return defined
 
 
@@ -156,8 +168,28 @@ def build_predictor(
         values["scales"] = tuple(float(scale) for scale in values["scales"])
     except ValueError as error:
         raise ValueError(f"--scales takes numbers such as 0.5,0.75,1 ({error}).") from error
+    _log_precision(values.get("precision"))
     tile_bar = functools.partial(progress_bar, unit="tile")
     return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
+
+
+def _log_precision(wanted: str | None) -> None:
+    """Says what --precision=auto has chosen, or what it would gain."""
+    if wanted == "auto":
+        print(explain_precision(wanted))
+    elif wanted == "float32":
+        advise_precision("--precision=auto")
+
+
+def advise_precision(setting: str) -> None:
+    """Says that float32 is slower than another precision where it is.
+
+    Args:
+        setting: what a user has to give for the faster one.
+    """
+    better = explain_precision("auto")
+    if better.name != "float32":
+        print(f"{better.name} would be faster here, {better.reason}: {setting}")
 
 
 def crf_parameters(flag_value: bool | str, model: DeepLab) -> dict | None:

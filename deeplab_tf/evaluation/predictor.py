@@ -16,8 +16,10 @@ from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
 from deeplab_tf.evaluation.traced_once import TracedOnce, checked_results
 from deeplab_tf.layers.dense_crf import DenseCRF
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.models.inference import Inference
 from deeplab_tf.models.scaling import checked_scales
+from deeplab_tf.precision import choose_precision
 
 
 class Predictor(OldPredictorNames):
@@ -41,8 +43,11 @@ class Predictor(OldPredictorNames):
             whatever the size: see `plan_grid`.
         progress: wraps the list of the tiles of a large image while they are computed, such as a
             progress bar.
+        precision: number format of the convolutions, see `choose_precision`: `float32`, `bfloat16`,
+            `float16` or `auto`. None is that of the model: float32 where a file is opened.
 
     Attributes:
+        model: the model; where it computes in another precision than it was given with, a copy.
         inference: Inference, the way from images to logits.
         grid: TileGrid, where tiles of large images lie.
         whole_pixels: largest image that is computed at once without `tile`.
@@ -69,11 +74,17 @@ class Predictor(OldPredictorNames):
         fusion: str = "mean",
         tile: int | None = None,
         progress: Callable[[list], Iterable] = iter,
+        precision: str | None = None,
     ):
+        model = model if precision is None else in_precision(model, choose_precision(precision))
+        self.crf = DenseCRF(**crf) if isinstance(crf, Mapping) else crf
+        self._options: dict[str, Any] = {
+            "crf": self.crf, "scales": scales, "flip": flip, "fusion": fusion, "tile": tile,
+            "progress": progress,
+        }  # fmt: skip
         scales = [model.image_scale * scale for scale in checked_scales(scales)]
         self.inference = Inference(model, scales, flip, fusion)
         self.model = model
-        self.crf = DenseCRF(**crf) if isinstance(crf, Mapping) else crf
         self.scales = self.inference.scales
         self.flip = flip
         self.fusion = fusion
@@ -93,6 +104,10 @@ class Predictor(OldPredictorNames):
         self._labels_of_one = checked_results(TracedOnce(self._labels_and_finite, [image]))
         self._labels_of_logits = TracedOnce(self._labels, [logits, image])
         self._labels_of_batch = checked_results(TracedOnce(self._labels_and_finite, batch))
+
+    def with_precision(self, precision: str) -> Predictor:
+        """Returns a predictor with the same options whose network computes in another precision."""
+        return Predictor(self.model, precision=precision, **self._options)
 
     # === Functions of the graph ===
 

@@ -32,6 +32,8 @@ def export_saved_model(
     output: str | os.PathLike,
     max_pixels: int | None = None,
     verify_on: str | os.PathLike | None = None,
+    precision: str = "float32",
+    least_equal_labels: float | None = None,
     log: Callable[[str], None] = print,
 ) -> Path:
     """Writes a SavedModel with the signatures `serving_default` and `predict_tensor`.
@@ -50,6 +52,11 @@ def export_saved_model(
             labels as a whole, since a SavedModel has no tiles.
         verify_on: images to compare predictions on: a file, a folder or a pattern; None for
             embedded ones.
+        precision: number format of the convolutions. `bfloat16` converts the weights once, to half
+            the size, and keeps them as constants of the graph; inputs, outputs and the CRF stay as
+            they are. Processors without bfloat16 arithmetic compute it slower than `float32`.
+        least_equal_labels: share of labels that has to be equal; None for
+            `LEAST_EQUAL_LABELS[precision]`.
         log: receives lines for people.
 
     Returns:
@@ -62,21 +69,22 @@ def export_saved_model(
     """
     output = user_path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
-    _check(predictor, output, max_pixels)
+    _check(predictor, output, max_pixels, precision)
     images = [cut_to(image, max_pixels) for image in verification_images(verify_on)]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
         with naming_written(output, partial):
-            _write(predictor, partial, max_pixels)
+            _write(predictor, partial, max_pixels, precision)
             _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, log)
         agreement = compare(partial, predictor, images)
-        log(f"SavedModel against the Python predictor: {agreement}")
-        if not agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE):
+        log(f"SavedModel ({precision}) against the Python predictor: {agreement}")
+        least = LEAST_EQUAL_LABELS[precision] if least_equal_labels is None else least_equal_labels
+        if not agreement.reaches(least, LARGEST_DIFFERENCE[precision]):
             raise ValueError(
                 f"{output} is not written: the SavedModel does not agree with the predictor "
-                f"({agreement}; needed: {100 * LEAST_EQUAL_LABELS:.2f} % and at most "
-                f"{LARGEST_DIFFERENCE})."
+                f"({agreement}; needed: {100 * least:.2f} % and at most "
+                f"{LARGEST_DIFFERENCE[precision]})."
             )
         partial.chmod(0o755)
         partial.rename(output)
@@ -85,7 +93,12 @@ def export_saved_model(
     return output
 
 
-def _check(predictor: Predictor, output: Path, max_pixels: int) -> None:
+def _check(predictor: Predictor, output: Path, max_pixels: int, precision: str) -> None:
+    if precision not in LEAST_EQUAL_LABELS:
+        raise ValueError(
+            f"The precision of a SavedModel must be one of {list(LEAST_EQUAL_LABELS)}. "
+            f"Received: precision={precision!r}"
+        )
     if predictor.crf is not None and predictor.crf.parameters.implementation != "graph":
         raise ValueError(
             "A SavedModel holds the CRF in stock operations only: implementation='graph'. "
@@ -106,10 +119,12 @@ def _next_version(output: Path) -> Path:
     return output.parent / str(max(versions, default=0) + 1)
 
 
-def _write(predictor: Predictor, folder: Path, max_pixels: int) -> None:
+def _write(predictor: Predictor, folder: Path, max_pixels: int, precision: str) -> None:
+    predictor = predictor.with_precision(precision)
+    constant = precision != "float32"
     with folded(predictor.model) as variables:
-        variables = variables + _crf_variables(predictor)
-        module = ServingModule(predictor, variables, max_pixels)
+        variables = ([] if constant else variables) + _crf_variables(predictor)
+        module = ServingModule(predictor, variables, max_pixels, constant)
         signatures = {
             "serving_default": module.label_bytes,
             "predict_tensor": module.predict_tensor,

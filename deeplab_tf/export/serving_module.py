@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.export.constant_weights import with_constants
 from deeplab_tf.export.safe_decode import decode_or_reason
 from deeplab_tf.models.inference import NOT_FINITE
 
@@ -16,14 +19,26 @@ class ServingModule(tf.Module):
         predictor: a Predictor without tiles.
         variables: that its model reads.
         max_pixels: largest encoded image that is decoded, height times width.
+        constant: whether the weights of the network become constants of the graph, in the format
+            that the network computes in; those of the CRF stay variables.
     """
 
-    def __init__(self, predictor: Predictor, variables: list[tf.Variable], max_pixels: int):
+    def __init__(
+        self,
+        predictor: Predictor,
+        variables: list[tf.Variable],
+        max_pixels: int,
+        constant: bool = False,
+    ):
         super().__init__()
         # The graph needs the variables only, not the Keras objects around them.
         self._predictor = _Untracked(predictor)
         self._variables = variables
         self._max_pixels = max_pixels
+        self._network: Callable = predictor.logits_and_finite
+        if constant:
+            images = tf.TensorSpec([None, None, None, 3], tf.uint8, "images")
+            self._network = with_constants(predictor.logits_and_finite, [images])
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "images")], autograph=False
@@ -76,7 +91,7 @@ class ServingModule(tf.Module):
     def _logits_and_finite(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns logits, or probabilities where there is a CRF, and whether logits are finite."""
         predictor = self._predictor.value
-        logits, finite = predictor.logits_and_finite(images)
+        logits, finite = self._network(images)
         return logits if predictor.crf is None else predictor.refine(logits, images), finite
 
 

@@ -13,8 +13,10 @@ from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.parity import Agreement
 from deeplab_tf.export.saved_predictor import load_quietly
 
-LEAST_EQUAL_LABELS = 0.9999
-LARGEST_DIFFERENCE = 0.01
+# Precision -> share of labels that has to equal the float32 predictor's, and the largest
+# difference of a probability that is allowed; in bfloat16 single pixels differ by much.
+LEAST_EQUAL_LABELS = {"float32": 0.9999, "bfloat16": 0.99}
+LARGEST_DIFFERENCE = {"float32": 0.01, "bfloat16": 1.0}
 
 
 def compare(

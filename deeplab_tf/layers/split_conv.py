@@ -54,7 +54,9 @@ def split_conv2d(
 
 def _is_split(inputs: tf.Tensor, kernel: tf.Tensor) -> bool:
     is_wide = kernel.shape[0] > 1 and min(kernel.shape[2:]) >= _WIDE
-    return inputs.shape[0] == 1 and is_wide and compat.one_image_is_slow() and _splitting.get()
+    # In 16 bits the halves cost more than they gain.
+    is_slow = inputs.dtype == tf.float32 and compat.one_image_is_slow()
+    return inputs.shape[0] == 1 and is_wide and is_slow and _splitting.get()
 
 
 def _conv2d_of_halves(

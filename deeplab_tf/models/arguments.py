@@ -10,6 +10,7 @@ from typing import Any
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
 from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
+from deeplab_tf.precision import POLICIES
 
 # Argument -> kind, smallest and largest value. Published are a width of 1, kernels of up to 7,
 # rates of up to 24 and 4096 filters; `AtrousConv2D` bounds what they make together.
@@ -90,6 +91,20 @@ def checked_batch_norm(batch_norm: str | None) -> str | None:
     raise ValueError(
         f"batch_norm must be None or one of {sorted(BATCH_NORMS)}. "
         f"Received: batch_norm={_shown(batch_norm)}"
+    )
+
+
+def checked_trained_precision(name: str) -> str:
+    """Returns the name of a number format.
+
+    Raises:
+        ValueError: it is none of `POLICIES`.
+    """
+    if isinstance(name, str) and name in POLICIES:
+        return name
+    raise ValueError(
+        f"trained_precision must be one of {list(POLICIES)}. "
+        f"Received: trained_precision={_shown(name)}"
     )
 
 

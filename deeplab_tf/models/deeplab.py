@@ -26,6 +26,7 @@ from deeplab_tf.models.arguments import (
     checked_image_pooling,
     checked_input_scales,
     checked_multi_grid,
+    checked_trained_precision,
     dataset_spec,
     number_of_classes,
 )
@@ -80,6 +81,8 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         image_scale: factor on the sides of an image at which the model wants to see it, and which
             it carries for `Predictor`; a call takes images that have that scale.
         crf: dict of CRF parameters that the model carries.
+        trained_precision: number format in which the weights were trained, a row of
+            `precision.POLICIES`; the model carries it and computes in that of its `dtype`.
         weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, `deep_sort`,
             or the path of a file; None and `random` leave the random ones. The model does not carry
             this argument.
@@ -128,6 +131,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         dataset: DatasetSpec | Mapping[str, Any] | None = None,
         image_scale: float = 1.0,
         crf: Mapping[str, Any] | None = None,
+        trained_precision: str = "float32",
         weights: str | os.PathLike | None = None,
         **kwargs: Any,
     ):
@@ -156,6 +160,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         self.image_pooling = checked_image_pooling(image_pooling)
         self.image_scale = image_scale
         self.crf = crf
+        self.trained_precision = checked_trained_precision(trained_precision)
         check_numbers(vars(self))
 
         # === Layers ===

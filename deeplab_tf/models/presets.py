@@ -46,7 +46,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # What a run or a user gives a network beside its architecture.
-_CARRIED = ("self", "num_classes", "dataset", "image_scale", "crf", "weights", "kwargs")
+_CARRIED = (
+    "self",
+    "num_classes",
+    "dataset",
+    "image_scale",
+    "crf",
+    "trained_precision",
+    "weights",
+    "kwargs",
+)
 
 
 def network_defaults() -> dict[str, Any]:

@@ -35,8 +35,9 @@ OPTIONS = {
     "precision": flags.DEFINE_enum(
         "precision",
         "float32",
-        ["float32", "float16", "int8"],
-        "Of the weights; int8 computes in whole numbers and needs --calibrate_on.",
+        ["float32", "float16", "bfloat16", "int8"],
+        "bfloat16 (saved_model) computes in it, fast on processors that do; of litert it is the "
+        "format of the weights: float16, or int8 in whole numbers, which needs --calibrate_on.",
     ),
     "calibrate_on": cli.define_path_flag(
         "calibrate_on",
@@ -57,7 +58,7 @@ OPTIONS = {
     "overwrite": cli.define_overwrite_flag(),
 }
 CRF = cli.define_crf_flag()
-PREDICTION = cli.define_prediction_flags(tiles=False)
+PREDICTION = cli.define_prediction_flags(tiles=False, precision=False)
 
 
 def main() -> None:

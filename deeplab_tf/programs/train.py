@@ -61,6 +61,8 @@ def main() -> None:
     if writes:
         quick_look(splits[0], config.data.train_split, read_augmentation(config.data).crop_size)
         quick_look(splits[1], config.data.eval_split)
+        if config.train.precision == "float32":
+            cli.advise_precision("--config.train.precision=auto")
     else:
         print("the chief, which is the first worker, prints and writes")
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -36,6 +36,7 @@ class Checkpoints:
         optimizer: from `build_optimizer`.
         keep: number of checkpoints that are kept, the newest ones.
         log: receives a line for every broken checkpoint that is skipped.
+        loss_scale: variables of a `LossScale`; a checkpoint may lack them.
 
     Raises:
         ValueError: `keep` is below 1.
@@ -48,6 +49,7 @@ class Checkpoints:
         optimizer: keras.optimizers.Optimizer,
         keep: int,
         log: Callable[[str], None] = print,
+        loss_scale: Mapping[str, tf.Variable] | None = None,
     ):
         if keep < 1:
             raise ValueError(f"train.keep_checkpoints must be at least 1. Received: {keep}")
@@ -56,6 +58,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(
             variables=variables, optimizer=optimizer, step=self.step
         )
+        self._loss_scale = loss_scale or {}
         self._folder, self._keep, self._log = Path(folder), keep, log
         self._whole: set[int] = set()  # steps whose files are known to be whole
 
@@ -67,10 +70,13 @@ class Checkpoints:
                 hold all variables.
         """
         step = newest_whole(self._folder, self._log)
-        if step is None:
-            return 0
-        read_checkpoint(self._checkpoint, self._folder, step)
-        self._whole.add(step)
+        if step is not None:
+            read_checkpoint(self._checkpoint, self._folder, step)
+            self._whole.add(step)
+        # Only now: what comes later takes its value from the checkpoint if it is there, and it is
+        # not where the run computed in another precision before.
+        for name, variable in self._loss_scale.items():
+            setattr(self._checkpoint, f"loss_scale_{name}", variable)
         return int(self.step.numpy())
 
     def save(self, step: int) -> None:

@@ -83,6 +83,9 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
         # "cross_entropy(class_weights=median_frequency)", "cross_entropy + 0.5*dice".
         "loss": "cross_entropy",
+        # Number format of convolutions: "float32", "bfloat16", "float16" with a scaled loss, or
+        # "auto", the fastest of this machine. Weights, statistics, logits and loss stay float32.
+        "precision": "float32",
         # "valid": one mean over the pixels of the global batch; "caffe": the mean over
         # micro-batches of the mean over the pixels of each.
         "normalize": "valid",

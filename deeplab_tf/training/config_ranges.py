@@ -23,6 +23,7 @@ from deeplab_tf.models.arguments import (
     checked_input_scales,
     checked_multi_grid,
 )
+from deeplab_tf.precision import PRECISIONS
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
@@ -151,6 +152,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
         "loss": Range("a sum of losses", _is_loss),
+        "precision": one_of(PRECISIONS),
         "normalize": one_of(NORMALIZATIONS),
         "seed": whole(0, LARGEST_SEED),
         "log_every": _EVERY,

@@ -13,14 +13,16 @@ from deeplab_tf.data.pipeline import training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.models.old_names import warn_renamed
+from deeplab_tf.precision import Precision, explain_precision
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
-from deeplab_tf.training.workdir import MetricsLog, Workdir
+from deeplab_tf.training.workdir import MetricsLog, Workdir, recorded_precision
 from deeplab_tf.training.workers import (
     gather,
     is_chief,
@@ -83,11 +85,17 @@ class Trainer:
         self.strategy = strategy or tf.distribute.get_strategy()
         self._is_chief = is_chief(self.strategy)
         self.log = log if self._is_chief else _no_log
+        if config.train.precision == "auto":
+            # A run that goes on keeps what it began with, on another machine too.
+            begun = recorded_precision(workdir)
+            precision = Precision(begun, "as the run began") if begun else explain_precision("auto")
+            self.log(str(precision))
+            config.train.precision = precision.name
         self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         with naming_lost_workers(self.strategy), self.strategy.scope():
-            self.model = build_model(config, split.spec)
+            self.model = build_model(config, split.spec, config.train.precision)
             self._augmentation = build_augmentation(config, self.model)
             folder = self._workdir.path / "checkpoints"
             self._state = TrainingState(config, self.model, folder, self.log)
@@ -126,6 +134,7 @@ class Trainer:
             self._loss,
             self.split.spec.ignore_label,
             settings.normalize,
+            self._state.loss_scale,
         )
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if first_step < settings.steps:
@@ -145,7 +154,7 @@ class Trainer:
                 if settings.eval_every and (is_last or _is_due(step, settings.eval_every)):
                     self._evaluate(step, progress, evaluate)
         if self._is_chief:
-            self._workdir.save_model(self.model)
+            self._workdir.save_model(in_precision(self.model, "float32"))
         gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 

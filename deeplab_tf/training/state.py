@@ -12,6 +12,7 @@ from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.checkpoints import Checkpoints
 from deeplab_tf.training.divergence import FiniteCheck
+from deeplab_tf.training.loss_scale import LossScale
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
 from deeplab_tf.weights.apply import load_into
@@ -33,6 +34,7 @@ class TrainingState:
         trained: the variables that are trained, with their multipliers.
         schedule: the learning rate as a function of the step.
         optimizer: with all its variables.
+        loss_scale: of a network that computes in float16, else None.
         first_step: steps that were done before; 0 for a new run.
 
     Raises:
@@ -55,6 +57,7 @@ class TrainingState:
         self.schedule = build_schedule(settings)
         self.optimizer = build_optimizer(settings.optimizer, settings.optimizer_args, self.schedule)
         compat.create_slots(self.optimizer, [entry.variable for entry in self.trained])
+        self.loss_scale = LossScale() if settings.precision == "float16" else None
         variables = model.variables_by_name()
         self._checkpoints = Checkpoints(
             folder,
@@ -62,6 +65,7 @@ class TrainingState:
             self.optimizer,
             settings.keep_checkpoints,
             log,
+            self.loss_scale.variables if self.loss_scale else {},
         )
         self.first_step = self._checkpoints.restore()
         if self.first_step:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.loss_scale import LossScale
 from deeplab_tf.training.losses import TotalLoss, parts
 from deeplab_tf.training.losses.batch_weights import (
     count_valid,
@@ -27,6 +28,7 @@ def build_step(
     loss: TotalLoss,
     ignore_label: int = 255,
     normalize: str = "valid",
+    loss_scale: LossScale | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """Builds the function that trains on one global batch.
 
@@ -47,6 +49,8 @@ def build_step(
         normalize: `"valid"` or `"caffe"`, see `micro_batch_weights`. With `"caffe"` every
             micro-batch on every replica is a batch of its own, and losses and gradients are their
             mean.
+        loss_scale: for networks that compute in float16. A step whose gradients overflow changes
+            nothing but the scale.
 
     Returns:
         A function from a (distributed) batch, as `data.pipeline` makes it, to a dict of scalars:
@@ -56,7 +60,9 @@ def build_step(
     variables = [entry.variable for entry in trained]
     replicas = strategy.num_replicas_in_sync
 
-    def replica_step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def replica_gradients(
+        batch: dict[str, tf.Tensor],
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
         labels = mark_void(batch["labels"], ignore_label)
         targets = [subsample_labels(labels, stride) for stride in strides]
         counts = tf.stack([count_valid(target) for target in targets], axis=-1)
@@ -92,25 +98,51 @@ def build_step(
                 elif loss.whole_batch_terms:
                     part += parts.part_alone(loss, own_labels, maps, part_count)
                     objective = part
+                if loss_scale:
+                    objective = loss_scale.scale(objective)
             additions = tape.gradient(objective, variables)
             sums = [old + new for old, new in zip(gradients, additions, strict=True)]
             return total + part, sums
 
         zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
         total, gradients = _repeat(micro_batches, add_micro_batch, (total, zeros), unrolled)
+        if loss_scale:
+            gradients = loss_scale.unscale(gradients)
+        return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}, gradients
+
+    def update(gradients: list[tf.Tensor]) -> None:
         apply_updates(optimizer, gradients, trained, weight_decay)
-        return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}
+
+    def sum_of(values: tf.Tensor) -> tf.Tensor:
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
+    def update_if_finite(gradients: list[tf.Tensor]) -> None:
+        overflows = sum_of(strategy.run(_count_not_finite, args=(gradients,)))
+        is_finite = overflows == 0
+        tf.cond(is_finite, lambda: _nothing(strategy.run(update, args=(gradients,))), _nothing)
+        assert loss_scale
+        loss_scale.update(is_finite)
 
     # Nothing is for AutoGraph to rewrite, which would take seconds.
     @tf.function(autograph=False)
     def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        results = strategy.run(replica_step, args=(batch,))
-        return {
-            name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in results.items()
-        }
+        results, gradients = strategy.run(replica_gradients, args=(batch,))
+        if loss_scale:
+            update_if_finite(gradients)
+        else:
+            strategy.run(update, args=(gradients,))
+        return {name: sum_of(value) for name, value in results.items()}
 
     return step
+
+
+def _count_not_finite(gradients: list[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n([tf.reduce_sum(tf.cast(~tf.math.is_finite(g), tf.float32)) for g in gradients])
+
+
+def _nothing(*_: object) -> tf.Tensor:
+    """What both branches of a `tf.cond` return."""
+    return tf.constant(True)
 
 
 def _measure_all(

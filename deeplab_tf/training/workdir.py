@@ -43,6 +43,14 @@ def check_workdir(path: str | os.PathLike) -> Path:
     return folder
 
 
+def recorded_precision(path: str | os.PathLike) -> str | None:
+    """Returns `train.precision` of the run that a folder holds, None where there is none."""
+    file = user_path(path) / "config.json"
+    if not file.exists():
+        return None
+    return _read_object(file, ("train",))["train"].get("precision", "float32")
+
+
 class Workdir:
     """The files of one training run.
 

@@ -5,8 +5,9 @@ from unittest import mock
 import pytest
 from absl import flags
 
-from deeplab_tf import cli
+from deeplab_tf import cli, precision
 from deeplab_tf.crf import CrfParameters
+from deeplab_tf.evaluation import predictor
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,27 @@ def test_scales_are_numbers(scales):
     given = types.SimpleNamespace(value=scales)
     with pytest.raises(ValueError, match=r"--scales takes numbers such as 0\.5,0\.75,1"):
         cli.build_predictor(model_with(None), False, {"scales": given})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fastest", "line"),
+    [
+        ("float32", "float32", ""),
+        ("float32", "bfloat16", "bfloat16 would be faster here, of a test: --precision=auto\n"),
+        ("auto", "bfloat16", "precision: bfloat16 (of a test)\n"),
+        ("bfloat16", "float32", ""),
+        (None, "bfloat16", ""),  # a tool without the flag
+    ],
+)
+def test_the_precision_is_said_where_it_matters(monkeypatch, capsys, wanted, fastest, line):
+    monkeypatch.setattr(precision, "_fastest", lambda: precision.Precision(fastest, "of a test"))
+    predictors = []
+    monkeypatch.setattr(predictor, "Predictor", lambda *_, **options: predictors.append(options))
+    flag = types.SimpleNamespace(value=wanted)
+    given = {
+        "scales": types.SimpleNamespace(value=["1"]),
+        **({"precision": flag} if wanted else {}),
+    }
+    cli.build_predictor(model_with(None), False, given)
+    assert capsys.readouterr().out == line
+    assert predictors[0].get("precision") == wanted

@@ -44,7 +44,7 @@ def test_the_classes_of_a_model_without_data_set_are_numbered(exported):
 
 
 def is_good(agreement):
-    return agreement.reaches(LEAST_EQUAL_LABELS, LARGEST_DIFFERENCE)
+    return agreement.reaches(LEAST_EQUAL_LABELS["float32"], LARGEST_DIFFERENCE["float32"])
 
 
 @pytest.mark.slow

@@ -210,6 +210,21 @@ def test_strides_pad_evenly_on_all_sides(height, width, size, strides):
     assert found.shape[1:3] == (-(-height // strides), -(-width // strides))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("channels", [IN, 8 * OUT])  # the second as of a classifier
+@pytest.mark.parametrize(("size", "rate"), [(1, 1), (3, 1), (3, 2), (4, 3), (3, 12)])
+def test_gradients_in_16_bits_are_near_the_exact_ones(policy, channels, size, rate):
+    x, kernel = random(2, 9, 7, channels), random(size, size, channels, OUT)
+    upstream = random(2, 9, 7, OUT, seed=1)
+    layer = layer_with(kernel, rate, "native", dtype=policy)
+    half = policy.removeprefix("mixed_")
+    found = outputs_and_gradients(layer, tf.cast(x, half), tf.cast(upstream, half))
+    wanted = [brute_force(x, kernel, rate), *brute_force_gradients(x, kernel, rate, upstream)]
+    for got, exact in zip(found, wanted, strict=True):
+        difference = tf.cast(got, tf.float32) - exact
+        assert np.linalg.norm(difference) < 0.01 * np.linalg.norm(exact)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("policy", ["float16", "mixed_float16", "mixed_bfloat16"])
 def test_half_precision(method, policy):

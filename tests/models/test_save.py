@@ -44,6 +44,7 @@ NON_DEFAULT = {
     "image_pooling": "33",
     "dataset": SPEC,
     "crf": CRF,
+    "trained_precision": "bfloat16",
 }
 NON_DEFAULT_VGG = {
     **NON_DEFAULT,

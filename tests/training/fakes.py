@@ -77,7 +77,7 @@ def value_of(variable):
 
 def one_step(
     model, batch, normalize="valid", rate=0.5, rate_multipliers=(), weight_decay=0.0,
-    loss="cross_entropy",
+    loss="cross_entropy", loss_scale=None, strategy=None,
 ):  # fmt: skip
     """Takes a step of plain SGD; returns its results and the change of every variable."""
     variables = model.variables_by_name()
@@ -86,8 +86,8 @@ def one_step(
     optimizer = build_optimizer("SGD", "", rate)
     compat.create_slots(optimizer, [entry.variable for entry in trained])
     step = build_step(
-        model, optimizer, trained, tf.distribute.get_strategy(), weight_decay, parse_loss(loss),
-        VOID, normalize,
+        model, optimizer, trained, strategy or tf.distribute.get_strategy(), weight_decay,
+        parse_loss(loss), VOID, normalize, loss_scale,
     )  # fmt: skip
     results = step({name: tf.constant(value) for name, value in batch.items()})
     changes = {name: value_of(variable) - before[name] for name, variable in variables.items()}

@@ -29,7 +29,7 @@ KINDS = {
     "text": "model.weights data.train_split data.eval_split",
     "choice": """model.backbone model.head model.output_stride model.method train.optimizer
         train.policy train.normalize crf.normalization crf.implementation crf.mode
-        crf.spatial_kernel""",
+        crf.spatial_kernel train.precision""",
 }
 OWN = {  # key -> values that it may not have, beside those of its kind
     "model.backbone": ("keras:", "keras:Nothing", "keras:applications"),
