@@ -106,8 +106,9 @@ class Predictor(OldPredictorNames):
         self._labels_of_batch = checked_results(TracedOnce(self._labels_and_finite, batch))
 
     def with_precision(self, precision: str) -> Predictor:
-        """Returns a predictor with the same options whose network computes in another precision."""
-        return Predictor(self.model, precision=precision, **self._options)
+        """Returns a predictor with the same options that computes in a row of `POLICIES`."""
+        model = in_precision(self.model, precision)
+        return self if model is self.model else Predictor(model, **self._options)
 
     # === Functions of the graph ===
 

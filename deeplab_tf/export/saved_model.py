@@ -77,7 +77,7 @@ def export_saved_model(
         with naming_written(output, partial):
             _write(predictor, partial, max_pixels, precision)
             _write_extras(predictor, partial, output.absolute().parent.name, max_pixels, log)
-        agreement = compare(partial, predictor, images)
+        agreement = compare(partial, predictor.with_precision("float32"), images)
         log(f"SavedModel ({precision}) against the Python predictor: {agreement}")
         least = LEAST_EQUAL_LABELS[precision] if least_equal_labels is None else least_equal_labels
         if not agreement.reaches(least, LARGEST_DIFFERENCE[precision]):

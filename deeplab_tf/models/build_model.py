@@ -19,7 +19,8 @@ def build_model(
         config: from `training.config.base_config`, or a run's `config.json`.
         spec: the data set; the network carries it, the scale of its images and the parameters of
             the CRF.
-        precision: a row of `POLICIES`, in which it computes.
+        precision: a row of `POLICIES`, in which it computes; that of the configuration is the one
+            in which its weights are trained.
 
     Returns:
         The network with random weights.
@@ -30,9 +31,10 @@ def build_model(
     arguments = config.model.to_dict()
     del arguments["weights"]
     CrfParameters.from_dict(config.crf.to_dict()).penalties(spec.num_classes)  # or it raises
+    trained_precision = config.train.get("precision", "float32")  # 0.2.0 has no such key
     carried = {
         "image_scale": config.data.image_scale,
         "crf": config.crf.to_dict(),
-        "trained_precision": precision,
+        "trained_precision": precision if trained_precision == "auto" else trained_precision,
     }
     return DeepLab(dataset=spec, dtype=POLICIES[precision], **carried, **arguments)

@@ -75,6 +75,9 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path):
     whole = weights(run(tmp_path / "whole", **train))
     with pytest.raises(KilledError):
         run(tmp_path / "parts", evaluate=kill, eval_every=3, **train)
+    unfinished = deeplab_tf.load(tmp_path / "parts")
+    assert unfinished.trained_precision == "float16"
+    assert unfinished.backbone.compute_dtype == "float32"
     parts = weights(run(tmp_path / "parts", **train))
     for key, value in whole.items():
         np.testing.assert_array_equal(parts[key], value, err_msg=key)
