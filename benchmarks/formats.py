@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import seconds_of
+from benchmarks.timing import time_in_turn
 from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.split import open_split
@@ -57,7 +56,8 @@ def run(model_path, model, data_dir, repeats: int, threads: int) -> dict:
     print(f"{len(images)} images, median time of {repeats} rounds, {threads} threads")
     print(ROW.format("", "MB", "equal labels", "mIoU", "ms an image"))
     predictions = {n: [label(image)[0] for image in images] for n, label in labellers.items()}
-    milliseconds = _times(labellers, images[0], repeats)
+    calls = {name: partial(label, images[0]) for name, label in labellers.items()}
+    seconds = time_in_turn(calls, repeats)
     results = {}
     for name, labels in predictions.items():
         confusion = ConfusionMatrix(model.num_classes, split.spec.ignore_label)
@@ -65,20 +65,11 @@ def run(model_path, model, data_dir, repeats: int, threads: int) -> dict:
             confusion.update(truth, mapping[prediction])
         equal = float(np.mean(np.stack(labels) == np.stack(predictions["Python"])))
         miou = float(confusion.mean_iou())
-        columns = sizes[name], equal, miou, milliseconds[name]
+        columns = sizes[name], equal, miou, 1000 * seconds[name]
         results[name] = dict(zip(COLUMNS, columns, strict=True))
         row = f"{sizes[name]:.1f}", f"{100 * equal:.3f} %", f"{100 * miou:.2f}"
-        print(ROW.format(name, *row, f"{milliseconds[name]:.0f}"))
+        print(ROW.format(name, *row, f"{columns[-1]:.0f}"))
     return results
-
-
-def _times(labellers: dict, image: np.ndarray, repeats: int) -> dict[str, float]:
-    """Milliseconds that each takes for an image, in turn."""
-    rounds = [
-        [seconds_of(partial(label, image)) for label in labellers.values()] for _ in range(repeats)
-    ]
-    medians = (1000 * statistics.median(times) for times in zip(*rounds, strict=True))
-    return dict(zip(labellers, medians, strict=True))
 
 
 def _export(predictor: Predictor, folder: Path, size, data_dir) -> dict[str, Path]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,19 +10,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.image_to_labels import has_torch
 from benchmarks.precision_cases import (
-    CLASSES,
-    NETWORKS,
     OURS,
     PEER,
     PRECISIONS,
     Case,
     cases,
     describe,
-    has_torch,
     matrix_product_speed,
-    time_in_turn,
 )
+from benchmarks.timing import time_in_turn
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.export.saved_model import export_saved_model
@@ -92,13 +88,8 @@ def _peers(case: Case, threads: int) -> dict[str, Callable]:
         ", channels_last": lambda network: (_last(network), _last(inputs)),
         ", frozen": lambda network: (_frozen(_last(network), inputs, case), _last(inputs)),
     }.items():
-        # A form that does not build, such as for want of a compiler, is left out.
-        with contextlib.suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            network, own_inputs = prepare(NETWORKS[case.preset](CLASSES).eval())
-            call = partial(_infer, network, own_inputs, case.precision)
-            call()
-            forms[PEER + name] = call
+        network, own_inputs = prepare(case.torch_module().eval())
+        forms[PEER + name] = partial(_infer, network, own_inputs, case.precision)
     return forms
 
 

@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from benchmarks import timing
 from benchmarks.crf_cases import CLASSES, load_image, rough_logits
 from benchmarks.image_to_labels_library import LibraryRoute, SceneCRF
 from benchmarks.image_to_labels_torch import TorchRoute, build_network
-from benchmarks.timing import seconds_of
+from benchmarks.timing import matrix_products, seconds_of
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.image import read_upright
@@ -31,8 +32,6 @@ PRESET = "resnet101_aspp_l_single_scale"
 STAGES = ("read and decode", "network", "upsampling", "CRF", "argmax", "encode and write")
 OURS, PREDICTOR = "deeplab_tf", "deeplab_tf.Predictor"
 MISSING = "torch is missing: no peer to compare with"
-# Side of the square matrices whose product tells what the machine can do, and how many products.
-_MATRIX, _PRODUCTS = 2048, 10
 
 
 def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dict:
@@ -68,7 +67,7 @@ def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dic
         name: statistics.median(sum(one.values()) for one in rounds)
         for name, rounds in stages.items()
     }
-    arithmetic, speed = 2 * multiply_adds(model, side), 2 * _MATRIX**3 / product
+    arithmetic, speed = 2 * multiply_adds(model, side), 2 * timing.MATRIX**3 / product
     results = {
         "threads": threads,
         "seconds": {
@@ -84,9 +83,14 @@ def run(repeats: int, threads: int, side: int = SIDE, width: float = 1.0) -> dic
     return results
 
 
+def has_torch() -> bool:
+    """Returns whether there is a peer to compare with."""
+    return importlib.util.find_spec("torch") is not None
+
+
 def _peers(threads: int, width: float) -> dict:
     """PyTorch's networks by name; none where it is not installed."""
-    if not importlib.util.find_spec("torch"):
+    if not has_torch():
         return {}
     import torch
 
@@ -97,7 +101,7 @@ def _peers(threads: int, width: float) -> dict:
 
 def _time_in_turn(image, routes: dict, predict, repeats: int):
     """Returns seconds of the stages by route and round, of `predict` and of a matrix product."""
-    operand = tf.random.normal([_MATRIX, _MATRIX])
+    multiply = matrix_products("float32")
     stages, whole, products = {name: [] for name in routes}, [], []
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "image.jpg", Path(folder) / "labels.png"
@@ -106,7 +110,7 @@ def _time_in_turn(image, routes: dict, predict, repeats: int):
             for name, route in routes.items():
                 stages[name].append(time_stages(route, source, target))
             whole.append(seconds_of(lambda: predict(source, target)))
-            products.append(seconds_of(lambda: _multiply(operand)) / _PRODUCTS)
+            products.append(seconds_of(multiply) / timing.PRODUCTS)
     # The first round compiles and fills the caches.
     timed = {name: rounds[1:] for name, rounds in stages.items()}
     return timed, statistics.median(whole[1:]), statistics.median(products[1:])
@@ -142,14 +146,6 @@ def multiply_adds(model, side: int) -> int:
     convolutions = [node for node in graph.get_operations() if node.type == "Conv2D"]
     shapes = ((node.inputs[1].shape, node.outputs[0].shape) for node in convolutions)
     return sum(kernel.num_elements() * out[1] * out[2] for kernel, out in shapes)
-
-
-@tf.function
-def _multiply(operand):
-    product = operand
-    for _ in range(_PRODUCTS):
-        product = tf.matmul(product, operand) / _MATRIX
-    return product
 
 
 def _report(results: dict, repeats: int):

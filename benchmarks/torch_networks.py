@@ -36,8 +36,8 @@ def resnet101_aspp_l(classes: int):
     return _with_frozen_norms(build_network(classes))
 
 
-def resnet50_v3plus(classes: int):
-    """Returns v3+ on ResNet-50 at an output stride of 16."""
+def resnet50_v1_5_v3plus(classes: int):
+    """Returns v3+ on torchvision's ResNet-50 at an output stride of 16."""
     return build_networks(50, 1.0, classes, (False, True), (6, 12, 18))["v3plus"]()
 
 
@@ -59,37 +59,40 @@ def mobilenet_v2_v3plus(classes: int):
             super().__init__()
             wide = inputs * expansion
             expand = [conv_norm(inputs, wide, relu=False), nn.ReLU6(True)] * (expansion > 1)
-            project = conv_norm(wide, outputs, relu=False)
-            self.layers = nn.Sequential(*expand, depthwise(wide, stride, rate), project)
+            self.widen = nn.Sequential(*expand, depthwise(wide, stride, rate))
+            self.project = conv_norm(wide, outputs, relu=False)
             self.adds = stride == 1 and inputs == outputs
 
         def forward(self, x):
-            return x + self.layers(x) if self.adds else self.layers(x)
+            projected = self.project(self.widen(x))
+            return x + projected if self.adds else projected
 
     class Network(nn.Module):
         def __init__(self):
             super().__init__()
-            inputs, units = 32, [conv_norm(3, 32, 3, 2)]
+            inputs, units = 32, [conv_norm(3, 32, 3, 2, relu=False), nn.ReLU6(True)]
             for expansion, outputs, count, stride, rate in _MOBILENET_V2:
                 for i in range(count):
                     units.append(Unit(inputs, expansion, outputs, 1 if i else stride, rate))
                     inputs = outputs
-            # Up to the second unit of 24 channels, where the stride is 4.
-            self.early, self.late = nn.Sequential(*units[:4]), nn.Sequential(*units[4:])
+            # The decoder's details are the wide channels of the second unit of stride 4.
+            self.early, self.block_2 = nn.Sequential(*units[:4]), units[4]
+            self.late = nn.Sequential(*units[5:])
             self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), conv_norm(320, 256))
             rates = [separable(320, 256, rate) for rate in (6, 12, 18)]
             self.branches = nn.ModuleList([conv_norm(320, 256), *rates])
-            self.project, self.details = conv_norm(5 * 256, 256), conv_norm(24, 48)
+            self.project, self.details = conv_norm(5 * 256, 256), conv_norm(144, 48)
             self.refine = nn.Sequential(separable(304, 256), separable(256, 256))
             self.classifier = nn.Conv2d(256, classes, 1)
 
         def forward(self, x):
-            early = self.early(x)
-            x = self.late(early)
+            x = self.early(x)
+            details = self.block_2.widen(x)
+            x = self.late(x + self.block_2.project(details))
             pooled = self.pool(x).expand(-1, -1, *x.shape[2:])
             x = self.project(torch.cat([pooled, *(branch(x) for branch in self.branches)], 1))
-            x = interpolate(x, size=early.shape[2:], mode="bilinear", align_corners=True)
-            return self.classifier(self.refine(torch.cat([x, self.details(early)], 1)))
+            x = interpolate(x, size=details.shape[2:], mode="bilinear", align_corners=True)
+            return self.classifier(self.refine(torch.cat([x, self.details(details)], 1)))
 
     return Network()
 

@@ -8,20 +8,19 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.image_to_labels import has_torch
 from benchmarks.peak_memory import peak_megabytes
 from benchmarks.precision_cases import (
     CLASSES,
-    NETWORKS,
     OURS,
     PEER,
     PRECISIONS,
     Case,
     cases,
     describe,
-    has_torch,
     matrix_product_speed,
-    time_in_turn,
 )
+from benchmarks.timing import time_in_turn
 from deeplab_tf import compat
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
@@ -34,7 +33,7 @@ def run(networks, sides, batches, repeats: int, threads: int) -> dict:
     Args:
         networks: rows of `NETWORKS`.
         sides: of the square crops.
-        batches: crops of a step; with several, `micro_batch` of one step.
+        batches: numbers of crops of a step.
         repeats: rounds of which the median counts.
         threads: for PyTorch; TensorFlow has been given as many.
 
@@ -86,7 +85,7 @@ def _torch_step(case: Case, layout) -> Callable:
     import torch
     from torch.nn.functional import cross_entropy, interpolate
 
-    network = NETWORKS[case.preset](CLASSES).train().to(memory_format=layout)
+    network = case.torch_module().train().to(memory_format=layout)
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(parameters, 1e-4, momentum=0.9, weight_decay=5e-4)
     images, labels = _data(case)

@@ -56,5 +56,6 @@ STACK_SKIPS: dict[str, dict[str, str]] = {
 # Test id -> package that neither stack brings; where it is installed the test runs.
 NEEDED_PACKAGES = {
     "tests/benchmarks/test_image_to_labels.py::test_both_networks_give_the_same_logits": "torch",
+    "tests/benchmarks/test_precision_suites.py::test_pytorchs_networks_are_the_same": "torch",
     "tests/models/test_v3_parity.py::test_logits_are_those_of_pytorch": "torch",
 }

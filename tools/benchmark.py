@@ -45,8 +45,8 @@ SHARDS = cli.define_path_flag("shards", "The data set of --suite=input as TFReco
 REQUESTS = flags.DEFINE_integer("requests", 500, "Requests of --suite=serving.", lower_bound=1)
 NETWORKS = flags.DEFINE_list(
     "networks",
-    "vgg16_large_fov,resnet101_aspp_l_single_scale,resnet50_v3plus,mobilenet_v2_v3plus",
-    "Presets of --suite=forward and train.",
+    "vgg16_large_fov,resnet101_aspp_l,resnet50_v1_5_v3plus,mobilenet_v2_v3plus",
+    "Networks of --suite=forward and train, rows of benchmarks/precision_cases.py.",
 )
 SIDES = flags.DEFINE_multi_integer("side", [321, 513], "Side of images; may be repeated.")
 BATCHES = flags.DEFINE_multi_integer("batch", [1, 2, 4], "Images at once; may be repeated.")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import image_to_labels, image_to_labels_torch
+from benchmarks import image_to_labels, image_to_labels_torch, timing
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.png import read_label
@@ -27,7 +27,7 @@ def peer():
 @pytest.mark.usefixtures("eager")
 def test_every_figure_is_there(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(image_to_labels, "_PRODUCTS", 1)
+    monkeypatch.setattr(timing, "PRODUCTS", 1)
     monkeypatch.setitem(PRESETS, image_to_labels.PRESET, PRESETS["vgg16_large_fov"])
     results = image_to_labels.run(repeats=1, threads=2, side=33, width=0.03)
     (stages,) = results["seconds"].values()
