@@ -116,21 +116,21 @@ def build_step(
     def sum_of(values: tf.Tensor) -> tf.Tensor:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
-    def update_if_finite(gradients: list[tf.Tensor]) -> None:
-        overflows = sum_of(strategy.run(_count_not_finite, args=(gradients,)))
-        is_finite = overflows == 0
-        tf.cond(is_finite, lambda: _nothing(strategy.run(update, args=(gradients,))), _nothing)
-        assert loss_scale
-        loss_scale.update(is_finite)
+    def update_on_replicas(gradients: list[tf.Tensor]) -> tf.Tensor:
+        strategy.run(update, args=(gradients,))
+        return tf.constant(True)  # both branches of a `tf.cond` return something
 
     # Nothing is for AutoGraph to rewrite, which would take seconds.
     @tf.function(autograph=False)
     def step(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         results, gradients = strategy.run(replica_gradients, args=(batch,))
         if loss_scale:
-            update_if_finite(gradients)
+            overflows = sum_of(strategy.run(_count_not_finite, args=(gradients,)))
+            is_finite = overflows == 0
+            tf.cond(is_finite, lambda: update_on_replicas(gradients), lambda: tf.constant(False))
+            loss_scale.update(is_finite)
         else:
-            strategy.run(update, args=(gradients,))
+            update_on_replicas(gradients)
         return {name: sum_of(value) for name, value in results.items()}
 
     return step
@@ -138,11 +138,6 @@ def build_step(
 
 def _count_not_finite(gradients: list[tf.Tensor]) -> tf.Tensor:
     return tf.add_n([tf.reduce_sum(tf.cast(~tf.math.is_finite(g), tf.float32)) for g in gradients])
-
-
-def _nothing(*_: object) -> tf.Tensor:
-    """What both branches of a `tf.cond` return."""
-    return tf.constant(True)
 
 
 def _measure_all(

@@ -17,6 +17,7 @@ from deeplab_tf import compat
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
 from deeplab_tf.layers.dropout import ExampleDropout
 from deeplab_tf.models import DeepLab
+from deeplab_tf.training.loss_scale import LossScale
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
@@ -89,8 +90,9 @@ def synchronized():
 
 
 def take_step(
-    strategy, batches, normalize, loss="cross_entropy", build=small_model, watched=WATCHED
-):
+    strategy, batches, normalize, loss="cross_entropy", build=small_model, watched=WATCHED,
+    scaled=False,
+):  # fmt: skip
     """Trains once; `batches` holds one element a replica, as the pipeline delivers them."""
     with strategy.scope():
         keras.utils.set_random_seed(7)
@@ -99,7 +101,10 @@ def take_step(
         trained = trained_variables(model, rate_multipliers)
         optimizer = build_optimizer("SGD", "momentum=0.9", 1e-2)
         compat.create_slots(optimizer, [entry.variable for entry in trained])
-    step = build_step(model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize)
+        scale = LossScale() if scaled else None
+    step = build_step(
+        model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize, scale
+    )
     stacked = {name: np.stack([b[name] for b in batches]) for name in batches[0]}
     elements = strategy.distribute_datasets_from_function(
         lambda context: tf.data.Dataset.from_tensor_slices(stacked)
@@ -142,6 +147,9 @@ def results_on(count: int):
         results["sync"] = take_step(
             strategy, split(batch, count), "valid", build=synchronized, watched=SYNC_WATCHED
         )
+    if count in (1, 2):
+        # One replica without the scale of the loss, two with it.
+        results["scaled"] = take_step(strategy, split(batch, count), "valid", scaled=count == 2)
     if count == 1:
         results["caffe"] = take_step(strategy, divide(batch, 1), "caffe")
         results["losses"] = take_step(strategy, [batch], "valid", LOSSES)
@@ -151,7 +159,7 @@ def results_on(count: int):
         results["caffe"] = take_step(strategy, split(batch, 4), "caffe")
     built = {n: build_strategy(n).num_replicas_in_sync for n in ("auto", "mirrored", "one")}
     valid = batch["labels"] != VOID
-    strides = {"valid": 8, "losses": 8, "sync": 4}
+    strides = {"valid": 8, "scaled": 8, "losses": 8, "sync": 4}
     pixels = {what: int(valid[:, :, ::s, ::s].sum()) for what, s in strides.items()}
     return {**results, "strategies": built, "valid_pixels": pixels}
 
