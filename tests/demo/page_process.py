@@ -27,7 +27,7 @@ class Server:
             f"--crf={folder / 'crf.json'}",
             environment={**proxies, "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"},
         )  # fmt: skip
-        line = self._command.wait_for_line()
+        line = self._command.wait_for_line("the page: ")  # after a hint on this machine's precision
         assert line == f"the page: http://127.0.0.1:{port}/", line
         self.address = line.split()[-1]
 

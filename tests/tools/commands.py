@@ -49,11 +49,13 @@ class Command:
         )
         self.process.start()
 
-    def wait_for_line(self):
-        """Returns the first line that it prints; what it complained about if it prints none."""
+    def wait_for_line(self, start):
+        """Returns the first whole line with this start; what was complained about if none comes."""
         while self.process.is_alive():
-            if self._outputs[0].exists() and "\n" in (text := self._outputs[0].read_text()):
-                return text.splitlines()[0]
+            if self._outputs[0].exists():
+                for line in self._outputs[0].read_text().splitlines(keepends=True):
+                    if line.startswith(start) and line.endswith("\n"):
+                        return line.rstrip("\n")
             self.process.join(0.05)
         return self._outputs[1].read_text()
 
