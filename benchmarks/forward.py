@@ -14,13 +14,12 @@ from benchmarks.image_to_labels import has_torch
 from benchmarks.precision_cases import (
     OURS,
     PEER,
-    PRECISIONS,
     Case,
     cases,
     describe,
     matrix_product_speed,
 )
-from benchmarks.timing import time_in_turn
+from benchmarks.timing import PRECISIONS, time_in_turn
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.export.saved_model import export_saved_model

@@ -22,13 +22,15 @@ class TorchRoute:
         logits: float32 [H, W, C] that the CRF gets instead of the random network's.
         crf: parameters of the CRF.
         palette: 768 bytes of the label file.
+        precision: of the network, `"float32"` or `"bfloat16"` by autocast.
     """
 
-    def __init__(self, network, logits, crf: CrfParameters, palette: bytes):
+    def __init__(self, network, logits, crf: CrfParameters, palette: bytes, precision="float32"):
         self._network = network
         self._energy = -np.ascontiguousarray(logits.transpose(2, 0, 1))
         self._crf = crf
         self._palette = palette
+        self._bfloat16 = precision == "bfloat16"
 
     def read(self, path) -> np.ndarray:
         """Returns uint8 RGB [H, W, 3]."""
@@ -39,8 +41,8 @@ class TorchRoute:
         import torch
 
         inputs = image[..., ::-1].astype(np.float32) - np.array(MEAN_BGR, np.float32)
-        with torch.inference_mode():
-            return self._network(torch.from_numpy(inputs.transpose(2, 0, 1)[None].copy()))
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+            return self._network(torch.from_numpy(inputs.transpose(2, 0, 1)[None].copy())).float()
 
     def zoom(self, logits, image):
         """Returns logits [1, C, H, W]."""

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 
 from benchmarks import timing, torch_networks
 from benchmarks.image_to_labels import multiply_adds
-from benchmarks.timing import matrix_products, time_in_turn
+from benchmarks.timing import PRECISIONS, matrix_products, time_in_turn
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.presets import PRESETS
 from deeplab_tf.precision import POLICIES
 
 CLASSES = 21
-PRECISIONS = ("float32", "bfloat16")
 # torchvision's ResNet-50 in place of the released code's, and no multi-grid.
 _V1_5 = {**PRESETS["resnet50_v3plus"], "backbone": "resnet50_v1_5", "multi_grid": (1, 1, 1)}
 # Name -> arguments of DeepLab, and the same network in PyTorch.

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 # Side of the square matrices whose product tells what the machine can do, and how many products.
 MATRIX, PRODUCTS = 2048, 10
+# Of networks that are compared, rows of `deeplab_tf.precision.POLICIES`.
+PRECISIONS = ("float32", "bfloat16")
 
 
 def seconds_of(call: Callable[[], object]) -> float:

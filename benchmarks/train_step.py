@@ -14,13 +14,12 @@ from benchmarks.precision_cases import (
     CLASSES,
     OURS,
     PEER,
-    PRECISIONS,
     Case,
     cases,
     describe,
     matrix_product_speed,
 )
-from benchmarks.timing import time_in_turn
+from benchmarks.timing import PRECISIONS, time_in_turn
 from deeplab_tf import compat
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables

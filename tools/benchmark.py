@@ -13,10 +13,13 @@ tiles with whole images made of --data_dir's images under --model, and measures 
 and times what the way through SavedModel and server costs; needs the extra `serving`.
 --suite=forward and --suite=train run --networks, with random weights, in float32 and bfloat16 on
 images of --side pixels, --batch at once; --suite=train says the memory of a step too.
+
+`tools/benchmark_tables.py` puts the files of --output into docs/benchmarks.md.
 """
 
 import itertools
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from absl import flags
 
 from deeplab_tf import cli
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # `benchmarks` is not installed
 CAMVID = "../shared/data/camvid"
 SUITE = flags.DEFINE_enum(
     "suite",
@@ -56,6 +60,7 @@ REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.",
 def main():
     import tensorflow as tf
 
+    from benchmarks.machine import describe_machine
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.own_files import check_outputs, is_json_with
 
@@ -63,7 +68,8 @@ def main():
         check_outputs({Path(OUTPUT.value): is_json_with("suite")}, OVERWRITE.value)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS.value)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS.value)
-    results = {"suite": SUITE.value, **SUITES[SUITE.value]()}
+    figures = SUITES[SUITE.value]()
+    results = {"suite": SUITE.value, "machine": describe_machine(), **figures}
     if OUTPUT.value:
         write_atomically(Path(OUTPUT.value), (json.dumps(results, indent=2) + "\n").encode())
 

@@ -29,17 +29,18 @@ def test_every_figure_is_there(monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(timing, "PRODUCTS", 1)
     monkeypatch.setitem(PRESETS, image_to_labels.PRESET, PRESETS["vgg16_large_fov"])
-    results = image_to_labels.run(repeats=1, threads=2, side=33, width=0.03)
-    (stages,) = results["seconds"].values()
-    assert tuple(stages) == image_to_labels.STAGES and min(stages.values()) > 0
-    totals = results["totals"]
-    assert (
-        list(totals) == [image_to_labels.OURS, image_to_labels.PREDICTOR]
-        and min(totals.values()) > 0
-    )
-    assert totals[image_to_labels.OURS] == pytest.approx(sum(stages.values()))
-    floor = results["operations"] / results["matrix_product_operations_per_second"]
-    assert results["network_floor"] == floor and 0 < floor < stages["network"]
+    results = image_to_labels.run(repeats=1, threads=2, side=33, width=0.03)["precisions"]
+    own = [image_to_labels.OURS, image_to_labels.OURS + image_to_labels.FAST]
+    predictors = [image_to_labels.PREDICTOR, image_to_labels.PREDICTOR + image_to_labels.FAST]
+    assert list(results) == ["float32", "bfloat16"]
+    for found in results.values():
+        assert list(found["seconds"]) == own and list(found["totals"]) == own + predictors
+        assert min(found["totals"].values()) > 0
+        for route, stages in found["seconds"].items():
+            assert tuple(stages) == image_to_labels.STAGES and min(stages.values()) > 0
+            assert found["totals"][route] == pytest.approx(sum(stages.values()))
+        floor = found["operations"] / found["matrix_product_operations_per_second"]
+        assert found["network_floor"] == floor > 0
     assert image_to_labels.MISSING in capsys.readouterr().out
 
 

@@ -13,6 +13,7 @@ from tests.tools.loading import loaded, shown_flags
 TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks"}
 PATHS = {
     "benchmark.py": {"data_dir", "model", "output", "shards"},
+    "benchmark_tables.py": {"document", "results"},
     "convert_dataset.py": {"output", "source"},
     "demo.py": {"crf", "model"},
     "doctor.py": {"data_dir", "output"},
