@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deeplab_tf.data.own_files import PREDICTION, check_outputs, is_png_of
+import numpy as np
+
+from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.evaluation.prediction_formats import (
+    PREDICTION_FORMATS,
+    FolderFormat,
+    ImageFormat,
+    LabelledImage,
+)
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -19,33 +28,65 @@ class Job(NamedTuple):
 
     Attributes:
         source: the image.
-        target: the label PNG.
+        target: the label PNG, whose name the other outputs have with other endings.
+        depth: number of sub-folders between the folder of all images and this one.
     """
 
     source: Path
     target: Path
+    depth: int = 0
 
     @property
-    def overlay(self) -> Path:
-        """The PNG of the image with its labels painted over it."""
-        return self.target.with_name(f"{self.target.stem}_overlay.png")
+    def name(self) -> str:
+        """The path of the image below the folder of all images."""
+        return Path(*self.source.parts[-self.depth - 1 :]).as_posix()
 
-    def outputs(self, overlay: bool) -> list[Path]:
-        """Returns the files that are written: the label PNG and, if wanted, the overlay."""
-        return [self.target, self.overlay] if overlay else [self.target]
+    @property
+    def folder(self) -> Path:
+        """The folder of all outputs."""
+        return self.target.parents[self.depth]
 
-    def is_finished(self, overlay: bool) -> bool:
-        """Returns whether all outputs exist and are ours; they appear only when complete."""
-        return all(map(is_png_of(PREDICTION), self.outputs(overlay)))
+    def file(self, name: str) -> Path:
+        """Returns the file that is written in a format, which may be one for all images."""
+        format = PREDICTION_FORMATS[name]
+        if isinstance(format, FolderFormat):
+            return self.folder / format.file_name
+        return self.target.with_name(f"{self.target.stem}{format.ending}")
+
+    def outputs(self, formats: Sequence[str]) -> dict[Path, Callable[[Path], bool]]:
+        """Returns the files that are written, each with what tells whether it is ours."""
+        return {self.file(name): PREDICTION_FORMATS[name].is_own for name in formats}
+
+    def labelled(
+        self,
+        labels: np.ndarray,
+        spec: DatasetSpec,
+        image: np.ndarray | None = None,
+        confidence: np.ndarray | None = None,
+        probabilities: np.ndarray | None = None,
+    ) -> LabelledImage:
+        """Returns the image with its labels, as formats take it; see `LabelledImage`."""
+        folder = self.target.parent
+        return LabelledImage(
+            self.source, self.name, folder, labels, spec, image, confidence, probabilities
+        )
+
+    def is_finished(self, formats: Sequence[str]) -> bool:
+        """Returns whether the image's own files are there and ours; they appear only when whole."""
+        own = [name for name in formats if isinstance(PREDICTION_FORMATS[name], ImageFormat)]
+        return all(is_own(file) for file, is_own in self.outputs(own).items())
 
 
-def plan_jobs(source: str | os.PathLike, output: str | os.PathLike) -> list[Job]:
+def plan_jobs(
+    source: str | os.PathLike, output: str | os.PathLike, formats: Sequence[str] = ("png",)
+) -> list[Job]:
     """Plans which images are labelled and which files are written.
 
     Args:
         source: a file, a folder (with its sub-folders) or a pattern.
         output: folder for the label PNGs; sub-folders of a source folder are kept. What lies in
             an output folder below the source folder is no source.
+        formats: rows of `PREDICTION_FORMATS`.
 
     Returns:
         The jobs, sorted by source.
@@ -63,24 +104,39 @@ def plan_jobs(source: str | os.PathLike, output: str | os.PathLike) -> list[Job]
         images = [p for p in images if not p.resolve().is_relative_to(output.resolve())]
     if not images:
         raise ValueError(f"{source}: no images ({', '.join(SUFFIXES)}) found.")
-    jobs = [Job(p, (output / p.relative_to(root)).with_suffix(".png")) for p in images]
-    writers: dict[Path, Path] = {}
-    for job in jobs:
-        for written in (job.target, job.overlay):
-            other = writers.setdefault(written, job.source)
-            if other != job.source:
-                raise ValueError(f"{other} and {job.source} would both write {written}.")
+    jobs = [_job(path.relative_to(root), root, output) for path in images]
+    _check_writers(jobs, formats)
     return jobs
 
 
+def _job(name: Path, root: Path, output: Path) -> Job:
+    return Job(root / name, (output / name).with_suffix(".png"), len(name.parts) - 1)
+
+
+def _check_writers(jobs: Sequence[Job], formats: Sequence[str]) -> None:
+    """Raises where two images would write the same file, or one the file of all images."""
+    writers: dict[Path, tuple[str, str]] = {}
+    # Overlays can always be asked for later.
+    for name in dict.fromkeys(["png", "overlay", *formats]):
+        of_all = isinstance(PREDICTION_FORMATS[name], FolderFormat)
+        for job in jobs:
+            writer = (f"--format={name}", name) if of_all else (str(job.source), "")
+            other = writers.setdefault(job.file(name), writer)
+            if other != writer:
+                raise ValueError(f"{other[0]} and {writer[0]} would both write {job.file(name)}.")
+
+
 def jobs_to_do(
-    jobs: Sequence[Job], overlay: bool = False, resume: bool = False, overwrite: bool = False
+    jobs: Sequence[Job],
+    formats: Sequence[str] = ("png",),
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> list[Job]:
     """Leaves out jobs that are finished, and refuses to replace files of others.
 
     Args:
         jobs: from `plan_jobs`.
-        overlay: whether overlays are written too.
+        formats: rows of `PREDICTION_FORMATS`.
         resume: leave out images whose outputs an earlier run has written.
         overwrite: also replace files that no such run has written.
 
@@ -90,9 +146,27 @@ def jobs_to_do(
     Raises:
         ValueError: an output is there that no such run has written.
     """
-    files = [file for job in jobs for file in job.outputs(overlay)]
-    check_outputs(dict.fromkeys(files, is_png_of(PREDICTION)), overwrite)
-    return [job for job in jobs if not (resume and job.is_finished(overlay))]
+    outputs = {file: is_own for job in jobs for file, is_own in job.outputs(formats).items()}
+    check_outputs(outputs, overwrite)
+    if not resume:
+        return list(jobs)
+    listed = _listed(jobs, formats)
+    return [
+        job
+        for job in jobs
+        if not (job.is_finished(formats) and all(job.name in names for names in listed))
+    ]
+
+
+def _listed(jobs: Sequence[Job], formats: Sequence[str]) -> list[set[str]]:
+    """Returns the names of the images that each file of all images holds."""
+    listed = []
+    for name in formats:
+        format = PREDICTION_FORMATS[name]
+        if isinstance(format, FolderFormat):
+            file = jobs[0].file(name)
+            listed.append(format.names(file) if format.is_own(file) else set())
+    return listed
 
 
 def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:

@@ -10,7 +10,8 @@ from tests.tools.commands import TOOLS
 from tests.tools.loading import loaded, shown_flags
 
 # Flags that take a text and no path. A flag that takes a path is one of `cli.define_path_flag`.
-TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks"}
+TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks",
+         "format", "classes", "bands"}  # fmt: skip
 PATHS = {
     "benchmark.py": {"data_dir", "model", "output", "shards"},
     "benchmark_tables.py": {"document", "results"},

@@ -41,6 +41,8 @@ WRONG = [
     ),
     ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
     ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no images"),
+    ("predict.py", [*MODEL, "--input=i", "--output=o", "--format=jpg"], "takes some of png, color"),
+    ("predict.py", [*MODEL, "--input=i", "--output=o", "--format="], "Received: nothing"),
     (
         "predict.py",
         [*MODEL, f"--input={ROOT / 'docs/images'}", "--output=o", "--fusion=sum"],
