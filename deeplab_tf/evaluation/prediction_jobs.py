@@ -13,28 +13,27 @@ import numpy as np
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.prediction_formats import (
-    PREDICTION_FORMATS,
-    FolderFormat,
-    ImageFormat,
-    LabelledImage,
-)
+from deeplab_tf.evaluation.media import IMAGES, Medium
+from deeplab_tf.evaluation.prediction_formats import FileFormat, FolderFormat, LabelledImage
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+# Formats that can be asked for after others, so that what they write is always checked.
+_ALWAYS = {"png", "overlay"}
 
 
 class Job(NamedTuple):
-    """One image to label, and the files to write for it.
+    """One image, or another file, to label, and the files to write for it.
 
     Attributes:
         source: the image.
         target: the label PNG, whose name the other outputs have with other endings.
         depth: number of sub-folders between the folder of all images and this one.
+        medium: what kind of file it is.
     """
 
     source: Path
     target: Path
     depth: int = 0
+    medium: Medium = IMAGES
 
     @property
     def name(self) -> str:
@@ -48,14 +47,14 @@ class Job(NamedTuple):
 
     def file(self, name: str) -> Path:
         """Returns the file that is written in a format, which may be one for all images."""
-        format = PREDICTION_FORMATS[name]
+        format = self.medium.formats[name]
         if isinstance(format, FolderFormat):
             return self.folder / format.file_name
         return self.target.with_name(f"{self.target.stem}{format.ending}")
 
     def outputs(self, formats: Sequence[str]) -> dict[Path, Callable[[Path], bool]]:
         """Returns the files that are written, each with what tells whether it is ours."""
-        return {self.file(name): PREDICTION_FORMATS[name].is_own for name in formats}
+        return {self.file(name): self.medium.formats[name].is_own for name in formats}
 
     def labelled(
         self,
@@ -73,8 +72,22 @@ class Job(NamedTuple):
 
     def is_finished(self, formats: Sequence[str]) -> bool:
         """Returns whether the image's own files are there and ours; they appear only when whole."""
-        own = [name for name in formats if isinstance(PREDICTION_FORMATS[name], ImageFormat)]
+        own = [name for name in formats if isinstance(self.medium.formats[name], FileFormat)]
         return all(is_own(file) for file, is_own in self.outputs(own).items())
+
+
+class Plan(NamedTuple):
+    """Files of one medium that are labelled.
+
+    Attributes:
+        medium: their kind.
+        formats: what is written for each, keys of the medium's formats.
+        jobs: the files, sorted.
+    """
+
+    medium: Medium
+    formats: tuple[str, ...]
+    jobs: list[Job]
 
 
 def plan_jobs(
@@ -95,31 +108,63 @@ def plan_jobs(
         ValueError: there are no images, two would write the same file, or the output folder is
             the input folder.
     """
-    root, images = find_images(source)
+    (plan,) = plan_media(source, output, lambda _: tuple(formats))
+    return plan.jobs
+
+
+def plan_media(
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    choose: Callable[[Medium], tuple[str, ...]],
+    media: Sequence[Medium] = (IMAGES,),
+) -> list[Plan]:
+    """Plans which files of several media are labelled and which files are written.
+
+    Args:
+        source: as for `plan_jobs`.
+        output: as for `plan_jobs`.
+        choose: the formats of a medium.
+        media: a file belongs to the first that takes it.
+
+    Returns:
+        A plan for every medium that there are files of.
+
+    Raises:
+        ValueError: as `plan_jobs`, or from `choose`.
+    """
+    endings = tuple(dict.fromkeys(ending for medium in media[::-1] for ending in medium.endings))
+    root, files = find_images(source, endings)
     output = user_path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the images ({output}); give another one.")
     if output.resolve().is_relative_to(root.resolve()):
         # Labels of an earlier run are no images.
-        images = [p for p in images if not p.resolve().is_relative_to(output.resolve())]
-    if not images:
-        raise ValueError(f"{source}: no images ({', '.join(SUFFIXES)}) found.")
-    jobs = [_job(path.relative_to(root), root, output) for path in images]
-    _check_writers(jobs, formats)
-    return jobs
+        files = [p for p in files if not p.resolve().is_relative_to(output.resolve())]
+    if not files:
+        raise ValueError(f"{source}: no images ({', '.join(endings)}) found.")
+    taken: dict[str, list[Path]] = {}
+    for file in files:
+        taken.setdefault(next(m.name for m in media if m.takes(file)), []).append(file)
+    plans = []
+    for medium in media:
+        if names := [file.relative_to(root) for file in taken.get(medium.name, [])]:
+            jobs = [_job(name, root, output, medium) for name in names]
+            plans.append(Plan(medium, choose(medium), jobs))
+            _check_writers(plans[-1])
+    return plans
 
 
-def _job(name: Path, root: Path, output: Path) -> Job:
-    return Job(root / name, (output / name).with_suffix(".png"), len(name.parts) - 1)
+def _job(name: Path, root: Path, output: Path, medium: Medium) -> Job:
+    return Job(root / name, (output / name).with_suffix(".png"), len(name.parts) - 1, medium)
 
 
-def _check_writers(jobs: Sequence[Job], formats: Sequence[str]) -> None:
+def _check_writers(plan: Plan) -> None:
     """Raises where two images would write the same file, or one the file of all images."""
+    formats = plan.medium.formats
     writers: dict[Path, tuple[str, str]] = {}
-    # Overlays can always be asked for later.
-    for name in dict.fromkeys(["png", "overlay", *formats]):
-        of_all = isinstance(PREDICTION_FORMATS[name], FolderFormat)
-        for job in jobs:
+    for name in dict.fromkeys([*_ALWAYS.intersection(formats), *plan.formats]):
+        of_all = isinstance(formats[name], FolderFormat)
+        for job in plan.jobs:
             writer = (f"--format={name}", name) if of_all else (str(job.source), "")
             other = writers.setdefault(job.file(name), writer)
             if other != writer:
@@ -161,19 +206,22 @@ def jobs_to_do(
 def _listed(jobs: Sequence[Job], formats: Sequence[str]) -> list[set[str]]:
     """Returns the names of the images that each file of all images holds."""
     listed = []
-    for name in formats:
-        format = PREDICTION_FORMATS[name]
+    for name in formats if jobs else ():
+        format = jobs[0].medium.formats[name]
         if isinstance(format, FolderFormat):
             file = jobs[0].file(name)
             listed.append(format.names(file) if format.is_own(file) else set())
     return listed
 
 
-def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
+def find_images(
+    source: str | os.PathLike, endings: Sequence[str] = IMAGES.endings
+) -> tuple[Path, list[Path]]:
     """Finds the images of a file, a folder (with its sub-folders) or a pattern.
 
     Args:
         source: what exists under this very name, such as a folder `run[1]`, is no pattern.
+        endings: of the names of files that count, in small letters.
 
     Returns:
         The folder that holds them all, and the images in order.
@@ -183,7 +231,7 @@ def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
     """
     path = user_path(source)
     if path.is_dir():
-        return path, sorted(p for p in path.rglob("*") if _is_image(p))
+        return path, sorted(p for p in path.rglob("*") if _is_image(p, endings))
     if path.exists():
         return path.parent, [path]
     # Sub-folders are kept below the folder in front of the first wildcard.
@@ -196,8 +244,8 @@ def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
         raise ValueError(f"{source}: .. behind a wildcard leaves the folder of the images.")
     found = glob.glob(str(Path(*pattern)), root_dir=root, recursive=True)
     matches = sorted(root / path for path in found)
-    return root, [p for p in matches if _is_image(p)]
+    return root, [p for p in matches if _is_image(p, endings)]
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+def _is_image(path: Path, endings: Sequence[str]) -> bool:
+    return path.suffix.lower() in endings and path.is_file()

@@ -45,6 +45,7 @@ def write_prediction(
                 assert folder_files is not None
                 folder_files[name].add(image)
             else:
+                assert format.encode is not None
                 write_atomically(job.file(name), format.encode(image))
     except OSError as error:
         return written_problem(error)

@@ -4,8 +4,6 @@ python tools/predict.py --model=DIR/model.keras --input=IMAGES --output=DIR --cr
 python tools/predict.py --model=DIR/model.keras --input=IMAGES --output=DIR --format=color,coco
 """
 
-import functools
-
 from absl import flags
 
 from deeplab_tf import cli
@@ -29,19 +27,27 @@ PREDICTION = cli.define_prediction_flags()
 
 
 def main() -> int | None:
-    from deeplab_tf.evaluation.predict_files import predict_files
-    from deeplab_tf.evaluation.prediction_formats import check_formats
-    from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_jobs
+    from deeplab_tf.evaluation.media import media_with
+    from deeplab_tf.evaluation.predict_media import predict_media
+    from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_media
     from deeplab_tf.models.loading import load_model
 
-    names = ["png"] if FORMAT.value is None else FORMAT.value
-    formats = check_formats([*names, "overlay"] if OVERLAY.value else names)
-    planned = plan_jobs(INPUT.value, OUTPUT.value, formats)
-    jobs = jobs_to_do(planned, formats, RESUME.value, OVERWRITE.value)
+    plans, planned = [], 0
+    for plan in plan_media(
+        INPUT.value,
+        OUTPUT.value,
+        lambda medium: medium.choose(FORMAT.value, OVERLAY.value),
+        media_with(bands=False),
+    ):
+        jobs = jobs_to_do(plan.jobs, plan.formats, RESUME.value, OVERWRITE.value)
+        plans.append(plan._replace(jobs=jobs))
+        planned += len(plan.jobs)
+    left = sum(len(plan.jobs) for plan in plans)
     if RESUME.value:
-        print(f"{len(planned) - len(jobs)} of {len(planned)} images were labelled before")
+        print(f"{planned - left} of {planned} images were labelled before")
     model = load_model(MODEL.value)
-    bar = functools.partial(cli.progress_bar, total=len(jobs))
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
-    problems = predict_files(predictor, model.spec, jobs, formats, bar, CLASSES.value, RESUME.value)
-    return cli.print_labelled(problems, len(jobs), OUTPUT.value)
+    problems = predict_media(
+        predictor, model.spec, plans, CLASSES.value, RESUME.value, cli.progress_bar
+    )
+    return cli.print_labelled(problems, left, OUTPUT.value)

@@ -9,11 +9,11 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.evaluation.media import IMAGES
 from deeplab_tf.evaluation.predict_files import predict_files
 from deeplab_tf.evaluation.prediction_formats import (
     PREDICTION_FORMATS,
     FolderFormat,
-    check_formats,
     needed_of,
 )
 from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_jobs
@@ -156,19 +156,20 @@ def test_two_that_would_write_the_same_file_are_refused(tmp_path, images):
 
 
 def test_names_of_formats():
-    assert check_formats(["png", "overlay", "png"]) == ("png", "overlay")
+    assert IMAGES.choose() == ("png",) and IMAGES.choose(overlay=True) == ("png", "overlay")
+    assert IMAGES.choose(["coco", "png", "coco"], overlay=True) == ("coco", "png", "overlay")
     assert needed_of(["png", "coco"]) == "labels"
     assert needed_of(["npz", "confidence"]) == "probabilities"
     for wrong in ([], [""], ["png", "jpg"]):
-        with pytest.raises(ValueError, match="--format takes some of png, color, overlay"):
-            check_formats(wrong)
+        with pytest.raises(ValueError, match="--format of images takes some of png, color"):
+            IMAGES.choose(wrong)
 
 
 @pytest.mark.parametrize("name", ["coco", "labelme"])
 def test_a_missing_package_names_its_extra(name, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ImportError, match=rf"--format={name} needs .*deeplab_tf\[annotations\]"):
-        check_formats(["png", name])
+        IMAGES.choose(["png", name])
 
 
 def test_rows_are_described():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,24 +14,26 @@ from deeplab_tf.evaluation.prediction_formats.labelled_image import LabelledImag
 NEEDS = ("labels", "confidence", "probabilities")
 
 
-class ImageFormat(NamedTuple):
-    """A format with one file for every image.
+class FileFormat(NamedTuple):
+    """A format with one file for every file that is labelled.
 
     Attributes:
-        output: what is written, for the help of the program.
-        ending: of the file's name, behind the image's name without its own ending.
-        encode: the bytes of the file.
-        is_own: tells whether an existing file was written by this format.
+        output: what is written, for people.
+        ending: of the file's name, behind the labelled file's name without its own ending.
+        is_own: tells whether an existing file was written in this format.
+        encode: the bytes of the file from an image; None where they are written bit by bit.
         needs: one of `NEEDS`.
-        packages: that must be installed, of the extra `annotations`.
+        packages: that must be installed.
+        extra: of this package, that brings them.
     """
 
     output: str
     ending: str
-    encode: Callable[[LabelledImage], bytes]
     is_own: Callable[[Path], bool]
+    encode: Callable[[LabelledImage], bytes] | None = None
     needs: str = "labels"
     packages: tuple[str, ...] = ()
+    extra: str = "annotations"
 
 
 class OpenFolderFile(Protocol):
@@ -48,33 +50,35 @@ class FolderFormat(NamedTuple):
     """A format with one file for all images.
 
     Attributes:
-        output: what is written, for the help of the program.
+        output: what is written, for people.
         file_name: of the file, in the output folder.
+        is_own: tells whether an existing file was written in this format.
         start: opens the file at a path, for a data set, with what it holds (True) or empty.
         names: the images that an existing file holds.
-        is_own: tells whether an existing file was written by this format.
         needs: one of `NEEDS`.
-        packages: that must be installed, of the extra `annotations`.
+        packages: that must be installed.
+        extra: of this package, that brings them.
     """
 
     output: str
     file_name: str
+    is_own: Callable[[Path], bool]
     start: Callable[[Path, DatasetSpec, bool], OpenFolderFile]
     names: Callable[[Path], set[str]]
-    is_own: Callable[[Path], bool]
     needs: str = "labels"
     packages: tuple[str, ...] = ()
+    extra: str = "annotations"
 
 
-def require_packages(name: str, packages: Sequence[str]) -> None:
+def require_packages(name: str, row: FileFormat | FolderFormat) -> None:
     """Raises an ImportError that names the extra where a format's packages are missing.
 
     Args:
         name: of the format.
-        packages: as they are imported.
+        row: what describes it.
     """
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    missing = [package for package in row.packages if importlib.util.find_spec(package) is None]
     if missing:
         raise ImportError(
-            f"--format={name} needs {' and '.join(missing)}: pip install 'deeplab_tf[annotations]'"
+            f"--format={name} needs {' and '.join(missing)}: pip install 'deeplab_tf[{row.extra}]'"
         )

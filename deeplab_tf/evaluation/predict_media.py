@@ -1,0 +1,51 @@
+"""Labels files of all media."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.evaluation.image_labeller import ImageLabeller
+from deeplab_tf.evaluation.media import IMAGES, VIDEOS
+from deeplab_tf.evaluation.predict_files import predict_files
+from deeplab_tf.evaluation.prediction_jobs import Plan
+from deeplab_tf.evaluation.predictor import Predictor
+
+
+def predict_media(
+    predictor: Predictor,
+    spec: DatasetSpec,
+    plans: Iterable[Plan],
+    classes: Sequence[str] | None = None,
+    resume: bool = False,
+    progress: Callable[..., Iterable] = lambda items, total, unit: items,
+) -> list[str]:
+    """Labels files of all media; see `predict_files` and its likes for what can go wrong.
+
+    Args:
+        predictor: what labels.
+        spec: names and colours of the classes.
+        plans: from `plan_media`.
+        classes: names of the classes to write; None for all.
+        resume: whether images that a file of all images holds stay in it.
+        progress: wraps an iterable, given its length or None and what one item is called.
+
+    Returns:
+        One line for everything that could not be labelled as a whole.
+    """
+    problems = []
+    for plan in plans:
+        if plan.medium.name == IMAGES.name:
+            bar = functools.partial(progress, total=len(plan.jobs), unit="image")
+            problems += predict_files(
+                predictor, spec, plan.jobs, plan.formats, bar, classes, resume
+            )
+        elif plan.medium.name == VIDEOS.name:
+            # PyAV is an extra.
+            from deeplab_tf.evaluation.videos.predict_videos import predict_videos
+
+            labeller = ImageLabeller(predictor, spec, classes=classes)
+            bar = functools.partial(progress, unit="frame")
+            problems += predict_videos(labeller, plan.jobs, plan.formats, bar)
+    return problems
