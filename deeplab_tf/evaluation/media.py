@@ -71,13 +71,14 @@ VIDEOS = Medium(
 GEOTIFFS = Medium("GeoTIFF files", GEOTIFF_ENDINGS, is_geotiff, GEOTIFF_FORMATS, "geotiff")
 
 
-def media_with(bands: bool) -> tuple[Medium, ...]:
+def media_with(bands: Sequence[int] | None = None) -> tuple[Medium, ...]:
     """Returns all media, in the order in which a file is offered to them.
 
     Args:
-        bands: whether bands were chosen: every TIFF is then read as a GeoTIFF is.
+        bands: that were chosen of GeoTIFF files: every TIFF is then read as these are. None
+            for none.
     """
-    return (VIDEOS, GEOTIFFS._replace(takes=_is_tiff) if bands else GEOTIFFS, IMAGES)
+    return (VIDEOS, GEOTIFFS._replace(takes=_is_tiff) if bands is not None else GEOTIFFS, IMAGES)
 
 
 def _is_tiff(path: Path) -> bool:

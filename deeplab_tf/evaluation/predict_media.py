@@ -19,6 +19,7 @@ def predict_media(
     plans: Iterable[Plan],
     classes: Sequence[str] | None = None,
     resume: bool = False,
+    bands: Sequence[int] | None = None,
     progress: Callable[..., Iterable] = lambda items, total, unit: items,
 ) -> list[str]:
     """Labels files of all media; see `predict_files` and its likes for what can go wrong.
@@ -29,12 +30,13 @@ def predict_media(
         plans: from `plan_media`.
         classes: names of the classes to write; None for all.
         resume: whether images that a file of all images holds stay in it.
+        bands: numbers of the three bands of GeoTIFF files that the network sees.
         progress: wraps an iterable, given its length or None and what one item is called.
 
     Returns:
         One line for everything that could not be labelled as a whole.
     """
-    problems = []
+    problems: list[str] = []
     for plan in plans:
         if plan.medium.name == IMAGES.name:
             bar = functools.partial(progress, total=len(plan.jobs), unit="image")
@@ -42,10 +44,15 @@ def predict_media(
                 predictor, spec, plan.jobs, plan.formats, bar, classes, resume
             )
         elif plan.medium.name == VIDEOS.name:
-            # PyAV is an extra.
+            # PyAV is an extra, and so is rasterio.
             from deeplab_tf.evaluation.videos.predict_videos import predict_videos
 
             labeller = ImageLabeller(predictor, spec, classes=classes)
             bar = functools.partial(progress, unit="frame")
             problems += predict_videos(labeller, plan.jobs, plan.formats, bar)
+        else:
+            from deeplab_tf.evaluation.geotiffs.predict_geotiffs import predict_geotiffs
+
+            bar = functools.partial(progress, unit="tile")
+            problems += predict_geotiffs(predictor, spec, plan.jobs, bands, classes, bar)
     return problems

@@ -20,6 +20,9 @@ FORMAT = flags.DEFINE_list(
 CLASSES = flags.DEFINE_list(
     "classes", None, "Names of the classes to write; pixels of others become void. Unset, all."
 )
+BANDS = flags.DEFINE_list(
+    "bands", None, "Bands of a GeoTIFF for red, green and blue, from 1, such as 3,2,1."
+)
 RESUME = flags.DEFINE_bool("resume", False, "Leave out images whose outputs are there already.")
 OVERWRITE = cli.define_overwrite_flag()
 CRF = cli.define_crf_flag()
@@ -27,17 +30,19 @@ PREDICTION = cli.define_prediction_flags()
 
 
 def main() -> int | None:
+    from deeplab_tf.evaluation.geotiffs.geotiff_formats import parse_bands
     from deeplab_tf.evaluation.media import media_with
     from deeplab_tf.evaluation.predict_media import predict_media
     from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_media
     from deeplab_tf.models.loading import load_model
 
+    bands = parse_bands(BANDS.value)
     plans, planned = [], 0
     for plan in plan_media(
         INPUT.value,
         OUTPUT.value,
         lambda medium: medium.choose(FORMAT.value, OVERLAY.value),
-        media_with(bands=False),
+        media_with(bands),
     ):
         jobs = jobs_to_do(plan.jobs, plan.formats, RESUME.value, OVERWRITE.value)
         plans.append(plan._replace(jobs=jobs))
@@ -48,6 +53,6 @@ def main() -> int | None:
     model = load_model(MODEL.value)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
     problems = predict_media(
-        predictor, model.spec, plans, CLASSES.value, RESUME.value, cli.progress_bar
+        predictor, model.spec, plans, CLASSES.value, RESUME.value, bands, cli.progress_bar
     )
     return cli.print_labelled(problems, left, OUTPUT.value)

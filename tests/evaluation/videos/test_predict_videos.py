@@ -22,7 +22,7 @@ NTSC = Fraction(30000, 1001)
 
 def plan(tmp_path, names=None):
     (videos,) = plan_media(
-        tmp_path / "in", tmp_path / "out", lambda medium: medium.choose(names), media_with(False)
+        tmp_path / "in", tmp_path / "out", lambda medium: medium.choose(names), media_with()
     )
     assert videos.medium is VIDEOS
     return videos.jobs
