@@ -7,10 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.image_labeller import ImageLabeller
-from deeplab_tf.evaluation.media import IMAGES, VIDEOS
+from deeplab_tf.evaluation.media import GEOTIFFS, IMAGES, VIDEOS
 from deeplab_tf.evaluation.predict_files import predict_files
 from deeplab_tf.evaluation.prediction_jobs import Plan
 from deeplab_tf.evaluation.predictor import Predictor
+
+
+def check_bands(bands: Sequence[int] | None, plans: Iterable[Plan]) -> None:
+    """Raises a ValueError where bands are chosen and there is no file to choose them from."""
+    if bands is not None and all(plan.medium.name != GEOTIFFS.name for plan in plans):
+        raise ValueError("--bands belongs to TIFF files, and there are none in --input.")
+
+
+def name_of_all(plans: Sequence[Plan]) -> str:
+    """Returns what all planned files are called together."""
+    names = {plan.medium.name for plan in plans}
+    return names.pop() if len(names) == 1 else "files"
 
 
 def predict_media(

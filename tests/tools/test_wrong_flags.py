@@ -50,6 +50,12 @@ WRONG = [
     ("predict.py", [*MODEL, f"--input={IMAGES}", "--output=o", "--format="], "Received: nothing"),
     (
         "predict.py",
+        [*MODEL, f"--input={IMAGES}", "--output=o", "--bands=3,2,1"],
+        "there are none in",
+    ),
+    ("predict.py", [*MODEL, f"--input={IMAGES}", "--output=o", "--bands=3,2"], "of three bands"),
+    (
+        "predict.py",
         [*MODEL, f"--input={ROOT / 'docs/images'}", "--output=o", "--fusion=sum"],
         "fusion",
     ),

@@ -16,7 +16,7 @@ from deeplab_tf.evaluation.prediction_formats.output_format import (
     FileFormat,
     FolderFormat,
 )
-from deeplab_tf.evaluation.prediction_formats.picture_png import (
+from deeplab_tf.evaluation.prediction_formats.pixels_png import (
     encode_color_png,
     encode_confidence_png,
     encode_overlay_png,

@@ -10,7 +10,7 @@ import numpy as np
 from deeplab_tf.data.own_files import PREDICTION
 from deeplab_tf.evaluation.prediction_formats.labelled_image import LabelledImage
 from deeplab_tf.evaluation.prediction_formats.output_format import FileFormat
-from deeplab_tf.evaluation.prediction_formats.picture_png import color_pixels, overlay_pixels
+from deeplab_tf.evaluation.prediction_formats.pixels_png import color_pixels, overlay_pixels
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 # The tag of an MP4 that PyAV and most players show.

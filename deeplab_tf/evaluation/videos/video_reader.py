@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
 
 class VideoReader:
-    """The frames of a video's first picture stream.
+    """The frames of a video's first video stream.
 
     Args:
         path: a video that FFmpeg reads.
@@ -54,7 +54,7 @@ class VideoReader:
         streams = self._container.streams
         if not streams.video:
             self.close()
-            raise DataError(f"{path}: holds no pictures.")
+            raise DataError(f"{path}: holds no images.")
         self._stream = streams.video[0]
         self._stream.thread_type = "AUTO"
         # Frames of 1/1001 s more are the oddest that films have.
@@ -125,7 +125,7 @@ class VideoReader:
             raise self._cut_off(count, f"{seconds:.1f} s of {wanted:.1f} s")
 
     def _seconds(self) -> float:
-        """Returns the length of the pictures, 0 where the file does not say it."""
+        """Returns the length of the images, 0 where the file does not say it."""
         if self._stream.duration:
             return float(self._stream.duration * self._time_base)
         # Matroska: 00:01:02.500000000
@@ -133,7 +133,7 @@ class VideoReader:
         if match := re.fullmatch(r"(\d+):(\d+):([\d.]+)", tag):
             hours, minutes, seconds = map(float, match.groups())
             return 3600 * hours + 60 * minutes + seconds
-        # The sound may be longer than the pictures.
+        # The sound may be longer than the images.
         known = self._container.duration if not self.has_sound else None
         return (known or 0) / av.time_base
 

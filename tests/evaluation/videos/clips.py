@@ -38,7 +38,7 @@ def write_clip(
         container.mux(stream.encode())
         if noise:
             samples = np.zeros([1, 1024], np.float32)
-            for i in range(30):  # longer than the pictures
+            for i in range(30):  # longer than the images
                 silence = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
                 silence.sample_rate, silence.pts = 8000, 1024 * i
                 container.mux(noise.encode(silence))

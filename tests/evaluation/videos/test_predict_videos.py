@@ -159,7 +159,7 @@ def test_what_is_no_video_is_named(folder, tmp_path):
     assert sorted(problem.split(":")[0].rsplit("/")[-1] for problem in problems) == [
         "deaf.mkv", "empty.avi", "none.avi", "text.mp4",
     ]  # fmt: skip
-    assert f"{folder}/deaf.mkv: holds no pictures." in problems
+    assert f"{folder}/deaf.mkv: holds no images." in problems
     assert f"{folder}/none.avi: holds no frames." in problems
     assert list((tmp_path / "out").rglob("*")) == []
 

@@ -4,11 +4,11 @@ import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.own_files import PREDICTION
-from deeplab_tf.evaluation.prediction_formats.picture_png import (
+from deeplab_tf.evaluation.prediction_formats.pixels_png import (
     encode_color_png,
     encode_confidence_png,
     encode_overlay_png,
-    encode_picture,
+    encode_pixels,
     overlay_pixels,
 )
 from tests.evaluation.prediction_formats.labelled import SPEC, labelled
@@ -33,7 +33,7 @@ def test_an_overlay_mixes_image_and_colours(tmp_path):
     image = labelled(tmp_path, LABELS, image=IMAGE)
     expected = np.round(0.75 * 100 + 0.25 * COLORS[[[0, 1], [2, 3]]])
     expected[1, 1] = 100  # nothing is to be seen there but the image
-    np.testing.assert_array_equal(opened(encode_picture(overlay_pixels(image, 0.25))), expected)
+    np.testing.assert_array_equal(opened(encode_pixels(overlay_pixels(image, 0.25))), expected)
     half = opened(encode_overlay_png(image))
     np.testing.assert_array_equal(half[0, 1], np.round(50 + COLORS[1] / 2))
 

@@ -14,18 +14,18 @@ from deeplab_tf.evaluation.prediction_formats.labelled_image import LabelledImag
 
 def encode_color_png(image: LabelledImage) -> bytes:
     """Encodes the labels as an RGB PNG of their colours."""
-    return encode_picture(color_pixels(image))
+    return encode_pixels(color_pixels(image))
 
 
 def encode_overlay_png(image: LabelledImage) -> bytes:
     """Encodes the image with its labels painted over it as an RGB PNG."""
-    return encode_picture(overlay_pixels(image))
+    return encode_pixels(overlay_pixels(image))
 
 
 def encode_confidence_png(image: LabelledImage) -> bytes:
     """Encodes the probability of each label as a grey PNG of 8 bits: 0 is 0, 255 is 1."""
     assert image.confidence is not None
-    return encode_picture(np.round(255 * image.confidence).astype(np.uint8))
+    return encode_pixels(np.round(255 * image.confidence).astype(np.uint8))
 
 
 def color_pixels(image: LabelledImage) -> np.ndarray:
@@ -47,7 +47,7 @@ def overlay_pixels(image: LabelledImage, opacity: float = 0.5) -> np.ndarray:
     return painted
 
 
-def encode_picture(pixels: np.ndarray) -> bytes:
+def encode_pixels(pixels: np.ndarray) -> bytes:
     """Encodes uint8 pixels, RGB [H, W, 3] or grey [H, W], as a PNG that is marked as ours."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", pnginfo=png_mark(PREDICTION))
