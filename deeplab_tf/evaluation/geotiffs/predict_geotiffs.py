@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import shutil
 import warnings
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +27,8 @@ from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, Span
 
 # Side of the blocks that the written file consists of.
 _BLOCK = 256
+# GDAL does not say why a file cannot be written. With fewer bytes free than these the disk is full.
+_FULL_DISK = 2**20
 
 
 def predict_geotiffs(
@@ -101,7 +107,11 @@ def _write(
     spec: DatasetSpec,
     labelled: Iterable[tuple[Span, Span, np.ndarray]],
 ) -> None:
-    """Writes labels, a row of tiles at a time, so that blocks are compressed about once."""
+    """Writes labels, a row of tiles at a time, so that blocks are compressed about once.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     options = {
         "driver": "GTiff", "count": 1, "dtype": "uint8", "height": source.height,
         "width": source.width, "nodata": spec.ignore_label, "compress": "deflate",
@@ -109,19 +119,38 @@ def _write(
         **source.georeference,
     }  # fmt: skip
     colors = np.frombuffer(palette_bytes(spec), np.uint8).reshape(256, 3).tolist()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **options) as target:
-            target.write_colormap(1, {i: (*color, 255) for i, color in enumerate(colors)})
-            target.update_tags(TIFFTAG_SOFTWARE=PREDICTION)
-            points, projection = source.ground_control
-            if points:
-                target.gcps = points, projection
-            strip = np.empty([0, 0], np.uint8)
-            for rows, columns, labels in labelled:
-                if columns.core_start == 0:
-                    strip = np.empty([len(labels), source.width], np.uint8)
-                strip[:, columns.core] = labels
-                if columns.core_stop == source.width:
-                    window = Window(0, rows.core_start, source.width, len(strip))
+    sums: list[tuple[Window, int]] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(path, "w", **options) as target:
+                target.write_colormap(1, {i: (*color, 255) for i, color in enumerate(colors)})
+                target.update_tags(TIFFTAG_SOFTWARE=PREDICTION)
+                points, projection = source.ground_control
+                if points:
+                    target.gcps = points, projection
+                for window, strip in _strips(labelled, source.width):
                     target.write(strip, 1, window=window)
+                    sums.append((window, zlib.crc32(strip.data)))
+            # GDAL says nothing of what fails when it closes a file, such as on a full disk.
+            with rasterio.open(path) as written:
+                whole = all(zlib.crc32(written.read(1, window=w)) == total for w, total in sums)
+    except rasterio.errors.RasterioError:
+        whole = False
+    if not whole:
+        full = shutil.disk_usage(path.parent).free < _FULL_DISK
+        code = errno.ENOSPC if full else errno.EIO
+        raise OSError(code, os.strerror(code), str(path))
+
+
+def _strips(
+    labelled: Iterable[tuple[Span, Span, np.ndarray]], width: int
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """Puts the tiles that lie beside each other together."""
+    strip = np.empty([0, 0], np.uint8)
+    for rows, columns, labels in labelled:
+        if columns.core_start == 0:
+            strip = np.empty([len(labels), width], np.uint8)
+        strip[:, columns.core] = labels
+        if columns.core_stop == width:
+            yield Window(0, rows.core_start, width, len(strip)), strip

@@ -1,3 +1,6 @@
+import resource
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import rasterio
@@ -288,6 +291,31 @@ def test_a_file_that_cannot_be_written(folder, tmp_path, predictor):
     job.file("geotiff").mkdir(parents=True)
     (problem,) = predict_geotiffs(predictor, SPEC, [job])
     assert problem.startswith(f"{tmp_path}/out/a.tif: cannot be written: ")
+
+
+@pytest.mark.parametrize("size", [200, 600])
+def test_a_file_is_whole_or_not_there(folder, tmp_path, monkeypatch, size):
+    """Small files are written when they are closed, of which GDAL reports no error."""
+    write(folder / "a.tif", np.zeros([3, size, size], np.uint8))
+    jobs, limits = plan(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def noise(image):
+        return np.random.default_rng(0).integers(0, 3, image.shape[:2], np.uint8)
+
+    for free, reason in ((2**30, "Input/output error"), (0, "no space left on device")):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+        try:
+            if free:
+                (problem,) = predict_geotiffs(noise, SPEC, jobs)
+            else:
+                with pytest.raises(OSError, match=reason) as full:
+                    predict_geotiffs(noise, SPEC, jobs)
+                problem = f"{full.value.filename}: {full.value.strerror}"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert problem == f"{tmp_path}/out/a.tif: cannot be written: {reason}"
+        assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_missing_package_names_its_extra(folder, tmp_path, monkeypatch):
