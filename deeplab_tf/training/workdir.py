@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -126,7 +127,12 @@ class MetricsLog:
         lines = _read_text(self._path).splitlines() if self._path.exists() else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
+        self._evaluations = [line for line in map(json.loads, kept) if "split" in line]
         self._events = tf.summary.create_file_writer(str(folder))
+
+    def evaluations(self, name: str) -> dict[int, Any]:
+        """Returns a value of the evaluations that were made before, by step."""
+        return {line["step"]: line[name] for line in self._evaluations if name in line}
 
     def write(self, step: int, values: dict) -> None:
         """Writes one line, and its numbers for TensorBoard too.
