@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
+from deeplab_tf.training.run_lock import locked
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.workdir import MetricsLog, Workdir, recorded_precision
@@ -123,8 +125,9 @@ class Trainer:
             OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
             ConnectionError: another worker stopped.
+            ValueError: another process is training in the work directory.
         """
-        settings, first_step = self.config.train, self._state.first_step
+        settings = self.config.train
         take_step = build_step(
             self.model,
             self._state.optimizer,
@@ -136,6 +139,13 @@ class Trainer:
             settings.normalize,
             self._state.loss_scale,
         )
+        with locked(self._workdir.path) if self._is_chief else contextlib.nullcontext():
+            self._train(take_step, evaluate)
+        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
+        return self.model
+
+    def _train(self, take_step: Callable, evaluate: Callable[[DeepLab], dict] | None) -> None:
+        settings, first_step = self.config.train, self._state.first_step
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if first_step < settings.steps:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
@@ -154,9 +164,7 @@ class Trainer:
                 if settings.eval_every and (is_last or _is_due(step, settings.eval_every)):
                     self._evaluate(step, progress, evaluate)
         if self._is_chief:
-            self._workdir.save_model(in_precision(self.model, "float32"))
-        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
-        return self.model
+            self._workdir.save_model(in_precision(self.model, "float32"), settings.steps)
 
     def _write_log(self, step: int, progress: Progress) -> None:
         rate = float(self._state.schedule(step - 1))
