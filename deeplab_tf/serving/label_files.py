@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import tensorflow as tf
 
-from deeplab_tf.data.image import read_orientation, read_upright
+from deeplab_tf.data.image import is_jpeg_or_png, read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.prediction_jobs import Job
 from deeplab_tf.evaluation.prediction_writer import write_prediction
@@ -31,10 +31,10 @@ def label_files(
 ) -> list[str]:
     """Labels images through a server and writes the files that `predict_files` writes.
 
-    An image that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
-    are. Neither a bad image stops the others, nor a request that is refused, that gets no response
-    in time, or one that cannot be used. A server that does not respond at all stops the run; files
-    that are written by then are complete.
+    An image that is neither JPEG nor PNG, or that its EXIF orientation turns, is sent upright, as a
+    PNG; all others are sent as they are. Neither a bad image stops the others, nor a request that
+    is refused, that gets no response in time, or one that cannot be used. A server that does not
+    respond at all stops the run; files that are written by then are complete.
 
     Args:
         client: for the server.
@@ -147,8 +147,9 @@ def _request(
 def _read(job: Job) -> bytes | str:
     """Returns the bytes to send, or an error message."""
     try:
-        if read_orientation(job.source) == 1:
-            return job.source.read_bytes()
+        contents = job.source.read_bytes()
+        if is_jpeg_or_png(contents) and read_orientation(job.source) == 1:
+            return contents
         return tf.io.encode_png(read_upright(job.source)).numpy()
     except OSError as error:
         return f"cannot be read ({error.strerror})."
