@@ -83,6 +83,11 @@ def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         reason = " ".join(str(error).split())  # Keras explains over many lines
+        if isinstance(error, zipfile.BadZipFile):
+            size = path.stat().st_size
+            reason = (
+                f"it is cut off or damaged ({size} bytes). Copy it anew" if size else "it is empty"
+            )
         raise ValueError(f"{path}: cannot be loaded as a Keras model: {reason}") from error
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")
