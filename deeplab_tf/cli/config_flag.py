@@ -81,7 +81,8 @@ def config_error(error: Exception, file: str | None) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         lines, text = [error.lineno], error.msg
     where = f"{file}, line {lines[-1]}" if lines else file
-    return text if text.startswith("flag --config.") else f"{where}: {text}"
+    is_of_another_flag = re.match(r"flag --(?!config=)", text)
+    return text if is_of_another_flag else f"{where}: {text}"
 
 
 def _near_hint(hint: re.Match) -> str:

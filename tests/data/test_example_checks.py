@@ -104,7 +104,7 @@ def test_turned_images_are_not_converted(folder):
 
 
 def hold_upright(folder, name, orientation):
-    """Stores a photo as a phone that is held upright does, with the label of the upright photo."""
+    """Stores an image as a phone that is held upright does, with the label of the upright image."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     upright, label = smooth_image(31, 24, seed=7), random_label(31, 24, 4)
@@ -116,7 +116,7 @@ def hold_upright(folder, name, orientation):
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-def test_a_label_of_the_upright_size_is_paired_with_the_upright_photo(folder, orientation):
+def test_a_label_of_the_upright_size_is_paired_with_the_upright_image(folder, orientation):
     image, label = hold_upright(folder, "pic_2", orientation)
     split = open_split(folder, "train")
     split.check()
@@ -128,7 +128,7 @@ def test_a_label_of_the_upright_size_is_paired_with_the_upright_photo(folder, or
     np.testing.assert_array_equal(read_window(tf.constant([4, 9, 20, 13])), image[4:24, 9:22])
 
 
-def test_upright_photos_are_converted_to_the_same_pairs(folder):
+def test_upright_images_are_converted_to_the_same_pairs(folder):
     image, label = hold_upright(folder, "pic_2", 6)
     (folder / "JPEGImages").rename(folder / "images")
     (folder / "SegmentationClass").rename(folder / "masks")

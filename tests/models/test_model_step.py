@@ -62,6 +62,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of other packages
 def test_what_was_trained_on_is_what_is_opened(tmp_path):
     """Two steps to the end, then on to the fourth of six, where it is killed."""
     trainer(tmp_path, small_config(steps=2, checkpoint_every=2)).run()
@@ -87,5 +88,5 @@ def test_what_was_trained_on_is_what_is_opened(tmp_path):
         call("evaluate.py", f"--workdir={tmp_path}", "--data_dir=synthetic", "--limit=1")
     trainer(tmp_path, small_config(steps=6, checkpoint_every=2)).run()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         deeplab_tf.load(tmp_path)
