@@ -41,7 +41,7 @@ class Conversion(NamedTuple):
         spec: the content of ``dataset.json``.
         written: number of shards that were written.
         kept: number of shards that an earlier run had finished.
-        warnings: splits whose number of examples is not the published one.
+        warnings: splits whose number of examples is not the published one, and the source's notes.
     """
 
     spec: DatasetSpec
@@ -100,7 +100,7 @@ def convert(
     _clean(output, {task.path.name for task in tasks})
     if not (output / FILE_NAME).exists() or DatasetSpec.load(output) != spec:
         spec.save(output)
-    return Conversion(spec, len(todo), len(tasks) - len(todo), _count_warnings(archive))
+    return Conversion(spec, len(todo), len(tasks) - len(todo), _warnings(archive))
 
 
 def _check_output(source: Path, output: Path, name: str) -> None:
@@ -130,9 +130,9 @@ def _name_problems(archive: Source) -> list[str]:
     ]
 
 
-def _count_warnings(archive: Source) -> list[str]:
+def _warnings(archive: Source) -> list[str]:
     found = {split: len(archive.splits.get(split, ())) for split in archive.known_counts}
-    return [
+    return [*archive.notes] + [
         f"split {split!r} has {found[split]} images, the published one {known}."
         for split, known in archive.known_counts.items()
         if found[split] != known

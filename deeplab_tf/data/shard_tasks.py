@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
-from deeplab_tf.data.example_checks import Part, inspect_example
+from deeplab_tf.data.example_checks import Label, inspect_example
 from deeplab_tf.data.files import file_hash, write_atomically
-from deeplab_tf.data.image import read_image
+from deeplab_tf.data.image import is_jpeg_or_png, read_fitting
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.sources import Item, Source
 from deeplab_tf.data.spec import DataError, Shard
@@ -121,15 +122,20 @@ def make_shard(task: ShardTask) -> tuple[ShardTask, tuple[Shard | None, list[str
 
 def _records(task: ShardTask, problems: list[str]) -> Iterator[bytes]:
     for item in task.items:
-        image = Part(str(item.image), partial(read_image, item.image, refuse_turned=True))
-        label = None
+        image, label = partial(read_fitting, item.image, any_format=True), None
         if item.label is not None:
-            label = Part(str(item.label), partial(task.archive.read_label, item.label))
+            label = Label(str(item.label), partial(task.archive.read_label, item.label))
         found, pixels, ids = inspect_example(image, label, task.archive.spec)
         problems += found
         if not problems:
             assert pixels is not None  # else there is a problem
             labels = None if ids is None else ids.astype(np.uint8)
-            yield encode_example(item.name, item.image.read_bytes(), pixels.shape[:2], labels)
+            yield encode_example(item.name, _stored(item, pixels), pixels.shape[:2], labels)
     if problems:
         raise DataError("The shard would not be whole.")
+
+
+def _stored(item: Item, pixels: np.ndarray) -> bytes:
+    """Returns the image's file as it came or, where no graph decodes it, as a PNG."""
+    contents = item.image.read_bytes()
+    return contents if is_jpeg_or_png(contents) else tf.io.encode_png(pixels).numpy()

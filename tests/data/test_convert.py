@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -120,6 +121,16 @@ def test_several_processes_make_the_same_files(tmp_path):
     run("voc12", tmp_path)
     convert("voc12", tmp_path, tmp_path / "two", processes=2, examples_per_shard=2)
     assert contents(tmp_path / "two") == contents(tmp_path / "out")
+
+
+def test_a_script_that_would_start_itself_again_is_refused(tmp_path, monkeypatch):
+    make_voc12(tmp_path)
+    script = tmp_path / "mine.py"
+    script.write_text("from deeplab_tf.data.convert import convert\nconvert(...)\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    with pytest.raises(ValueError, match=r"mine\.py: processes .*if __name__ == \"__main__\":"):
+        convert("voc12", tmp_path, tmp_path / "two", processes=2, examples_per_shard=2)
+    assert not list((tmp_path / "two").glob("*.tfrecord"))
 
 
 def break_voc12(root):

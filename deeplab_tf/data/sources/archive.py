@@ -15,7 +15,8 @@ import numpy as np
 from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
-from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem, read_list
+from deeplab_tf.data.split_list import read_list
+from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem
 
 
 class Item(NamedTuple):
@@ -42,12 +43,14 @@ class Source:
         known_counts: how many examples the published splits have.
         read_label: gives the ids ``[height, width]`` of a label file, or raises a DataError. A
             function of a module or a ``partial`` of one, for it goes to other processes.
+        notes: lines for people, such as what was left out.
     """
 
     spec: DatasetSpec
     splits: Mapping[str, Sequence[Item]]
     known_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     read_label: Callable[[Path], np.ndarray] = read_label
+    notes: Sequence[str] = ()
 
 
 def find_folder(source: Path, inside: str, *candidates: str) -> Path:
@@ -91,11 +94,12 @@ def listed_splits(folder: Path, names: Sequence[str]) -> dict[str, list[str]]:
 def voc_items(root: Path, names: Sequence[str], labelled: bool = True) -> list[Item]:
     """Returns the examples of a folder in PASCAL VOC layout."""
     images = files_by_stem(root / IMAGES, names)
+    labels = files_by_stem(root / LABELS, names, (".png",))
     return [
         Item(
             name,
             root / IMAGES / images.get(name, f"{name}.jpg"),
-            root / LABELS / f"{name}.png" if labelled else None,
+            root / LABELS / labels.get(name, f"{name}.png") if labelled else None,
         )
         for name in names
     ]

@@ -27,7 +27,8 @@ from deeplab_tf.data.sources.archive import (
     whole_ids,
 )
 from deeplab_tf.data.spec import DataError
-from deeplab_tf.data.voc_layout import LISTS, read_list
+from deeplab_tf.data.split_list import read_list
+from deeplab_tf.data.voc_layout import LISTS
 
 SPEC = dataclasses.replace(voc12.SPEC, name="voc12_aug")
 COUNTS = {"train_aug": 10582, "trainval_aug": 12031, "val": 1449, "test": 1456}
