@@ -50,17 +50,18 @@ def inspect_example(
     Returns:
         The problems, then what was read, None for what could not be.
     """
-    problems, pixels, ids = [], None, None
+    problems: list[str] = []
+    pixels, ids = None, None
     try:
         pixels = image.read()
     except DataError as error:
-        problems.append(str(error))
+        problems += map(str, error.args)
     if label is None:
         return problems, pixels, None
     try:
         ids = label.read()
     except DataError as error:
-        return [*problems, str(error)], pixels, None
+        return [*problems, *map(str, error.args)], pixels, None
     if pixels is not None and pixels.shape[:2] != ids.shape:
         problems.append(
             f"{label.name}: the label is {ids.shape} (height, width), its image {pixels.shape[:2]}."

@@ -17,6 +17,9 @@ from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem, read_list
 
+# Of lines without an area, in pixels, unless the user says otherwise; as in labelme.
+LINE_WIDTH = 10.0
+
 
 class Item(NamedTuple):
     """One example of an archive.
@@ -25,11 +28,25 @@ class Item(NamedTuple):
         name: unique within its split, without an ending.
         image: the image's file, which need not exist: the converter reports it then.
         label: the file that its label is read from; None in a test split.
+        entries: what that file says of this image, as JSON, where one file describes many.
     """
 
     name: str
     image: Path
     label: Path | None
+    entries: Any = None
+
+
+def read_file(path: Path) -> bytes:
+    """Reads a file.
+
+    Raises:
+        DataError: it cannot be read; the message names it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +59,40 @@ class Source:
         known_counts: how many examples the published splits have.
         read_label: gives the ids ``[height, width]`` of a label file, or raises a DataError. A
             function of a module or a ``partial`` of one, for it goes to other processes.
+        draw: in place of ``read_label`` where labels are shapes: gives the ids of an item, from it
+            and the width of lines in pixels.
+        image_bytes: gives the file of an image, or raises a DataError.
+        line_width: of lines without an area, in pixels.
+        new_ids: where a label map changes classes, the new id of every id; see `map_labels`.
+        warnings: what is left out, and why.
     """
 
     spec: DatasetSpec
     splits: Mapping[str, Sequence[Item]]
     known_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     read_label: Callable[[Path], np.ndarray] = read_label
+    draw: Callable[[Item, float], np.ndarray] | None = None
+    image_bytes: Callable[[Path], bytes] = read_file
+    line_width: float = LINE_WIDTH
+    new_ids: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def label_ids(self, item: Item) -> np.ndarray:
+        """Returns the ids ``[height, width]`` of an example that has a label.
+
+        Raises:
+            DataError: the label is wrong; the message names it.
+        """
+        assert item.label is not None
+        ids = self.draw(item, self.line_width) if self.draw else self.read_label(item.label)
+        if not self.new_ids:
+            return ids
+        found, places = np.unique(ids, return_inverse=True)
+        bad = np.isin(ids, [i for i in found if i not in self.new_ids])
+        if bad.any():
+            raise DataError(f"{item.label}: label id {count_values(ids[bad])} is no class.")
+        new = np.array([self.new_ids[int(i)] for i in found], np.uint8)
+        return new[places].reshape(ids.shape)
 
 
 def find_folder(source: Path, inside: str, *candidates: str) -> Path:
