@@ -28,6 +28,24 @@ def encode(alpha):
     return [int(text[i : i + 8], 2) for i in range(0, len(text), 8)]
 
 
+# What label-studio-converter 0.0.59 makes (brush.mask2rle) of the mask below.
+THEIRS = [
+    0, 0, 9, 96, 57, 27, 254, 115, 0, 143, 255, 123, 128, 98, 127, 252, 158, 1, 137, 255,
+    242, 120, 6, 39, 255, 201, 224, 24, 159, 255, 39, 128, 98, 127, 252, 158, 1, 137, 255,
+    242, 120, 6, 39, 255, 201, 224, 24, 159, 255, 39, 128, 98, 127, 252, 158, 1, 137, 255,
+    242, 120, 6, 39, 255, 201, 224, 24, 159, 255, 128, 155, 128, 71, 255, 24, 4, 127, 241,
+    128, 71, 255, 24, 4, 127, 241, 128, 71, 255, 24, 4, 127, 241, 128, 71, 255, 24, 4, 127,
+    241, 128, 71, 255, 24, 4, 127, 241, 128, 71, 255, 24, 4, 127, 241, 128, 71, 255, 24, 4,
+    127, 241, 128, 71, 255, 188, 192, 0,
+]  # fmt: skip
+
+
+def test_a_code_of_label_studio():
+    mask = np.zeros((20, 30), bool)
+    mask[3:15, 2:12] = mask[0, 29] = mask[17, ::2] = True
+    np.testing.assert_array_equal(decode_brush(THEIRS, (20, 30)), mask)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (20, 30), (150, 211)])
 def test_masks_come_back(size):
     mask = np.zeros(size, np.uint8)
