@@ -1,7 +1,7 @@
 """Turns an archive, or your annotations, into TFRecord shards, checked on the way.
 
     python tools/convert_dataset.py --dataset=voc12 --source=ARCHIVE --output=DATA
-    python tools/convert_dataset.py --dataset=labelme --source=PHOTOS --output=DATA --val_share=0.2
+    python tools/convert_dataset.py --dataset=labelme --source=IMAGES --output=DATA --val_share=0.2
 
 Running the same command again after an interruption goes on with the shards that are missing.
 With --verify, the shards of --output are compared with their hashes and counts.

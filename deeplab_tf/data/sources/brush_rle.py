@@ -25,8 +25,8 @@ def decode_brush(code: Sequence[int], size: tuple[int, int]) -> np.ndarray:
         ValueError: it is no such code, or of another size.
     """
     try:
-        bits = np.unpackbits(np.asarray(code, np.uint8))
-    except (OverflowError, TypeError, ValueError):
+        bits = np.unpackbits(np.frombuffer(bytes(list(code)), np.uint8))
+    except (TypeError, ValueError):
         raise ValueError("its rle must be a list of numbers 0..255") from None
     text = (bits + ord("0")).tobytes().decode("ascii")
     place = 0

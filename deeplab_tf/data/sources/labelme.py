@@ -41,7 +41,7 @@ from deeplab_tf.data.sources.shapes import (
 )
 from deeplab_tf.data.spec import DataError
 
-# With a photo of the size of a poster in it.
+# With an image of the size of a poster in it.
 _LARGEST_BYTES = 512 * 2**20
 _LABEL_LIST = "labels.txt"
 

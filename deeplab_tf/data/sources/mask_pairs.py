@@ -17,8 +17,8 @@ _MASK_WORDS = frozenset((
     "segmentations", "segmentationclass", "target", "targets",
 ))  # fmt: skip
 _IMAGE_WORDS = frozenset((
-    "image", "images", "img", "imgs", "jpegimages", "photo", "photos", "picture", "pictures",
-    "input", "inputs", "raw", "rgb", "original", "originals",
+    "image", "images", "img", "imgs", "jpegimages", "input", "inputs",
+    "raw", "rgb", "original", "originals",
 ))  # fmt: skip
 
 

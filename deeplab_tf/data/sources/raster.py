@@ -71,9 +71,10 @@ def polygon(points: np.ndarray, size: Size) -> Region:
     row, edge = np.nonzero((y1 <= rows) != (y2 <= rows))
     slope = (x2 - x1)[edge] / (y2 - y1)[edge]
     crossing = x1[edge] + (row + top - y1[edge]) * slope
-    flips = np.zeros([bottom - top, right - left + 1], np.int32)
+    flips = np.zeros([bottom - top, right - left + 1], np.uint8)
     np.add.at(flips, (row, np.clip(np.ceil(crossing), left, right).astype(int) - left), 1)
-    return Region(top, left, flips.cumsum(axis=1)[:, :-1] % 2 == 1)
+    parity = flips.cumsum(axis=1, dtype=np.uint8)[:, :-1] & 1  # 256 wraps to 0: even stays even
+    return Region(top, left, parity.astype(bool))
 
 
 def rectangle(corners: Any, size: Size, angle: float = 0) -> Region:
