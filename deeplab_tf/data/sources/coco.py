@@ -154,9 +154,7 @@ def _items(
             raise DataError(f"{path}: image {number} has no id or no file_name.") from None
         size = [image.get("height"), image.get("width")]
         known = all(isinstance(side, int) and side > 0 for side in size)
-        found = (
-            images.find(file_name, path, split) or path.parent / f"{example_name(file_name)}.jpg"
-        )
+        found = images.locate(file_name, path, split)
         what = {"size": size if known else None, "annotations": entries.pop(key, [])}
         items.append(Item(example_name(file_name), found, path, what))
     return items, sum(map(len, entries.values()))

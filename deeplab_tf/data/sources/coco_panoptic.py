@@ -91,8 +91,7 @@ def _items(path: Path, values: dict[str, Any], split: str, images: ImageIndex) -
                 f"{path}: annotation {number} is of image {key!r}, which is not listed."
             )
         name = files[key]
-        missing = path.parent / example_name(name)
-        image = images.find(name, path, split) or missing.with_suffix(".jpg")
-        label = images.find(f"{path.stem}/{png}", path) or missing.with_suffix(".png")
+        image = images.locate(name, path, split)
+        label = images.locate(f"{path.stem}/{png}", path)
         items.append(Item(example_name(name), image, label, segments))
     return items

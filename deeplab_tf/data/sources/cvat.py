@@ -116,7 +116,7 @@ def _item(path: Path, element: ElementTree.Element, images: ImageIndex) -> tuple
         size = None
     shapes = [{**e.attrib, "kind": e.tag} for e in element if e.tag not in _NO_SHAPES]
     name = example_name(file_name)
-    image = images.find(file_name, path) or path.parent / f"{name}.jpg"
+    image = images.locate(file_name, path)
     split = split_of(element.get("subset", "")) or "train"
     return Item(name, image, path, {"size": size, "shapes": shapes}), split
 

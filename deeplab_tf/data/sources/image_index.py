@@ -59,6 +59,17 @@ class ImageIndex:
             return None
         return best[-1] if best else None
 
+    def locate(self, name: str, near: Path, split: str | None = None) -> Path:
+        """Returns the image of a name, or where it would be beside the annotation's file.
+
+        Args:
+            name: as for `find`, as are the others.
+            near: the annotation's file.
+            split: that the image is in.
+        """
+        beside = near.parent / (PureWindowsPath(name).name or f"{near.stem}.jpg")
+        return self.find(name, near, split) or beside
+
     def place_of(self, path: Path) -> PurePosixPath:
         """Returns the path of an image below the folder."""
         return PurePosixPath(path.relative_to(self.folder).as_posix())

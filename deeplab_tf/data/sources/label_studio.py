@@ -25,10 +25,10 @@ from deeplab_tf.data.sources.shapes import Shape, describe, id_of, ids_by_name, 
 from deeplab_tf.data.spec import DataError
 
 _LARGEST_BYTES = 2**30
-_KINDS = {
-    "brushlabels": "brush", "polygonlabels": "polygon", "rectanglelabels": "rectangle",
-    "ellipselabels": "ellipse",
-}  # fmt: skip
+# What is in a value -> what it describes.
+_KINDS = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "height": "rectangle"}
+# Of a result that has a shape and labels: polygonlabels, or labels beside a tag of their own.
+_LABELS = "labels"
 # Uploads get eight hexadecimal digits in front of their names.
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 
@@ -121,14 +121,14 @@ def _results(task: dict[str, Any]) -> list | None:
 def _is_drawn(entry: Any) -> bool:
     """Returns whether a result is a shape, and not a choice, a text or a relation."""
     values = entry.get("value", entry) if isinstance(entry, dict) else None
-    return isinstance(values, dict) and any(key in values for key in _KINDS)
+    return isinstance(values, dict) and any(key.endswith(_LABELS) for key in values)
 
 
 def _labels(entry: Any) -> list[str]:
     if not _is_drawn(entry):
         return []
     values = entry.get("value", entry)
-    labels = next(values[key] for key in _KINDS if key in values)
+    labels = next(values[key] for key in values if key.endswith(_LABELS))
     return [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
 
 
@@ -146,7 +146,9 @@ def _item(path: Path, task: dict[str, Any], images: ImageIndex) -> tuple[Item, s
 
 def _region(entry: dict[str, Any], size: Size) -> Region:
     values = entry.get("value", entry)
-    kind = next(kind for key, kind in _KINDS.items() if key in values)
+    kind = next((kind for key, kind in _KINDS.items() if key in values), None)
+    if kind is None:
+        raise ValueError("is no brush, polygon, rectangle or ellipse")
     if kind == "brush":
         return bitmap(decode_brush(values["rle"], size), 0, 0, size)
     pixels = np.array([size[1], size[0]]) / 100  # all else is in per cent

@@ -55,19 +55,20 @@ def open_labelme(source: Path) -> Source:
     names: set[str] = set()
     used, others = set(), []
     for path in files_below(source, ".json"):
-        image = None
+        image, name = None, ""
         try:
             values = _read(path)
             if values is None:
                 others.append(path)
                 continue
             names |= _names(values)
-            image = images.find(str(values.get("imagePath") or ""), path)
+            name = str(values.get("imagePath") or "")
+            image = images.find(name, path)
             if image is None and values.get("imageData"):
                 image = path
         except DataError:
             pass  # the converter reads it again and reports it
-        image = image or images.of_stem(path) or path.with_suffix(".jpg")
+        image = image or images.of_stem(path) or images.locate(name, path)
         split, name = split_and_name(PurePosixPath(path.relative_to(source).as_posix()))
         splits[split].append(Item(name, image, path))
         used.add(image)

@@ -47,12 +47,25 @@ def open_yolo(source: Path) -> Source:
         raise DataError(f"{source}: no image has a text file of labels. See docs/data_sets.md.")
     spec = describe(source, names)
     ids = [ids_by_name(spec)[name] for name in names]
-    warning = f"{len(without)} image(s) have no text file and are taken as background, as in YOLO"
+    labels = {item.label for items in splits.values() for item in items}
+    homeless = [
+        p
+        for p in files_below(source, ".txt")
+        if "labels" in p.relative_to(source).parts and p not in labels
+    ]
+    warnings = [
+        f"{len(paths)} {what}, the first {paths[0]}."
+        for paths, what in (
+            (without, "image(s) have no text file and are taken as background, as in YOLO"),
+            (homeless, "text file(s) of no image left out"),
+        )
+        if paths
+    ]
     return Source(
         spec,
         splits,
         draw=partial(draw_yolo, ids=ids),
-        warnings=(f"{warning}, the first {without[0]}.",) if without else (),
+        warnings=tuple(warnings),
     )
 
 

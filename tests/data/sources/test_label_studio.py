@@ -64,6 +64,14 @@ def test_rectangles_turn_about_their_corner_and_ellipses_about_their_centre(tmp_
     np.testing.assert_array_equal(only_label(tmp_path), wanted)
 
 
+def test_shapes_with_labels_of_a_tag_of_their_own(tmp_path):
+    shape = brush("cat", *CAT)
+    del shape["value"]["brushlabels"]
+    twin = shape | {"type": "labels", "value": shape["value"] | {"labels": ["cat"]}}
+    make(tmp_path, task(shape, twin))
+    np.testing.assert_array_equal(only_label(tmp_path), ids_of((1, *CAT)))
+
+
 def test_the_short_form(tmp_path):
     size = {"original_width": SIZE[1], "original_height": SIZE[0]}
     short = {"format": "rle", "rle": encode(ids_of((255, *CAT))), "brushlabels": ["cat"], **size}
@@ -120,7 +128,8 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
             result("polygonlabels", "cat", points=[[1, 2]]),
             polygon("", *CAT),
             other_size,
-            result("rectanglelabels", "cat", x=3, y=4),
+            result("rectanglelabels", "cat", x=3, y=4, height=2),
+            result("keypointlabels", "cat", x=3, y=4, width=1),
         ),
         task(brush("cat", *CAT), image="b.jpg"),
         task(brush("cat", *CAT), image="lost.jpg"),
@@ -134,6 +143,7 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
         "2: has 0 labels; one is needed.",
         "3: is of an image of 9 x 20 pixels, not 30 x 20.",
         "4: has no 'width'.",
+        "5: is no brush, polygon, rectangle or ellipse.",
     ):
         assert where + text in report
     assert "lost.jpg: cannot be read" in report

@@ -158,7 +158,7 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
     make(tmp_path, labelme_shape(*CAT), name="small", imageHeight=10)
     make(tmp_path, labelme_shape(*CAT), name="torn")
     (tmp_path / "torn.json").write_text('{"shapes": [')
-    save_labelme(tmp_path / "lost.json", [labelme_shape(*CAT)], "lost.jpg")
+    save_labelme(tmp_path / "lost.json", [labelme_shape(*CAT)], "..\\x\\gone.jpg")
     save_labelme(tmp_path / "odd.json", [labelme_shape(*CAT)], "odd.jpg", imageData=[7])
     with pytest.raises(DataError) as caught:
         convert("labelme", tmp_path, tmp_path / "out", 1, examples_per_shard=1)
@@ -172,7 +172,7 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
         "bad.json: shape 6 ('cat'): has no 'points'.",
         "small.json: the label is (10, 30) (height, width), its image (20, 30).",
         "torn.json: not valid JSON",
-        "lost.jpg: cannot be read (No such file or directory).",
+        "gone.jpg: cannot be read (No such file or directory).",
         "odd.json: its imageData is no image in base64",
     ):
         assert line in report

@@ -92,6 +92,13 @@ def test_labels_beside_images_and_images_without(tmp_path):
     assert warning.startswith("1 image(s) have no text file") and "b.jpg" in warning
 
 
+def test_text_files_without_an_image_are_counted(tmp_path):
+    make(tmp_path, line(0, *CAT))
+    (tmp_path / "labels/train/b.txt").write_text(line(0, *CAT))
+    (warning,) = open_source("yolo", tmp_path).warnings
+    assert warning.startswith("1 text file(s) of no image left out") and "b.txt" in warning
+
+
 def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
     good = line(0, *CAT)
     lines = [
