@@ -20,16 +20,17 @@ from deeplab_tf.data.sources.image_index import (
     split_of,
     upright_size,
 )
-from deeplab_tf.data.sources.raster import (
-    Region,
-    Size,
-    as_points,
-    bitmap,
-    polygon,
-    run_lengths,
-    union,
+from deeplab_tf.data.sources.raster import as_points, polygon
+from deeplab_tf.data.sources.region import Region, Size, bitmap, run_lengths, union
+from deeplab_tf.data.sources.shapes import (
+    VOID,
+    Shape,
+    describe,
+    ids_by_name,
+    paint,
+    read_entries,
+    stated_size,
 )
-from deeplab_tf.data.sources.shapes import VOID, Shape, describe, ids_by_name, paint, read_entries
 from deeplab_tf.data.spec import DataError
 
 # The instances of COCO's training images take 450 MB.
@@ -49,7 +50,6 @@ def open_coco(source: Path) -> Source:
     instances = {path: values for path, values in files.items() if not _is_panoptic(values)}
     if not instances:
         return panoptic_source(source, files, names, _splits(source, files))
-    _require_decoder(instances)
     images, splits = ImageIndex(source), defaultdict(list)
     spec = describe(source, [names[number] for number in sorted(names)])
     warnings = []
@@ -152,10 +152,9 @@ def _items(
             key, file_name = image["id"], str(image["file_name"])
         except (KeyError, TypeError):
             raise DataError(f"{path}: image {number} has no id or no file_name.") from None
-        size = [image.get("height"), image.get("width")]
-        known = all(isinstance(side, int) and side > 0 for side in size)
+        size = stated_size(image.get("height"), image.get("width"))
         found = images.locate(file_name, path, split)
-        what = {"size": size if known else None, "annotations": entries.pop(key, [])}
+        what = {"size": size, "annotations": entries.pop(key, [])}
         items.append(Item(example_name(file_name), found, path, what))
     return items, sum(map(len, entries.values()))
 
@@ -169,27 +168,35 @@ def _region(segmentation: Any, size: Size) -> Region:
     counts, (height, width) = segmentation["counts"], segmentation["size"]
     if (height, width) != size:
         raise ValueError(f"its mask is {width} x {height} pixels, the image {size[1]} x {size[0]}")
-    if isinstance(counts, list):
-        return bitmap(run_lengths(counts, height, width, by_columns=True), 0, 0, size)
-    return bitmap(_decode(counts, size), 0, 0, size)
+    runs = counts if isinstance(counts, list) else expand_counts(counts)
+    return bitmap(run_lengths(runs, height, width, by_columns=True), 0, 0, size)
 
 
-def _decode(counts: str, size: Size) -> np.ndarray:
-    from pycocotools import mask
+def expand_counts(code: str) -> list[int]:
+    """Reads compressed run lengths.
 
-    return mask.decode({"size": list(size), "counts": counts.encode()})
+    A number is characters of 5 bits, the lowest first; bit 6 says that more follow, the highest of
+    the last one that it is negative. From the fourth on it is the difference to the last but one.
+    (pycocotools reads memory that nothing was written to where such a code is cut off.)
 
+    Args:
+        code: characters, each 48 more than its bits.
 
-def _require_decoder(files: dict[Path, dict[str, Any]]) -> None:
-    """Raises before any work if there are compressed run lengths and nothing to decode them."""
-    entries = (e for values in files.values() for e in values["annotations"] if isinstance(e, dict))
-    masks = (e.get("segmentation") for e in entries)
-    if not any(isinstance(m, dict) and isinstance(m.get("counts"), str) for m in masks):
-        return
-    try:
-        import pycocotools.mask  # noqa: F401
-    except ImportError:
-        raise DataError(
-            "These annotations hold compressed run lengths, which pycocotools decodes. "
-            "Install the extra 'coco': pip install 'deeplab_tf[coco]'."
-        ) from None
+    Raises:
+        ValueError: it is no such code.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for bits in (ord(character) - 48 for character in code):
+        if not 0 <= bits < 64:
+            raise ValueError("its counts are no run lengths of COCO")
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        value -= (1 << shift) if bits & 16 else 0
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+        value = shift = 0
+    if shift:
+        raise ValueError("its counts are cut off")
+    return counts

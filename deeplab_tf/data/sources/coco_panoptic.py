@@ -54,8 +54,9 @@ def draw_panoptic(item: Item, line_width: float, ids: dict[int, int]) -> np.ndar
     try:
         with Image.open(str(item.label)) as image:
             pixels = np.asarray(image.convert("RGB")).astype(np.int32)
-    except OSError as error:
-        raise DataError(f"{item.label}: cannot be read ({error.strerror or 'no image'}).") from None
+    except (OSError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or "no image"
+        raise DataError(f"{item.label}: cannot be read ({reason}).") from None
     numbers, places = np.unique(pixels @ (1, 1 << 8, 1 << 16), return_inverse=True)
     label_ids, problems = {0: VOID}, []
     for segment in item.entries:

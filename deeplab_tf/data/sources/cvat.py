@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,17 +17,8 @@ from deeplab_tf.data.sources.image_index import (
     split_of,
     upright_size,
 )
-from deeplab_tf.data.sources.raster import (
-    Region,
-    Size,
-    as_points,
-    bitmap,
-    ellipse,
-    polygon,
-    rectangle,
-    run_lengths,
-    stroke,
-)
+from deeplab_tf.data.sources.raster import as_points, ellipse, polygon, rectangle, stroke
+from deeplab_tf.data.sources.region import Region, Size, bitmap, run_lengths
 from deeplab_tf.data.sources.shapes import (
     Shape,
     describe,
@@ -36,6 +26,7 @@ from deeplab_tf.data.sources.shapes import (
     ids_by_name,
     paint,
     read_entries,
+    stated_size,
 )
 from deeplab_tf.data.spec import DataError
 
@@ -111,7 +102,7 @@ def _parse(path: Path) -> ElementTree.Element | None:
 def _item(path: Path, element: ElementTree.Element, images: ImageIndex) -> tuple[Item, str]:
     file_name = element.get("name", "")
     try:
-        size: Any = [int(element.get("height", "")), int(element.get("width", ""))]
+        size = stated_size(int(element.get("height", "")), int(element.get("width", "")))
     except ValueError:
         size = None
     shapes = [{**e.attrib, "kind": e.tag} for e in element if e.tag not in _NO_SHAPES]

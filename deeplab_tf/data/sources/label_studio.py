@@ -20,7 +20,8 @@ from deeplab_tf.data.sources.image_index import (
     split_and_name,
     upright_size,
 )
-from deeplab_tf.data.sources.raster import Region, Size, as_points, bitmap, ellipse, polygon, turned
+from deeplab_tf.data.sources.raster import as_points, ellipse, polygon, turned
+from deeplab_tf.data.sources.region import Region, Size, bitmap
 from deeplab_tf.data.sources.shapes import Shape, describe, id_of, ids_by_name, paint, read_entries
 from deeplab_tf.data.spec import DataError
 

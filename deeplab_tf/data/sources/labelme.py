@@ -21,16 +21,8 @@ from deeplab_tf.data.sources.image_index import (
     split_and_name,
     upright_size,
 )
-from deeplab_tf.data.sources.raster import (
-    Region,
-    Size,
-    as_points,
-    bitmap,
-    ellipse,
-    polygon,
-    rectangle,
-    stroke,
-)
+from deeplab_tf.data.sources.raster import as_points, ellipse, polygon, rectangle, stroke
+from deeplab_tf.data.sources.region import Region, Size, bitmap
 from deeplab_tf.data.sources.shapes import (
     Shape,
     describe,
@@ -38,6 +30,7 @@ from deeplab_tf.data.sources.shapes import (
     ids_by_name,
     paint,
     read_entries,
+    stated_size,
 )
 from deeplab_tf.data.spec import DataError
 
@@ -150,9 +143,9 @@ def _in_order(path: Path, names: set[str]) -> list[str]:
 
 
 def _size(values: dict[str, Any], image: Path) -> Size:
-    size = values.get("imageHeight"), values.get("imageWidth")
-    if all(isinstance(side, int) and side > 0 for side in size):
-        return size  # type: ignore[return-value]
+    stated = stated_size(values.get("imageHeight"), values.get("imageWidth"))
+    if stated:
+        return stated
     if image.suffix.lower() == ".json":
         with Image.open(io.BytesIO(image_of(image))) as inside:
             return inside.height, inside.width
@@ -181,7 +174,7 @@ def _mask(text: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(base64.b64decode(text))) as image:
             return np.asarray(image)
-    except (OSError, binascii.Error) as error:
+    except (OSError, binascii.Error, Image.DecompressionBombError) as error:
         raise ValueError(f"its mask is no image in base64 ({error})") from None
 
 

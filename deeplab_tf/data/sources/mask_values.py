@@ -55,10 +55,9 @@ def read_mask_values(path: Path) -> MaskValues:
                 )
             pixels = np.asarray(image.convert("RGB")).astype(np.int32)
             lossy = image.format == "JPEG"
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or 'broken or no image'})."
-        ) from None
+    except (OSError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "strerror", None) or "broken or no image"
+        raise DataError(f"{path}: cannot be read ({reason}).") from None
     if lossy:
         values = _two_levels(path, pixels.mean(axis=-1))
         return MaskValues(values, {int(v): int(v) * 0x010101 for v in np.unique(values)}, False)

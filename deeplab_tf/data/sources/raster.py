@@ -1,4 +1,4 @@
-"""Polygons, lines, ellipses and run lengths as masks.
+"""Polygons, lines and ellipses as masks.
 
 A pixel belongs to a figure where its centre lies inside, so that neighbours that share an edge
 share no pixel. (Pillow rounds corners down to whole pixels and paints the outline besides.)
@@ -8,25 +8,11 @@ Coordinates are x to the right and y down, from the upper left corner of the upp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-Size = tuple[int, int]
-
-
-class Region(NamedTuple):
-    """A mask of a part of an image.
-
-    Attributes:
-        top: row of its first pixel.
-        left: column of its first pixel.
-        mask: bool ``[height, width]``.
-    """
-
-    top: int
-    left: int
-    mask: np.ndarray
+from deeplab_tf.data.sources.region import Region, Size, box, meets
 
 
 def as_points(values: Any, at_least: int) -> np.ndarray:
@@ -64,7 +50,7 @@ def polygon(points: np.ndarray, size: Size) -> Region:
         >>> polygon(np.array([[1, 0], [3, 0], [3, 2], [1, 2]]), (9, 9)).mask.tolist()
         [[True, True], [True, True]]
     """
-    top, bottom, left, right = _box(points, 0, size)
+    top, bottom, left, right = box(points, 0, size)
     x1, y1 = points.T - 0.5  # centres of pixels are whole numbers now
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
     rows = np.arange(top, bottom)[:, None]
@@ -116,13 +102,13 @@ def stroke(points: np.ndarray, width: float, size: Size) -> Region:
     Raises:
         ValueError: it lies outside the image.
     """
-    top, bottom, left, right = _box(points, width / 2, size)
+    top, bottom, left, right = box(points, width / 2, size)
     mask = np.zeros([bottom - top, right - left], bool)
     for start, end in zip(points, points[1:] if len(points) > 1 else points, strict=False):
         part = np.array([start, end])
-        if not _meets(part, width / 2, size):
+        if not meets(part, width / 2, size):
             continue
-        t, b, x, r = _box(part, width / 2, size)
+        t, b, x, r = box(part, width / 2, size)
         where = np.stack(np.meshgrid(np.arange(x, r), np.arange(t, b)), -1) + 0.5 - start
         along = end - start
         share = np.clip(where @ along / max(along @ along, 1e-12), 0, 1)
@@ -146,85 +132,7 @@ def ellipse(centre: Any, radii: Sequence[float], size: Size, angle: float = 0) -
     middle = as_points([centre], 1)
     if not (radii[0] > 0 and radii[1] > 0):
         raise ValueError(f"radii must be above 0, received {radii[0]} and {radii[1]}")
-    top, bottom, left, right = _box(middle, max(radii), size)
+    top, bottom, left, right = box(middle, max(radii), size)
     where = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1) + 0.5
     offsets = (turned(where, middle[0], -angle) - middle[0]) / np.asarray(radii)
     return Region(top, left, np.linalg.norm(offsets, axis=-1) <= 1)
-
-
-def bitmap(mask: np.ndarray, top: int, left: int, size: Size) -> Region:
-    """Places a mask in an image, without what lies beside it.
-
-    Args:
-        mask: ``[height, width]``; true, or not 0, where the figure is.
-        top: row of its first pixel.
-        left: column of its first pixel.
-        size: height and width of the image.
-
-    Raises:
-        ValueError: it lies outside the image.
-    """
-    above, before = max(-top, 0), max(-left, 0)
-    inside = mask[above : max(size[0] - top, 0), before : max(size[1] - left, 0)] != 0
-    if not inside.size:
-        raise ValueError(_OUTSIDE)
-    return Region(top + above, left + before, inside)
-
-
-def union(regions: Sequence[Region]) -> Region:
-    """Joins the parts of an object.
-
-    Args:
-        regions: at least one.
-    """
-    if len(regions) == 1:
-        return regions[0]
-    top, left = min(r.top for r in regions), min(r.left for r in regions)
-    bottom = max(r.top + r.mask.shape[0] for r in regions)
-    right = max(r.left + r.mask.shape[1] for r in regions)
-    joined = np.zeros([bottom - top, right - left], bool)
-    for region in regions:
-        height, width = region.mask.shape
-        y, x = region.top - top, region.left - left
-        joined[y : y + height, x : x + width] |= region.mask
-    return Region(top, left, joined)
-
-
-def run_lengths(counts: Sequence[int], height: int, width: int, by_columns: bool) -> np.ndarray:
-    """Decodes run lengths: so many pixels outside, so many inside, and so on.
-
-    Args:
-        counts: of pixels in turn; the first run is outside.
-        height: in pixels.
-        width: in pixels.
-        by_columns: whether columns follow each other, as in COCO, and not rows.
-
-    Returns:
-        bool ``[height, width]``.
-
-    Raises:
-        ValueError: they are not as many pixels as the mask has.
-    """
-    runs = np.asarray(counts, np.int64)
-    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
-        raise ValueError(f"run lengths do not make a mask of {width} x {height} pixels")
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return inside.reshape(width, height).T if by_columns else inside.reshape(height, width)
-
-
-_OUTSIDE = "lies outside the image"
-
-
-def _box(points: np.ndarray, margin: float, size: Size) -> tuple[int, int, int, int]:
-    """Returns top, bottom, left and right of what points span within the image."""
-    if not _meets(points, margin, size):
-        raise ValueError(_OUTSIDE)
-    limits = size[1], size[0]
-    low = np.clip(np.floor(points.min(axis=0) - margin), 0, limits).astype(int)
-    high = np.clip(np.ceil(points.max(axis=0) + margin), 0, limits).astype(int)
-    return int(low[1]), int(high[1]), int(low[0]), int(high[0])
-
-
-def _meets(points: np.ndarray, margin: float, size: Size) -> bool:
-    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-    return bool((high >= 0).all() and low[0] <= size[1] and low[1] <= size[0])

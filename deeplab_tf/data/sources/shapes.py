@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from deeplab_tf.data.sources.raster import Region, Size
+from deeplab_tf.data.sources.region import LARGEST_PIXELS, Region, Size
 from deeplab_tf.data.spec import DataError, DatasetSpec
 
 BACKGROUND = "background"
@@ -18,6 +18,13 @@ _BACKGROUNDS = (BACKGROUND, "_background_", "__background__")
 _VOIDS = ("__ignore__",)
 # What a value of the wrong kind in an annotation raises.
 WRONG = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+
+
+def stated_size(height: Any, width: Any) -> Size | None:
+    """Returns the size that an annotation states; None where it is none."""
+    if not (isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0):
+        return None
+    return (height, width) if height * width <= LARGEST_PIXELS else None
 
 
 class Shape(NamedTuple):

@@ -1,4 +1,3 @@
-import builtins
 import json
 
 import numpy as np
@@ -8,6 +7,8 @@ from pycocotools import mask as coco_mask
 
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.sources import open_source
+from deeplab_tf.data.sources.coco import expand_counts
+from deeplab_tf.data.sources.region import run_lengths
 from deeplab_tf.data.spec import DataError
 from tests.data.sources.annotations import SIZE, box, ids_of, labels_of, save_json, save_photo
 
@@ -181,20 +182,23 @@ def test_names_do_not_lead_out_of_the_folder(tmp_path):
         assert tmp_path / "in" in item.image.parents and not item.image.exists()
 
 
-def test_without_pycocotools_compressed_masks_are_refused_before_any_work(tmp_path, monkeypatch):
-    imported = builtins.__import__
+def test_compressed_run_lengths_are_those_of_pycocotools():
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        size = generator.integers(1, 300, 2)
+        mask = np.asfortranarray(generator.random(size) < 0.5 ** (seed % 12), np.uint8)
+        code = coco_mask.encode(mask)["counts"].decode()
+        found = run_lengths(expand_counts(code), *map(int, size), by_columns=True)
+        np.testing.assert_array_equal(found, mask)
 
-    def refuse(name, *arguments, **keywords):
-        if name.startswith("pycocotools"):
-            raise ImportError(name)
-        return imported(name, *arguments, **keywords)
 
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    make(tmp_path, annotation(7, outline(2, 3, 12, 15)))
-    open_source("coco", tmp_path)
-    make(tmp_path, annotation(7, {"size": list(SIZE), "counts": "abc"}))
-    with pytest.raises(DataError, match=r"pip install 'deeplab_tf\[coco\]'"):
-        open_source("coco", tmp_path)
+def test_compressed_run_lengths_that_are_broken():
+    mask = np.zeros(SIZE, np.uint8)
+    mask[3:5, 4:9] = 1
+    code = coco_mask.encode(np.asfortranarray(mask))["counts"].decode()
+    for wrong in (code[:-1], code[:-3], code * 3, "", "~" + code, "\u20ac", " "):
+        with pytest.raises(ValueError, match=r"its counts are|run lengths do not make"):
+            run_lengths(expand_counts(wrong), *SIZE, by_columns=True)
 
 
 def make_panoptic(folder, segments, numbers):

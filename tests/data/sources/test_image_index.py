@@ -1,6 +1,8 @@
 import unicodedata
+import zlib
 from pathlib import PurePosixPath
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +15,7 @@ from deeplab_tf.data.sources.image_index import (
     upright_size,
 )
 from deeplab_tf.data.spec import DataError
+from tests.data.fakes import png_bytes
 
 
 def make(folder, *names):
@@ -100,3 +103,12 @@ def test_sizes_are_those_of_the_image_as_it_is_shown(tmp_path):
         (tmp_path / "d.jpg").write_bytes(b"x")
         with pytest.raises(DataError, match=rf"{name}: cannot be read"):
             upright_size(tmp_path / name)
+
+
+def test_an_image_of_a_size_that_no_image_has(tmp_path):
+    header = png_bytes(np.zeros([1, 1], np.uint8), 8, 0)
+    huge = header[:16] + (60000).to_bytes(4, "big") * 2 + header[24:]
+    huge = huge[:29] + zlib.crc32(huge[12:29]).to_bytes(4, "big") + huge[33:]
+    (tmp_path / "a.png").write_bytes(huge)
+    with pytest.raises(DataError, match=r"a\.png: cannot be read"):
+        upright_size(tmp_path / "a.png")

@@ -197,6 +197,12 @@ def test_a_second_run_has_nothing_to_do_until_a_json_changes(tmp_path):
     assert (done.written, done.kept) == (1, 1)
 
 
+@pytest.mark.parametrize("size", [(10**6, 10**6), (-3, 5), ("20", 30), (None, None)])
+def test_a_size_that_is_none_is_that_of_the_image(tmp_path, size):
+    make(tmp_path, labelme_shape(*CAT), imageHeight=size[0], imageWidth=size[1])
+    np.testing.assert_array_equal(only_label(tmp_path), ids_of((1, 2, 3, 12, 15)))
+
+
 def test_a_folder_without_labels_of_labelme(tmp_path):
     save_photo(tmp_path / "a.jpg")
     with pytest.raises(DataError, match="holds no JSON files of labelme"):

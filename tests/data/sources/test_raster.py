@@ -3,16 +3,8 @@ import pytest
 from skimage.draw import ellipse as draw_ellipse
 from skimage.draw import polygon as draw_polygon
 
-from deeplab_tf.data.sources.raster import (
-    as_points,
-    bitmap,
-    ellipse,
-    polygon,
-    rectangle,
-    run_lengths,
-    stroke,
-    union,
-)
+from deeplab_tf.data.sources.raster import as_points, ellipse, polygon, rectangle, stroke
+from deeplab_tf.data.sources.region import bitmap, run_lengths, union
 
 SIZE = (23, 31)
 
