@@ -120,10 +120,12 @@ def _category_names(files: dict[Path, dict[str, Any]]) -> dict[int, str]:
                 key, name = category["id"], category["name"].strip()
             except (AttributeError, KeyError, TypeError):
                 raise DataError(f"{path}: category {number} has no id or no name.") from None
-            if not isinstance(key, int) or names.setdefault(key, name) != name:
+            if not isinstance(key, int):
                 raise DataError(
-                    f"{path}: category {key!r} is {name!r}, elsewhere {names.get(key)!r}."
+                    f"{path}: category {number} has the id {key!r}, which is no number."
                 )
+            if names.setdefault(key, name) != name:
+                raise DataError(f"{path}: category {key} is {name!r}, elsewhere {names[key]!r}.")
     return names
 
 
@@ -145,18 +147,24 @@ def _items(
     for entry in values["annotations"]:
         known = isinstance(entry, dict)
         kept = {key: entry[key] for key in _KEPT if key in entry} if known else entry
-        entries[entry.get("image_id") if known else None].append(kept)
+        entries[_image_id(entry.get("image_id")) if known else None].append(kept)
     items = []
     for number, image in enumerate(values["images"]):
         try:
-            key, file_name = image["id"], str(image["file_name"])
+            key, file_name = _image_id(image["id"]), str(image["file_name"])
         except (KeyError, TypeError):
             raise DataError(f"{path}: image {number} has no id or no file_name.") from None
+        if key is None:
+            raise DataError(f"{path}: image {number} has an id that is no number and no text.")
         size = stated_size(image.get("height"), image.get("width"))
         found = images.locate(file_name, path, split)
         what = {"size": size, "annotations": entries.pop(key, [])}
         items.append(Item(example_name(file_name), found, path, what))
     return items, sum(map(len, entries.values()))
+
+
+def _image_id(value: Any) -> int | str | None:
+    return value if isinstance(value, (int, str)) else None
 
 
 def _region(segmentation: Any, size: Size) -> Region:

@@ -54,7 +54,7 @@ def draw_panoptic(item: Item, line_width: float, ids: dict[int, int]) -> np.ndar
     try:
         with Image.open(str(item.label)) as image:
             pixels = np.asarray(image.convert("RGB")).astype(np.int32)
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no image"
         raise DataError(f"{item.label}: cannot be read ({reason}).") from None
     numbers, places = np.unique(pixels @ (1, 1 << 8, 1 << 16), return_inverse=True)

@@ -50,7 +50,9 @@ def open_cvat(source: Path) -> Source:
         names |= dict.fromkeys(named)
         for element in root.iterfind("image"):
             item, split = _item(path, element, images)
-            names |= dict.fromkeys(e["label"] for e in item.entries["shapes"] if "label" in e)
+            names |= dict.fromkeys(
+                e["label"] for e in item.entries["shapes"] if e.get("label", "").strip()
+            )
             splits[split].append(item)
             used.add(item.image)
     if not splits:

@@ -144,7 +144,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "no image"
         raise DataError(f"{path}: cannot be read ({reason}).") from None
     return (width, height) if read_orientation(path) >= 5 else (height, width)

@@ -111,7 +111,8 @@ def _results(task: dict[str, Any]) -> list | None:
     """Returns what was drawn: of several annotations the true one, or the last; None for none."""
     if "annotations" in task or "completions" in task:
         every = task.get("annotations") or task.get("completions") or []
-        done = [a for a in every if isinstance(a, dict) and not a.get("was_cancelled")]
+        listed = every if isinstance(every, list) else []
+        done = [a for a in listed if isinstance(a, dict) and not a.get("was_cancelled")]
         true = [a for a in done if a.get("ground_truth")] or done[-1:]
         results = true[-1].get("result") if true else None
         return [r for r in results if _is_drawn(r)] if isinstance(results, list) else None
@@ -130,7 +131,8 @@ def _labels(entry: Any) -> list[str]:
         return []
     values = entry.get("value", entry)
     labels = next(values[key] for key in values if key.endswith(_LABELS))
-    return [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
+    listed = labels if isinstance(labels, list) else []
+    return [label for label in listed if isinstance(label, str) and label.strip()]
 
 
 def _item(path: Path, task: dict[str, Any], images: ImageIndex) -> tuple[Item, str]:

@@ -55,7 +55,10 @@ def read_mask_values(path: Path) -> MaskValues:
                 )
             pixels = np.asarray(image.convert("RGB")).astype(np.int32)
             lossy = image.format == "JPEG"
-    except (OSError, Image.DecompressionBombError) as error:
+    except DataError:
+        raise
+    # Pillow has no one error for a file that is broken.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "broken or no image"
         raise DataError(f"{path}: cannot be read ({reason}).") from None
     if lossy:

@@ -105,7 +105,10 @@ def describe(source: Path, names: Iterable[str]) -> DatasetSpec:
         names: of the classes in the order of their ids; those of background and void that
             annotation tools use get no id of their own.
     """
-    classes = dict.fromkeys(clean_name(name) for name in names)
+    try:
+        classes = dict.fromkeys(clean_name(name) for name in names)
+    except ValueError as error:
+        raise DataError(f"{source}: {error}.") from None
     others = [name for name in classes if name not in (*_BACKGROUNDS, *_VOIDS)]
     if not others:
         raise DataError(f"{source}: its annotations name no class.")

@@ -152,6 +152,9 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
     [
         ({"categories": [{"id": 1}]}, r"coco\.json: category 0 has no id or no name"),
         ({"images": [{"id": 1}]}, r"coco\.json: image 0 has no id or no file_name"),
+        ({"categories": [{"id": [1], "name": "cat"}]}, r"category 0 has the id \[1\], which is no"),
+        ({"images": [{"id": {}, "file_name": "a.jpg"}]}, r"image 0 has an id that is no number"),
+        ({"categories": [{"id": 1, "name": " "}]}, "a class must have a name, received ''"),
         ({"images": 3}, "holds no JSON file with the lists images, annotations, categories"),
         ({"categories": []}, "its annotations name no class"),
     ],

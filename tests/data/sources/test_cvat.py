@@ -94,6 +94,7 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
         '<mask label="car" rle="3, 2" left="7" top="4" width="3" height="4"/>',
         '<cuboid label="car" xtl1="3"/>',
         '<polygon points="1,2;3,4;5,9"/>',
+        '<polygon label="" points="1,2;3,4;5,9"/>',
         more=more,
     )
     with pytest.raises(DataError) as caught:
@@ -106,9 +107,10 @@ def test_what_is_wrong_is_one_line_each_and_spares_the_rest(tmp_path):
         "4 ('car'): run lengths do not make a mask of 3 x 4 pixels.",
         "5 ('car'): a cuboid has no area that is known.",
         "6: has no 'label'.",
+        "7 (''): a class must have a name, received ''.",
     ):
         assert where + text in report
-    assert "6 problem(s)" in report and (tmp_path / "out/train-00001-of-00002.tfrecord").exists()
+    assert "7 problem(s)" in report and (tmp_path / "out/train-00001-of-00002.tfrecord").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from PIL import Image
 
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.sources import open_source
+from deeplab_tf.data.sources.mask_values import read_mask_values
 from deeplab_tf.data.spec import DataError
 from tests.data.sources.annotations import ids_of, labels_of, save_photo
 
@@ -218,3 +219,15 @@ def test_a_broken_mask_is_named_and_costs_no_other(tmp_path):
     with pytest.raises(DataError, match=r"1 problem(?s:.)*a\.png: cannot be read \(broken or no"):
         convert("masks", tmp_path, tmp_path / "out", 1, 1)
     assert (tmp_path / "out/train-00001-of-00002.tfrecord").exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("kind", ["tiff", "bmp", "png", "gif", "jpg"])
+def test_torn_masks_of_any_kind_are_named(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    save_mask(path, BINARY)
+    whole = path.read_bytes()
+    for length in (0, 30, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=rf"a\.{kind}: cannot be read \("):
+            read_mask_values(path)
