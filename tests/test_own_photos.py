@@ -13,7 +13,7 @@ from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from tests.own_photos import HEIGHT, PHOTOS, WIDTH, write_photos
 from tests.tools.commands import run
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
 NEW = 4  # photos that the network sees first when it labels them
 # Enough to show that it learns; docs/training.md has the figures of a whole run.
 SHORT = ["--config.train.steps=60", "--config.train.eval_every=60"]
@@ -21,9 +21,10 @@ SHORT = ["--config.train.steps=60", "--config.train.eval_every=60"]
 
 def commands():
     """The program and flags of each of the README's three commands."""
-    section = README.read_text("utf-8").split("## Your own photos")[1].split("\n## ")[0]
+    section = (ROOT / "README.md").read_text("utf-8").split("## Your own images")[1].split("\n## ")[0]
     block = re.search(r"```\n(python tools/convert_dataset.*?)```", section, re.DOTALL)[1]
     lines = block.replace("\\\n", " ").strip().splitlines()
+    lines = [line.replace("zoo/", f"{ROOT}/zoo/") for line in lines]  # run in another folder
     return [line.removeprefix("python tools/").split() for line in lines]
 
 
@@ -39,10 +40,10 @@ def label_of(photo, names):
 @pytest.mark.slow
 def test_three_commands_label_new_photos(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_photos(tmp_path / "PHOTOS", PHOTOS + NEW)
+    write_photos(tmp_path / "IMAGES", PHOTOS + NEW)
     (tmp_path / "NEW").mkdir()
     for number in range(PHOTOS, PHOTOS + NEW):
-        photo = tmp_path / f"PHOTOS/photo_{number:02}.jpg"
+        photo = tmp_path / f"IMAGES/photo_{number:02}.jpg"
         for file in (photo, photo.with_suffix(".json")):
             file.rename(tmp_path / "NEW" / file.name)
     convert, train, predict = commands()

@@ -58,11 +58,11 @@ def inspect_example(
     try:
         ids = label and label.read()
     except DataError as error:
-        problems.append(str(error))
+        problems += map(str, error.args)
     try:
         pixels = read_image(None if ids is None else ids.shape)
     except DataError as error:
-        problems.insert(0, str(error))
+        problems[:0] = map(str, error.args)
     if label is None or ids is None:
         return problems, pixels, ids
     if pixels is not None and pixels.shape[:2] != ids.shape:

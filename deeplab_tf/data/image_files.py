@@ -59,6 +59,20 @@ def scan_folder(folder: str | os.PathLike) -> FoundImages:
     return FoundImages(sorted(found.images), sorted(found.left_out))
 
 
+def all_files(folder: str | os.PathLike) -> list[Path]:
+    """Returns the files of a folder, images and others, by the rules of `scan_folder`, in order.
+
+    Args:
+        folder: is searched with its sub-folders.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    images, left_out = scan_folder(folder)
+    others = (path for path, reason in left_out if reason == _OTHER and path.is_file())
+    return sorted([*images, *others])
+
+
 def choose_images(paths: Iterable[Path], root: Path) -> FoundImages:
     """Chooses the images among paths that a pattern gave, by the rules of `scan_folder`.
 

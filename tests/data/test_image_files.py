@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_tf.data.image_files import choose_images, describe_left_out, scan_folder
+from deeplab_tf.data.image_files import all_files, choose_images, describe_left_out, scan_folder
 
 
 def touch(*paths):
@@ -45,6 +45,7 @@ def test_images_are_taken_and_all_else_is_counted_and_named(folder):
     assert text.startswith("left out: ") and "2 no image (notes.txt, sub/movie.mp4)" in text
     assert "5 hidden or of the system (._a.JPG, .ipynb_checkpoints, @eaDir and 2 more)" in text
     assert describe_left_out([], root) is None
+    assert names(all_files(root), root) == sorted((*images, *other))
 
 
 def test_linked_folders_are_entered_and_loops_are_noticed(folder, tmp_path):

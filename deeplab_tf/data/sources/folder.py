@@ -45,7 +45,7 @@ def open_folder(source: Path) -> Source:
     left_out = describe_left_out([lost for scan in scans for lost in scan.left_out], source)
     spec = dataclasses.replace(spec, splits={}, shards={})
     reader = partial(read_mask, spec=spec)
-    return Source(spec, splits, {}, reader, notes=(left_out,) if left_out else ())
+    return Source(spec, splits, {}, reader, warnings=(left_out,) if left_out else ())
 
 
 def _items(images: Path, masks: Path) -> list[Item]:
