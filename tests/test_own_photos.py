@@ -16,12 +16,13 @@ from tests.tools.commands import run
 ROOT = Path(__file__).resolve().parents[1]
 NEW = 4  # photos that the network sees first when it labels them
 # Enough to show that it learns; docs/training.md has the figures of a whole run.
-SHORT = ["--config.train.steps=60", "--config.train.eval_every=60"]
+SHORT = ["--config.train.steps=50"]
 
 
 def commands():
     """The program and flags of each of the README's three commands."""
-    section = (ROOT / "README.md").read_text("utf-8").split("## Your own images")[1].split("\n## ")[0]
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme.split("## Your own images")[1].split("\n## ")[0]
     block = re.search(r"```\n(python tools/convert_dataset.*?)```", section, re.DOTALL)[1]
     lines = block.replace("\\\n", " ").strip().splitlines()
     lines = [line.replace("zoo/", f"{ROOT}/zoo/") for line in lines]  # run in another folder
