@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab_tf.data.image_files import IMAGE_ENDINGS
 from deeplab_tf.evaluation.geotiffs.geotiff_formats import (
     GEOTIFF_ENDINGS,
     GEOTIFF_FORMATS,
@@ -60,7 +61,7 @@ class Medium(NamedTuple):
         return tuple(dict.fromkeys(chosen))
 
 
-IMAGES = Medium("images", (".jpg", ".jpeg", ".png"), lambda _: True, PREDICTION_FORMATS, "png")
+IMAGES = Medium("images", IMAGE_ENDINGS, lambda _: True, PREDICTION_FORMATS, "png")
 VIDEOS = Medium(
     "videos",
     VIDEO_ENDINGS,

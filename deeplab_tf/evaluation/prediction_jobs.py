@@ -10,6 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from deeplab_tf.data.image_files import (
+    FoundImages,
+    choose_images,
+    describe_left_out,
+    scan_folder,
+)
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
@@ -91,7 +97,10 @@ class Plan(NamedTuple):
 
 
 def plan_jobs(
-    source: str | os.PathLike, output: str | os.PathLike, formats: Sequence[str] = ("png",)
+    source: str | os.PathLike,
+    output: str | os.PathLike,
+    log: Callable[[str], None] = print,
+    formats: Sequence[str] = ("png",),
 ) -> list[Job]:
     """Plans which images are labelled and which files are written.
 
@@ -99,6 +108,7 @@ def plan_jobs(
         source: a file, a folder (with its sub-folders) or a pattern.
         output: folder for the label PNGs; sub-folders of a source folder are kept. What lies in
             an output folder below the source folder is no source.
+        log: receives a line that counts and names what is left out.
         formats: rows of `PREDICTION_FORMATS`.
 
     Returns:
@@ -108,7 +118,7 @@ def plan_jobs(
         ValueError: there are no images, two would write the same file, or the output folder is
             the input folder.
     """
-    (plan,) = plan_media(source, output, lambda _: tuple(formats))
+    (plan,) = plan_media(source, output, lambda _: tuple(formats), log=log)
     return plan.jobs
 
 
@@ -117,6 +127,7 @@ def plan_media(
     output: str | os.PathLike,
     choose: Callable[[Medium], tuple[str, ...]],
     media: Sequence[Medium] = (IMAGES,),
+    log: Callable[[str], None] = print,
 ) -> list[Plan]:
     """Plans which files of several media are labelled and which files are written.
 
@@ -125,6 +136,7 @@ def plan_media(
         output: as for `plan_jobs`.
         choose: the formats of a medium.
         media: a file belongs to the first that takes it.
+        log: as for `plan_jobs`.
 
     Returns:
         A plan for every medium that there are files of.
@@ -133,15 +145,20 @@ def plan_media(
         ValueError: as `plan_jobs`, or from `choose`.
     """
     endings = tuple(dict.fromkeys(ending for medium in media[::-1] for ending in medium.endings))
-    root, files = find_images(source, endings)
+    root, (files, left_out) = find_images(source, endings)
     output = user_path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the images ({output}); give another one.")
     if output.resolve().is_relative_to(root.resolve()):
-        # Labels of an earlier run are no images.
+        # What an earlier run has written is no source.
         files = [p for p in files if not p.resolve().is_relative_to(output.resolve())]
+        left_out = [lost for lost in left_out if not lost.path.is_relative_to(output)]
+    what = describe_left_out(left_out, root)
     if not files:
-        raise ValueError(f"{source}: no images ({', '.join(endings)}) found.")
+        shown = ", ".join(endings)
+        raise ValueError(f"{source}: no images ({shown}) found{(what and f'; {what}') or ''}.")
+    if what:
+        log(f"{source}: {what}")
     taken: dict[str, list[Path]] = {}
     for file in files:
         taken.setdefault(next(m.name for m in media if m.takes(file)), []).append(file)
@@ -216,7 +233,7 @@ def _listed(jobs: Sequence[Job], formats: Sequence[str]) -> list[set[str]]:
 
 def find_images(
     source: str | os.PathLike, endings: Sequence[str] = IMAGES.endings
-) -> tuple[Path, list[Path]]:
+) -> tuple[Path, FoundImages]:
     """Finds the images of a file, a folder (with its sub-folders) or a pattern.
 
     Args:
@@ -224,28 +241,23 @@ def find_images(
         endings: of the names of files that count, in small letters.
 
     Returns:
-        The folder that holds them all, and the images in order.
+        The folder that holds them all, and the images and what is left out.
 
     Raises:
         ValueError: the pattern goes up (`..`) behind its first wildcard.
     """
     path = user_path(source)
     if path.is_dir():
-        return path, sorted(p for p in path.rglob("*") if _is_image(p, endings))
+        return path, scan_folder(path, endings)
     if path.exists():
-        return path.parent, [path]
+        return path.parent, FoundImages([path], [])
     # Sub-folders are kept below the folder in front of the first wildcard.
     root, pattern = Path(), list(path.parts)
     while pattern and (not glob.has_magic(pattern[0]) or os.path.exists(root / pattern[0])):
         root /= pattern.pop(0)
     if not pattern:
-        return path.parent, []
+        return path.parent, FoundImages([], [])
     if ".." in pattern:
         raise ValueError(f"{source}: .. behind a wildcard leaves the folder of the images.")
     found = glob.glob(str(Path(*pattern)), root_dir=root, recursive=True)
-    matches = sorted(root / path for path in found)
-    return root, [p for p in matches if _is_image(p, endings)]
-
-
-def _is_image(path: Path, endings: Sequence[str]) -> bool:
-    return path.suffix.lower() in endings and path.is_file()
+    return root, choose_images([root / path for path in found], root, endings)

@@ -98,6 +98,11 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         "eval_every": 1000,
         # Images of an evaluation during training; 0 means all.
         "eval_limit": 0,
+        # The number of an evaluation whose best network becomes the model: "miou",
+        # "pixel_accuracy", "mean_accuracy" or "frequency_weighted_iou". "" takes the last network.
+        "monitor": "",
+        # Evaluations in a row that are no better than the best before the run ends; 0 ends none.
+        "patience": 0,
     }
     config.crf = CrfParameters().to_dict()
     return config.lock()

@@ -24,6 +24,7 @@ from deeplab_tf.models.arguments import (
     checked_multi_grid,
 )
 from deeplab_tf.precision import PRECISIONS
+from deeplab_tf.training.best_model import MONITORED
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
@@ -160,6 +161,8 @@ RANGES: dict[str, dict[str, Range]] = {
         "keep_checkpoints": whole(1),
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
+        "monitor": one_of(MONITORED),
+        "patience": whole(0, note="; 0 ends no run"),
     },
     "crf": {field.name: _crf_parameter(field.name) for field in dataclasses.fields(CrfParameters)},
 }
@@ -193,6 +196,13 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     ]
     if problems:
         raise ValueError("; ".join(problems))
+    train = values["train"]
+    if train["monitor"] and not train["eval_every"]:
+        raise ValueError("--config.train.monitor needs evaluations: --config.train.eval_every is 0")
+    if train["patience"] and not train["monitor"]:
+        raise ValueError(
+            "--config.train.patience needs --config.train.monitor, the number that must get better"
+        )
     try:
         CrfParameters.from_dict(values["crf"])
     except ValueError as error:  # keys that are right alone and not together

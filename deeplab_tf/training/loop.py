@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -16,10 +17,12 @@ from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.models.old_names import warn_renamed
 from deeplab_tf.precision import Precision, explain_precision
+from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
+from deeplab_tf.training.run_lock import locked
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.workdir import MetricsLog, Workdir, recorded_precision
@@ -105,17 +108,20 @@ class Trainer:
         if self._is_chief:
             self._workdir.describe()
             self._metrics = MetricsLog(self._workdir.path, self._state.first_step)
+            monitor = config.train.monitor
+            values = self._metrics.evaluations(monitor)
+            self._best = BestModel(folder, monitor, config.train.patience, values, self.log)
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras`.
 
         Args:
             evaluate: called with the model every `eval_every` steps and at the end, never where
-                that is 0; what it returns is logged. Only the chief calls it, and the other
-                workers wait.
+                that is 0; what it returns is logged, and has the number that is monitored. Only
+                the chief calls it, and the other workers wait.
 
         Returns:
-            The trained model.
+            The trained model, with the weights that are saved.
 
         Raises:
             FloatingPointError: the loss or a weight is not a finite number any more. Of such a
@@ -123,8 +129,9 @@ class Trainer:
             OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
             ConnectionError: another worker stopped.
+            ValueError: another process is training in the work directory.
         """
-        settings, first_step = self.config.train, self._state.first_step
+        settings = self.config.train
         take_step = build_step(
             self.model,
             self._state.optimizer,
@@ -136,27 +143,39 @@ class Trainer:
             settings.normalize,
             self._state.loss_scale,
         )
+        with locked(self._workdir.path) if self._is_chief else contextlib.nullcontext():
+            self._train(take_step, evaluate)
+        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
+        return self.model
+
+    def _train(self, take_step: Callable, evaluate: Callable[[DeepLab], dict] | None) -> None:
+        settings, first_step = self.config.train, self._state.first_step
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if first_step < settings.steps:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
         progress = Progress(first_step, settings.steps, settings.batch_size * settings.iter_size)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
-            for step in range(first_step + 1, settings.steps + 1):
+            self._make_up_evaluation(progress, evaluate)
+            step, last_step = first_step, first_step if self._is_exhausted() else settings.steps
+            for step in range(first_step + 1, last_step + 1):
                 batch = next(batches)
                 progress.add(take_step(batch))
-                is_last = step == settings.steps
+                is_last, is_evaluated = step == settings.steps, self._is_evaluated(step)
                 if is_last or _is_due(step, settings.log_every):
                     self._write_log(step, progress)
-                if is_last or _is_due(step, settings.checkpoint_every):
+                # A restart must not come before the evaluation that was the best.
+                is_monitored = is_evaluated and settings.monitor
+                if is_last or is_monitored or _is_due(step, settings.checkpoint_every):
                     progress.check(step)  # a broken network must not be what a restart finds
                     self._state.save(step, self._one_crop(batch), write=self._is_chief)
-                if settings.eval_every and (is_last or _is_due(step, settings.eval_every)):
+                if is_evaluated:
                     self._evaluate(step, progress, evaluate)
+                    if self._is_exhausted():
+                        break
         if self._is_chief:
-            self._workdir.save_model(in_precision(self.model, "float32"))
-        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
-        return self.model
+            self._best.restore(self.model)
+            self._workdir.save_model(in_precision(self.model, "float32"), step)
 
     def _write_log(self, step: int, progress: Progress) -> None:
         rate = float(self._state.schedule(step - 1))
@@ -165,13 +184,33 @@ class Trainer:
             self._metrics.write(step, values)
             self.log(progress.line(step, values))
 
+    def _is_evaluated(self, step: int) -> bool:
+        every = self.config.train.eval_every
+        return every > 0 and (step == self.config.train.steps or _is_due(step, every))
+
+    def _make_up_evaluation(self, progress: Progress, evaluate: Callable | None) -> None:
+        """Evaluates what a kill between a checkpoint and its evaluation left out."""
+        step = self._state.first_step
+        if not (self._is_chief and step and self._is_evaluated(step)):
+            return
+        if step not in self._metrics.evaluations("split"):
+            self._evaluate(step, progress, evaluate)
+
     def _evaluate(
         self, step: int, progress: Progress, evaluate: Callable[[DeepLab], dict] | None
     ) -> None:
         # Nothing in an evaluation is shared: the others wait in the next step's sums.
         if self._is_chief and evaluate:
             with progress.pause():
-                self._metrics.write(step, evaluate(self.model))
+                results = evaluate(self.model)
+                self._metrics.write(step, results)
+                self._best.update(step, results, self.model)
+
+    def _is_exhausted(self) -> bool:
+        """Whether the run ends early; only the chief knows, and tells the other workers."""
+        if not self.config.train.patience:
+            return False
+        return any(gather(self.strategy, int(self._is_chief and self._best.is_exhausted)))
 
     def _one_crop(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         return self.strategy.experimental_local_results(batch["images"])[0][0, :1]

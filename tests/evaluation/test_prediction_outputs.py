@@ -39,7 +39,7 @@ def images(tmp_path):
 
 
 def test_every_format_holds_the_same_labels(tmp_path, images, predictor):
-    jobs = jobs_to_do(plan_jobs(images, tmp_path / "out", ALL), ALL)
+    jobs = jobs_to_do(plan_jobs(images, tmp_path / "out", formats=ALL), ALL)
     assert predict_files(predictor, SPEC, jobs, ALL) == []
     written = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")}
     endings = [".png", "_color.png", "_overlay.png", "_confidence.png", ".npz", ".json"]
@@ -67,7 +67,7 @@ def test_every_format_holds_the_same_labels(tmp_path, images, predictor):
 
 
 def test_some_classes_only(tmp_path, images, predictor):
-    jobs = plan_jobs(images / "a.png", tmp_path / "out", ALL)
+    jobs = plan_jobs(images / "a.png", tmp_path / "out", formats=ALL)
     assert predict_files(predictor, SPEC, jobs, ALL, classes=["Road"]) == []
     (job,) = jobs
     image = np.asarray(Image.open(job.source))
@@ -88,7 +88,7 @@ def test_some_classes_only(tmp_path, images, predictor):
 
 def test_resume_goes_on_with_what_is_missing(tmp_path, images, predictor):
     formats = ("coco", "color")
-    jobs = plan_jobs(images, tmp_path / "out", formats)
+    jobs = plan_jobs(images, tmp_path / "out", formats=formats)
     predict_files(predictor, SPEC, jobs[:1], formats)
     predict_files(predictor, SPEC, jobs[1:2], ("color",))  # is in no coco.json
     left = jobs_to_do(jobs, formats, resume=True)
@@ -102,7 +102,7 @@ def test_resume_goes_on_with_what_is_missing(tmp_path, images, predictor):
 
 @pytest.mark.parametrize("name", ALL)
 def test_files_of_others_stay(tmp_path, images, name):
-    jobs = plan_jobs(images, tmp_path / "out", ALL)
+    jobs = plan_jobs(images, tmp_path / "out", formats=ALL)
     file = jobs[0].file(name)
     file.parent.mkdir(parents=True)
     file.write_text('{"images": []}')
@@ -118,7 +118,7 @@ def test_an_interrupted_run_keeps_its_file_of_all_images(tmp_path, images, predi
             yield item
         raise KeyboardInterrupt
 
-    jobs = plan_jobs(images, tmp_path / "out", ["coco"])
+    jobs = plan_jobs(images, tmp_path / "out", formats=["coco"])
     with pytest.raises(KeyboardInterrupt):
         predict_files(predictor, SPEC, jobs, ["coco"], stop_after_two)
     left = jobs_to_do(jobs, ["coco"], resume=True)
@@ -129,16 +129,16 @@ def test_an_interrupted_run_keeps_its_file_of_all_images(tmp_path, images, predi
 
 def test_a_broken_image_is_in_no_file(tmp_path, images, predictor):
     (images / "b.png").write_bytes(b"no image")
-    jobs = plan_jobs(images, tmp_path / "out", ALL)
+    jobs = plan_jobs(images, tmp_path / "out", formats=ALL)
     (problem,) = predict_files(predictor, SPEC, jobs, ALL)
-    assert problem.startswith(f"{images}/b.png: neither")
+    assert problem.startswith(f"{images}/b.png: no image of")
     assert set(read_back(tmp_path / "out/coco.json")[0]) == {"a.png", "deep/c.png"}
     assert not list((tmp_path / "out").glob("b*"))
 
 
 def test_a_file_of_all_images_that_cannot_be_written(tmp_path, images, predictor):
     (tmp_path / "out/coco.json").mkdir(parents=True)
-    jobs = plan_jobs(images, tmp_path / "out", ["png", "coco"])
+    jobs = plan_jobs(images, tmp_path / "out", formats=["png", "coco"])
     (problem,) = predict_files(predictor, SPEC, jobs, ["png", "coco"])
     assert problem.startswith(f"{tmp_path}/out/coco.json: cannot be written: ")
     assert all(job.target.exists() for job in jobs)
@@ -148,11 +148,11 @@ def test_two_that_would_write_the_same_file_are_refused(tmp_path, images):
     Image.new("RGB", (3, 3)).save(images / "a_color.png")
     assert len(plan_jobs(images, tmp_path / "out")) == 4
     with pytest.raises(ValueError, match=r"would both write .*a_color\.png"):
-        plan_jobs(images, tmp_path / "out", ["color"])
+        plan_jobs(images, tmp_path / "out", formats=["color"])
     Image.new("RGB", (3, 3)).save(images / "coco.png")
-    assert len(plan_jobs(images, tmp_path / "out", ["coco"])) == 5
+    assert len(plan_jobs(images, tmp_path / "out", formats=["coco"])) == 5
     with pytest.raises(ValueError, match=r"would both write .*coco\.json"):
-        plan_jobs(images, tmp_path / "out", ["coco", "labelme"])
+        plan_jobs(images, tmp_path / "out", formats=["coco", "labelme"])
 
 
 def test_names_of_formats():

@@ -20,7 +20,7 @@ KINDS = {
     "whole": """model.fc6_kernel model.fc6_rate model.fc6_filters train.steps
         train.batch_size train.iter_size train.step_size train.warmup_steps train.seed
         train.log_every train.eval_every train.checkpoint_every train.keep_checkpoints
-        train.eval_limit crf.iterations""",
+        train.eval_limit train.patience crf.iterations""",
     "real": """model.width model.dropout data.image_scale train.learning_rate train.gamma
         train.power train.warmup_rate train.weight_decay crf.bilateral_weight crf.bilateral_sigma_xy
         crf.bilateral_sigma_rgb crf.gaussian_weight crf.gaussian_sigma_xy crf.clip""",
@@ -45,6 +45,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "model.dropout": (1, 1.0),
     "data.image_scale": (0,),
     "data.augmentation": ("", "mirror", "crop(0)", "crop(9)|scale(2)", "turn(3)", 321, None),
+    "train.monitor": ("loss", "mIoU", None, 3, ["miou"]),
     "train.optimizer_args": ("0.9", "momentum=", "momentum=x", 0.9, None),
     "train.loss": ("", "dise", "dice dice", 3, None),
     "train.rate_multipliers": (
@@ -119,6 +120,18 @@ def test_defaults_are_right(preset):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_zoo_is_right(name):
     check_config(load_config(name))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"monitor": "miou", "eval_every": 0}, "monitor needs evaluations: .*eval_every is 0"),
+     ({"patience": 3}, "patience needs --config.train.monitor")],
+)  # fmt: skip
+def test_values_that_need_another_say_which(values, message):
+    config = base_config("vgg16_large_fov")
+    config.train.update(values)
+    with pytest.raises(ValueError, match=f"--config.train.{message}"):
+        check_config(config)
 
 
 @pytest.mark.parametrize("key", WRONG)
