@@ -115,15 +115,16 @@ def progress_bar(items: Iterable, total: int | None = None, unit: str = "image")
     return tqdm(items, total=total, unit=unit, **options)
 
 
-def print_labelled(problems: list[str], total: int, output: str) -> int:
+def print_labelled(problems: list[str], total: int, output: str, what: str = "images") -> int:
     """Prints which images could not be labelled and how many were; returns the exit status.
 
     Args:
         problems: one line for every image that could not be.
         total: number of images.
         output: folder of the labels.
+        what: several of what was labelled.
     """
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
-    print(f"{total - len(problems)} of {total} images labelled: {output}")
+    print(f"{total - len(problems)} of {total} {what} labelled: {output}")
     return 1 if problems else 0

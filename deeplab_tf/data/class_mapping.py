@@ -65,7 +65,17 @@ def _keys(spec: DatasetSpec, exactly: bool) -> list[str]:
     """What names are compared by: themselves, or without what makes no difference."""
     if exactly:
         return list(spec.class_names)
-    return [re.sub(r"[\s_-]+", " ", name.casefold()).strip() for name in spec.class_names]
+    return [comparable_name(name) for name in spec.class_names]
+
+
+def comparable_name(name: str) -> str:
+    """Returns a class's name without case, and with spaces for underscores and hyphens.
+
+    Example:
+        >>> comparable_name("Traffic_Light")
+        'traffic light'
+    """
+    return re.sub(r"[\s_-]+", " ", name.casefold()).strip()
 
 
 def _others(spec: DatasetSpec, keys: list[str], other_keys: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,17 +45,18 @@ class FoundImages(NamedTuple):
     left_out: list[LeftOut]
 
 
-def scan_folder(folder: str | os.PathLike) -> FoundImages:
+def scan_folder(folder: str | os.PathLike, endings: Sequence[str] = IMAGE_ENDINGS) -> FoundImages:
     """Finds the images of a folder and its sub-folders, linked ones too.
 
     Args:
         folder: every program that takes a folder of images goes through it this way.
+        endings: of the names of files that count, in small letters.
 
     Raises:
         OSError: the folder cannot be read.
     """
     found = FoundImages([], [])
-    _scan(Path(folder), (os.path.realpath(folder),), found)
+    _scan(Path(folder), (os.path.realpath(folder),), found, endings)
     return FoundImages(sorted(found.images), sorted(found.left_out))
 
 
@@ -73,19 +74,22 @@ def all_files(folder: str | os.PathLike) -> list[Path]:
     return sorted([*images, *others])
 
 
-def choose_images(paths: Iterable[Path], root: Path) -> FoundImages:
+def choose_images(
+    paths: Iterable[Path], root: Path, endings: Sequence[str] = IMAGE_ENDINGS
+) -> FoundImages:
     """Chooses the images among paths that a pattern gave, by the rules of `scan_folder`.
 
     Args:
         paths: below `root`; folders among them are passed over.
         root: the folder that they lie in.
+        endings: as for `scan_folder`.
     """
     found = FoundImages([], [])
     for path in sorted(paths):
         if not path.is_dir():
             parts = path.relative_to(root).parts
             reason = next(filter(None, map(_junk, parts)), None) or _loop(path, root)
-            _take(path, reason, found)
+            _take(path, reason, found, endings)
     return found
 
 
@@ -110,22 +114,22 @@ def describe_left_out(left_out: Iterable[LeftOut], root: str | os.PathLike) -> s
     return f"left out: {'; '.join(parts)}" if parts else None
 
 
-def _scan(folder: Path, above: tuple[str, ...], found: FoundImages) -> None:
+def _scan(folder: Path, above: tuple[str, ...], found: FoundImages, endings: Sequence[str]) -> None:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = Path(entry.path)
         if _junk(entry.name) or not entry.is_dir():
-            _take(path, _junk(entry.name), found)
+            _take(path, _junk(entry.name), found, endings)
         elif (real := os.path.realpath(path)) in above:
             found.left_out.append(LeftOut(path, _LOOP))
         else:
             try:
-                _scan(path, (*above, real), found)
+                _scan(path, (*above, real), found, endings)
             except PermissionError:
                 found.left_out.append(LeftOut(path, _UNREADABLE))
 
 
-def _take(path: Path, reason: str | None, found: FoundImages) -> None:
-    if reason is None and not (path.suffix.lower() in IMAGE_ENDINGS and path.is_file()):
+def _take(path: Path, reason: str | None, found: FoundImages, endings: Sequence[str]) -> None:
+    if reason is None and not (path.suffix.lower() in endings and path.is_file()):
         reason = _OTHER
     if reason is None:
         found.images.append(path)

@@ -8,9 +8,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from deeplab_tf.data.image import read_upright
-from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.evaluation.image_labeller import ImageLabeller
+from deeplab_tf.evaluation.prediction_formats import (
+    PREDICTION_FORMATS,
+    FolderFormat,
+    LabelledImage,
+    needed_of,
+)
+from deeplab_tf.evaluation.prediction_formats.output_format import OpenFolderFile
 from deeplab_tf.evaluation.prediction_jobs import Job
-from deeplab_tf.evaluation.prediction_writer import write_prediction
+from deeplab_tf.evaluation.prediction_writer import write_prediction, written_problem
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
@@ -18,9 +26,11 @@ from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 def predict_files(
     predictor: Predictor,
     spec: DatasetSpec,
-    jobs: Iterable[Job],
-    overlay: bool = False,
+    jobs: Sequence[Job],
+    formats: Sequence[str] = ("png",),
     progress: Callable[[Iterable], Iterable] = iter,
+    classes: Sequence[str] | None = None,
+    resume: bool = False,
 ) -> list[str]:
     """Labels files; one that is broken or cannot be written does not stop the others.
 
@@ -30,51 +40,70 @@ def predict_files(
         predictor: what labels.
         spec: gives the palette.
         jobs: from `plan_jobs`.
-        overlay: also writes the image with its labels over it.
+        formats: rows of `PREDICTION_FORMATS`.
         progress: wraps an iterable with one item for every finished job, such as a progress bar.
+        classes: names of the classes to write, see `choose_classes`; None for all.
+        resume: whether images that a file of all images holds stay in it.
 
     Returns:
         One line for every image that could not be read or written, or for which the network's
         logits are not finite.
 
     Raises:
+        ValueError: there is no such class.
         OSError: the disk is full, so that nothing else can be written either.
     """
+    labeller = ImageLabeller(predictor, spec, needed_of(formats), classes)
+    files = _open_folder_files(jobs, spec, formats, resume)
 
-    def write(job: Job, image: np.ndarray, labels: np.ndarray) -> str | None:
-        return write_prediction(job, labels, palette, image if overlay else None)
+    def write(job: Job, image: LabelledImage) -> str | None:
+        return write_prediction(job, image, formats, files)
 
     def finish() -> Iterator[str | None]:
         for batch in _one_ahead(_read(jobs), reader):
             good = [(job, image) for job, image in batch if isinstance(image, np.ndarray)]
-            predictions = _predictions(predictor, [image for _, image in good])
+            labelled = labeller.batch(good)
             while writing:
                 yield writing.pop(0).result()
-            for (job, image), prediction in zip(good, predictions, strict=True):
-                if isinstance(prediction, FloatingPointError):
-                    yield f"{job.source}: {prediction}"
+            for (job, _), image in zip(good, labelled, strict=True):
+                if isinstance(image, FloatingPointError):
+                    yield f"{job.source}: {image}"
                 else:
-                    writing.append(writer.submit(write, job, image, prediction))
+                    writing.append(writer.submit(write, job, image))
             yield from (str(image) for _, image in batch if isinstance(image, DataError))
         for future in writing:
             yield future.result()
 
-    palette = palette_bytes(spec)
     writing: list[Future[str | None]] = []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        return [problem for problem in progress(finish()) if problem is not None]
+        try:
+            problems = [problem for problem in progress(finish()) if problem is not None]
+        finally:  # an interrupted run is gone on with by --resume
+            unsaved = writer.submit(_save, files.values()).result()
+    return problems + unsaved
 
 
-def _predictions(
-    predictor: Predictor, images: list[np.ndarray]
-) -> Sequence[np.ndarray | FloatingPointError]:
-    """Labels images together or, where logits are not finite, one by one to see whose."""
-    try:
-        return predictor.batch(images)
-    except FloatingPointError as error:
-        if len(images) == 1:
-            return [error]
-        return [prediction for image in images for prediction in _predictions(predictor, [image])]
+def _open_folder_files(
+    jobs: Sequence[Job], spec: DatasetSpec, formats: Sequence[str], keep: bool
+) -> dict[str, OpenFolderFile]:
+    """Opens the files that all images share, with what they hold or empty."""
+    files = {}
+    for name in formats if jobs else ():
+        format = PREDICTION_FORMATS[name]
+        if isinstance(format, FolderFormat):
+            file = jobs[0].file(name)
+            files[name] = format.start(file, spec, keep and format.is_own(file))
+    return files
+
+
+def _save(files: Iterable[OpenFolderFile]) -> list[str]:
+    problems = []
+    for file in files:
+        try:
+            file.save()
+        except OSError as error:
+            problems.append(written_problem(error))
+    return problems
 
 
 def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:

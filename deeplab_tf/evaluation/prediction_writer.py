@@ -1,17 +1,17 @@
-"""Writes the labels of an image as an indexed PNG, and over the image if wanted."""
+"""Writes an image's labels in the formats that are wanted."""
 
 from __future__ import annotations
 
 import errno
-import io
-
-import numpy as np
-from PIL import Image
+from collections.abc import Mapping, Sequence
 
 from deeplab_tf.data.files import write_atomically
-from deeplab_tf.data.overlay import overlay_labels
-from deeplab_tf.data.own_files import PREDICTION, png_mark
-from deeplab_tf.data.png import encode_label
+from deeplab_tf.evaluation.prediction_formats import (
+    PREDICTION_FORMATS,
+    FolderFormat,
+    LabelledImage,
+)
+from deeplab_tf.evaluation.prediction_formats.output_format import OpenFolderFile
 from deeplab_tf.evaluation.prediction_jobs import Job
 
 # After these no other image can be written either.
@@ -19,15 +19,18 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def write_prediction(
-    job: Job, labels: np.ndarray, palette: bytes, image: np.ndarray | None = None
+    job: Job,
+    image: LabelledImage,
+    formats: Sequence[str] = ("png",),
+    folder_files: Mapping[str, OpenFolderFile] | None = None,
 ) -> str | None:
-    """Writes the label PNG of a job and, if wanted, its overlay.
+    """Writes the files of an image.
 
     Args:
         job: the files.
-        labels: uint8 [H, W].
-        palette: 768 bytes, see `palette_bytes`.
-        image: uint8 RGB [H, W, 3] for an overlay, None for no overlay.
+        image: with all that the formats need.
+        formats: rows of `PREDICTION_FORMATS`.
+        folder_files: the open file of every format that has one for all images.
 
     Returns:
         What is wrong if a file cannot be written, else None.
@@ -36,21 +39,21 @@ def write_prediction(
         OSError: the disk is full, so that nothing else can be written either.
     """
     try:
-        write_atomically(job.target, encode_label(labels, palette, PREDICTION))
-        if image is not None:
-            write_atomically(job.overlay, encode_overlay(image, labels, palette))
+        for name in formats:
+            format = PREDICTION_FORMATS[name]
+            if isinstance(format, FolderFormat):
+                assert folder_files is not None
+                folder_files[name].add(image)
+            else:
+                assert format.encode is not None
+                write_atomically(job.file(name), format.encode(image))
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
-            raise
-        return f"{error.filename}: {error.strerror}"
+        return written_problem(error)
     return None
 
 
-def encode_overlay(
-    image: np.ndarray, labels: np.ndarray, palette: bytes, opacity: float = 0.5
-) -> bytes:
-    """Encodes an image with its labels painted over it as an RGB PNG; see `overlay_labels`."""
-    buffer = io.BytesIO()
-    overlaid = Image.fromarray(overlay_labels(image, labels, palette, opacity))
-    overlaid.save(buffer, format="PNG", pnginfo=png_mark(PREDICTION))
-    return buffer.getvalue()
+def written_problem(error: OSError) -> str:
+    """Returns what is wrong with one file; raises the error where it concerns all of them."""
+    if error.errno in _DISK_ERRORS:
+        raise error
+    return f"{error.filename}: {error.strerror}"

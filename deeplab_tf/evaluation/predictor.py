@@ -104,6 +104,17 @@ class Predictor(OldPredictorNames):
         self._labels_of_one = checked_results(TracedOnce(self._labels_and_finite, [image]))
         self._labels_of_logits = TracedOnce(self._labels, [logits, image])
         self._labels_of_batch = checked_results(TracedOnce(self._labels_and_finite, batch))
+        # What is computed besides labels: from pixels, and from the joined logits of tiles.
+        self._more: dict[str, tuple[Callable, Callable]] = {
+            name: (
+                checked_results(TracedOnce(self._with_finite(function), [image])),
+                TracedOnce(function, [logits, image]),
+            )
+            for name, function in (
+                ("confidence", self._confidence),
+                ("probabilities", self._probabilities),
+            )
+        }
 
     def with_precision(self, precision: str) -> Predictor:
         """Returns a predictor with the same options that computes in a row of `POLICIES`."""
@@ -169,6 +180,25 @@ class Predictor(OldPredictorNames):
         logits, finite = self.logits_and_finite(images, sizes)
         return self._labels(logits, images, sizes), finite
 
+    def _probabilities(self, logits: tf.Tensor, images: tf.Tensor) -> list[tf.Tensor]:
+        refined = logits if self.crf is None else self.refine(logits, images)
+        # Of the logits, as always: two that differ little can have the same probability.
+        labels = tf.cast(tf.argmax(refined, axis=-1), tf.uint8)
+        return [labels, tf.nn.softmax(logits) if self.crf is None else refined]
+
+    def _confidence(self, logits: tf.Tensor, images: tf.Tensor) -> list[tf.Tensor]:
+        labels, probabilities = self._probabilities(logits, images)
+        return [labels, tf.reduce_max(probabilities, axis=-1)]
+
+    def _with_finite(self, function: Callable) -> Callable:
+        """Makes a function of logits and images one of images, for `checked_results`."""
+
+        def of_images(images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+            logits, finite = self.logits_and_finite(images)
+            return function(logits, images), finite
+
+        return of_images
+
     # === Arrays ===
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -199,18 +229,38 @@ class Predictor(OldPredictorNames):
             ValueError: the image is of another type or shape.
             FloatingPointError: the network's logits are not finite.
         """
-        image = checked_image(image)
-        height, width = image.shape[:2]
-        if self._fits(height, width):
-            return [labels[0].numpy() for labels in self._labels_of_one(image[None])]
-        if self.crf is not None and height * width <= WHOLE_PIXELS:
-            logits = self._joined_logits(image)
-            return [labels[0].numpy() for labels in self._labels_of_logits(logits, image[None])]
-        labels = [np.empty([height, width], np.uint8) for _ in range(1 + (self.crf is not None))]
-        for place, cores in self._tiles(image, self._labels_of_one):
-            for whole, core in zip(labels, cores, strict=True):
-                whole[place] = core
-        return labels
+        return self._over_image(image, self._labels_of_one, self._labels_of_logits)
+
+    def predict_confidence(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels one image, and says how probable each of its labels is.
+
+        Args:
+            image: uint8 RGB [H, W, 3], any size.
+
+        Returns:
+            uint8 [H, W] label ids, and float32 [H, W], the probability of each: that of the
+            network or, with a CRF, its marginal.
+
+        Raises:
+            ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
+        """
+        labels, confidence = self._over_image(image, *self._more["confidence"])
+        return labels, confidence
+
+    def predict_probabilities(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels one image, with the probabilities of all classes.
+
+        Returns:
+            uint8 [H, W] label ids, and float32 [H, W, C], the network's probabilities or, with a
+            CRF, its marginals; all of them are held at once, whatever the size of the image.
+
+        Raises:
+            ValueError: the image is of another type or shape.
+            FloatingPointError: the network's logits are not finite.
+        """
+        labels, probabilities = self._over_image(image, *self._more["probabilities"])
+        return labels, probabilities
 
     def predict_logits(self, image: np.ndarray) -> np.ndarray:
         """Computes the logits of one image, as the CRF takes them.
@@ -273,6 +323,35 @@ class Predictor(OldPredictorNames):
         if self.tile is None and height * width <= self.whole_pixels:
             return True
         return len(list(self.grid.tiles(height, width))) == 1
+
+    def _over_image(
+        self, image: np.ndarray, of_images: Callable, of_logits: Callable
+    ) -> list[np.ndarray]:
+        """Calls a function of images on one as a whole, or on its tiles; see `__init__`.
+
+        Args:
+            image: uint8 RGB [H, W, 3].
+            of_images: from uint8 [1, H, W, 3] to a list of tensors [1, H, W, ...].
+            of_logits: the same from logits [1, H, W, C] and images, where the CRF sees the whole.
+
+        Returns:
+            An array [H, W, ...] for each.
+        """
+        image = checked_image(image)
+        height, width = image.shape[:2]
+        if self._fits(height, width):
+            return [result[0].numpy() for result in of_images(image[None])]
+        if self.crf is not None and height * width <= WHOLE_PIXELS:
+            return [r[0].numpy() for r in of_logits(self._joined_logits(image), image[None])]
+        joined: list[np.ndarray] = []
+        for place, cores in self._tiles(image, of_images):
+            if not joined:
+                shapes = [[height, width, *core.shape[2:]] for core in cores]
+                types = [core.dtype.as_numpy_dtype for core in cores]
+                joined = [np.empty(*kind) for kind in zip(shapes, types, strict=True)]
+            for whole, core in zip(joined, cores, strict=True):
+                whole[place] = core
+        return joined
 
     def _joined_logits(self, image: np.ndarray) -> tf.Tensor:
         """Puts the logits of tiles together on the device: float32 [1, H, W, C]."""

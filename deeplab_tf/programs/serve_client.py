@@ -53,7 +53,8 @@ def main() -> int | None:
     if form and PROTOCOL.value != "rest":
         raise ValueError("--form belongs to --protocol=rest.")
     planned = plan_jobs(INPUT.value, OUTPUT.value)
-    jobs = jobs_to_do(planned, OVERLAY.value, RESUME.value, OVERWRITE.value)
+    formats = ["png", "overlay"] if OVERLAY.value else ["png"]
+    jobs = jobs_to_do(planned, formats, RESUME.value, OVERWRITE.value)
     if RESUME.value:
         print(f"{len(planned) - len(jobs)} of {len(planned)} images were labelled before")
     spec = DatasetSpec.load(DATASET.value)
@@ -67,7 +68,5 @@ def main() -> int | None:
         **form,
     )
     bar = functools.partial(cli.progress_bar, total=len(jobs))
-    problems = label_files(
-        client, spec, jobs, OVERLAY.value, BATCH_SIZE.value, CONCURRENCY.value, bar
-    )
+    problems = label_files(client, spec, jobs, formats, BATCH_SIZE.value, CONCURRENCY.value, bar)
     return cli.print_labelled(problems, len(jobs), OUTPUT.value)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import tensorflow as tf
 
 from deeplab_tf.data.image import is_jpeg_or_png, read_orientation, read_upright
-from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
+from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.prediction_jobs import Job
 from deeplab_tf.evaluation.prediction_writer import write_prediction
 from deeplab_tf.serving.grpc_client import GrpcClient
@@ -24,7 +24,7 @@ def label_files(
     client: GrpcClient | RestClient,
     spec: DatasetSpec,
     jobs: Sequence[Job],
-    overlay: bool = False,
+    formats: Sequence[str] = ("png",),
     batch_size: int = 1,
     concurrency: int = 4,
     progress: Callable[[Iterable], Iterable] = lambda finished: finished,
@@ -40,7 +40,7 @@ def label_files(
         client: for the server.
         spec: of the model; gives the classes and their palette.
         jobs: from `plan_jobs`.
-        overlay: also writes the image with its labels over it.
+        formats: rows of `PREDICTION_FORMATS` that need no more than labels.
         batch_size: images of a request. The server labels them one after the other: more save
             little and lose more when a request fails.
         concurrency: number of requests at a time.
@@ -54,7 +54,6 @@ def label_files(
             MAX_UNANSWERED times `concurrency` in a row.
         OSError: the disk is full, so that nothing else can be written either.
     """
-    palette = palette_bytes(spec)
     batches = [jobs[i : i + batch_size] for i in range(0, len(jobs), batch_size)]
     responses = _ResponseCounter(MAX_UNANSWERED * concurrency, len(batches))
 
@@ -63,7 +62,7 @@ def label_files(
             _check_classes(prediction, spec) for prediction in _label(client, batch, responses)
         ]
         pairs = zip(batch, predictions, strict=True)
-        return [_write(job, prediction, palette, overlay) for job, prediction in pairs]
+        return [_write(job, prediction, spec, formats) for job, prediction in pairs]
 
     def finished() -> Iterator[str | None]:
         with ThreadPoolExecutor(concurrency) as pool:
@@ -186,12 +185,14 @@ def _check_classes(prediction: Prediction, spec: DatasetSpec) -> Prediction:
     )
 
 
-def _write(job: Job, prediction: Prediction, palette: bytes, overlay: bool) -> str | None:
+def _write(
+    job: Job, prediction: Prediction, spec: DatasetSpec, formats: Sequence[str]
+) -> str | None:
     """Writes a prediction and returns an error message, None where there is no error."""
     if prediction.labels is None:
         return f"{job.source}: {prediction.error}"
     try:
-        image = read_upright(job.source) if overlay else None
+        image = read_upright(job.source) if "overlay" in formats else None
     except DataError as error:  # the file was there when it was sent
         return str(error)
-    return write_prediction(job, prediction.labels, palette, image)
+    return write_prediction(job, job.labelled(prediction.labels, spec, image), formats)

@@ -7,7 +7,6 @@ from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.predict_files import predict_files
 from deeplab_tf.evaluation.prediction_jobs import plan_jobs
-from deeplab_tf.evaluation.prediction_writer import encode_overlay
 from tests.models.broken import WHITE, break_on_white
 
 SPEC = DatasetSpec("three", ("sky", "road", "tree"))
@@ -66,7 +65,7 @@ def test_output_in_the_input_folder_is_refused(images, source):
 
 def test_labels_of_an_earlier_run_are_no_images(images, predictor):
     jobs = plan_jobs(str(images), images / "labels")
-    predict_files(predictor, SPEC, jobs, overlay=True)
+    predict_files(predictor, SPEC, jobs, formats=("png", "overlay"))
     assert plan_jobs(str(images), images / "labels") == jobs
     assert plan_jobs(f"{images}/**/*.*", images / "labels") == jobs
     inner = images / "deep" / "er"
@@ -104,11 +103,11 @@ def test_nothing_found(tmp_path):
 
 def test_files_hold_the_predictors_labels(images, tmp_path, predictor):
     jobs = plan_jobs(str(images), tmp_path / "out")
-    assert predict_files(predictor, SPEC, jobs, overlay=True) == []
+    assert predict_files(predictor, SPEC, jobs, formats=("png", "overlay")) == []
     for job in jobs:
         image = deeplab_tf.data.read_upright(job.source)
         np.testing.assert_array_equal(read_label(job.target), predictor(image))
-        with Image.open(job.target) as label, Image.open(job.overlay) as overlay:
+        with Image.open(job.target) as label, Image.open(job.file("overlay")) as overlay:
             assert label.mode == "P"
             assert bytes(label.getpalette()) == palette_bytes(SPEC)
             assert overlay.size == label.size == image.shape[1::-1]
@@ -131,15 +130,6 @@ def test_orientation_is_applied(tmp_path, predictor):
     (job,) = jobs = plan_jobs(str(tmp_path / "in"), tmp_path / "out")
     assert predict_files(predictor, SPEC, jobs) == []
     assert read_label(job.target).shape == (31, 20)
-
-
-def test_overlay_mixes_image_and_colours(tmp_path):
-    image = np.full([2, 2, 3], 100, np.uint8)
-    labels = np.array([[0, 1], [2, 1]], np.uint8)
-    (tmp_path / "o.png").write_bytes(encode_overlay(image, labels, palette_bytes(SPEC), 0.25))
-    mixed = np.asarray(Image.open(tmp_path / "o.png"))
-    expected = 0.75 * 100 + 0.25 * np.array(SPEC.palette)[labels]
-    np.testing.assert_array_equal(mixed, np.round(expected))
 
 
 def test_images_of_many_sizes_get_their_own_labels(tmp_path, predictor, monkeypatch):
@@ -177,7 +167,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(images, tmp_path
         (images / name).write_bytes((images / "a.jpg").read_bytes())
     (tmp_path / "out" / "a.png").mkdir(parents=True)
     jobs = plan_jobs(str(images), tmp_path / "out")
-    problems = predict_files(predictor, SPEC, jobs, overlay=True)
+    problems = predict_files(predictor, SPEC, jobs, formats=("png", "overlay"))
     assert len(problems) == 2
     for problem, name in zip(sorted(problems, key=len), ("a.png", "_overlay.png"), strict=True):
         assert f"{name}: cannot be written: " in problem and str(tmp_path / "out") in problem
@@ -197,11 +187,11 @@ def test_a_disk_that_is_full_stops_what_else_could_not_be_written(
 
 def test_finished_means_all_outputs(images, tmp_path, predictor):
     job = plan_jobs(str(images / "a.jpg"), tmp_path / "out")[0]
-    assert not job.is_finished(overlay=False)
+    assert not job.is_finished(formats=("png",))
     predict_files(predictor, SPEC, [job])
-    assert job.is_finished(overlay=False) and not job.is_finished(overlay=True)
-    predict_files(predictor, SPEC, [job], overlay=True)
-    assert job.is_finished(overlay=True)
+    assert job.is_finished(formats=("png",)) and not job.is_finished(formats=("png", "overlay"))
+    predict_files(predictor, SPEC, [job], formats=("png", "overlay"))
+    assert job.is_finished(formats=("png", "overlay"))
 
 
 def test_broken_logits_cost_one_image(tmp_path):

@@ -247,7 +247,9 @@ def test_file_deleted_meanwhile_costs_one_image(jobs):
         return labels_of(*size_of(content))
 
     with imagewise("grpc", response_of) as address:
-        (problem,) = label_files(make_client(address, "grpc"), SPEC, jobs, overlay=True)
+        (problem,) = label_files(
+            make_client(address, "grpc"), SPEC, jobs, formats=("png", "overlay")
+        )
     assert problem.startswith(f"{jobs[1].source}: cannot be read")
     assert_only_b_has_no_labels(jobs)
-    assert [job.overlay.exists() for job in jobs] == [True, False, True, True]
+    assert [job.file("overlay").exists() for job in jobs] == [True, False, True, True]

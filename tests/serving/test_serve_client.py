@@ -33,7 +33,8 @@ def wanted(images, saved, predictor, tmp_path_factory):
     """What predict_files writes."""
     folder = tmp_path_factory.mktemp("wanted")
     spec = DatasetSpec.load(saved / "assets")
-    assert predict_files(predictor, spec, plan_jobs(str(images), folder), overlay=True) == []
+    jobs = plan_jobs(str(images), folder)
+    assert predict_files(predictor, spec, jobs, formats=("png", "overlay")) == []
     return {
         path.relative_to(folder): np.asarray(Image.open(path)) for path in folder.rglob("*.png")
     }

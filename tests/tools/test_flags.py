@@ -11,7 +11,7 @@ from tests.tools.loading import loaded, shown_flags
 
 # Flags that take a text and no path. A flag that takes a path is one of `cli.define_path_flag`.
 TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks",
-         "group_by"}  # fmt: skip
+         "group_by", "format", "classes", "bands"}  # fmt: skip
 PATHS = {
     "benchmark.py": {"data_dir", "model", "output", "shards"},
     "benchmark_tables.py": {"document", "results"},

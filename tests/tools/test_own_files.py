@@ -19,7 +19,7 @@ from deeplab_tf.data.own_files import (
     png_mark,
 )
 from deeplab_tf.data.png import encode_label
-from deeplab_tf.data.spec import DatasetSpec, palette_bytes
+from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
@@ -50,6 +50,8 @@ COMMANDS = [
     (PREDICT, "out/a.png", NO_MODEL),
     (f"{PREDICT} --overlay", "out/a_overlay.png", NO_MODEL),
     (f"{PREDICT} --resume", "out/a.png", NO_MODEL),
+    (f"{PREDICT} --format=labelme,npz", "out/b.json", NO_MODEL),
+    (f"{PREDICT} --format=coco", "out/coco.json", NO_MODEL),
     (SERVE, "out/a.png", "none: no such folder"),
     (f"{SERVE} --resume", "out/a.png", "none: no such folder"),
     (EVALUATE, "out/metrics.json", NO_MODEL),
@@ -141,10 +143,10 @@ def test_an_output_below_a_file_is_refused_before_any_work(here):
 
 def test_predictions_are_known_by_their_mark(here):
     job, labels = Job(here / "in/a.png", here / "out/a.png"), np.zeros([20, 30], np.uint8)
-    palette = palette_bytes(synthetic_spec())
-    assert write_prediction(job, labels, palette, np.zeros([20, 30, 3], np.uint8)) is None
-    assert jobs_to_do([job], overlay=True) == [job]
-    assert jobs_to_do([job], overlay=True, resume=True) == []
+    image = job.labelled(labels, synthetic_spec(), np.zeros([20, 30, 3], np.uint8))
+    assert write_prediction(job, image, formats=("png", "overlay")) is None
+    assert jobs_to_do([job], formats=("png", "overlay")) == [job]
+    assert jobs_to_do([job], formats=("png", "overlay"), resume=True) == []
     assert Image.open(job.target).text["Software"].startswith("deeplab_tf")
     Image.open(job.target).save(job.target)  # somebody has painted in it
     with pytest.raises(ValueError, match=r"out/a\.png is there and this program did not write it"):

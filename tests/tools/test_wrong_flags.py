@@ -9,6 +9,7 @@ from tests.tools.commands import ROOT
 from tests.tools.loading import refusal, run_here
 
 MODEL = ["--model=none.keras"]
+IMAGES = ROOT / "docs/images"
 QUICKSTART = f"--config={ROOT / 'zoo/quickstart.py'}"
 WRONG = [
     ("benchmark.py", ["--suite=crf", *MODEL], "Give --model and --data_dir together"),
@@ -41,6 +42,18 @@ WRONG = [
     ),
     ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
     ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no images"),
+    (
+        "predict.py",
+        [*MODEL, f"--input={IMAGES}", "--output=o", "--format=jpg"],
+        "takes some of png, color",
+    ),
+    ("predict.py", [*MODEL, f"--input={IMAGES}", "--output=o", "--format="], "Received: nothing"),
+    (
+        "predict.py",
+        [*MODEL, f"--input={IMAGES}", "--output=o", "--bands=3,2,1"],
+        "there are none in",
+    ),
+    ("predict.py", [*MODEL, f"--input={IMAGES}", "--output=o", "--bands=3,2"], "of three bands"),
     (
         "predict.py",
         [*MODEL, f"--input={ROOT / 'docs/images'}", "--output=o", "--fusion=sum"],

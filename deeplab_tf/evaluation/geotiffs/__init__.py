@@ -1,0 +1,1 @@
+"""GeoTIFF files in and out."""
