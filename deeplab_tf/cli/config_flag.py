@@ -28,13 +28,16 @@ def expand_config(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         The command line with the path, and the path, None without --config.
 
     Raises:
-        ValueError: there is no such file; the message names the nearest one.
+        ValueError: there is no such file (the message names the nearest one), or --config is
+            there twice.
     """
     expanded, file = list(arguments), None
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name.lstrip("-") != "config" or not name.startswith("-"):
             continue
+        if file is not None:  # ml_collections would take parts of both
+            raise ValueError("--config is given twice; which one counts? Leave one out.")
         if equals:
             file = _config_file(value)
             expanded[index] = f"{name}={file}"
@@ -59,6 +62,14 @@ def _config_file(value: str) -> str:
     return f"{file}{colon}{argument}"  # the argument is that of get_config
 
 
+# What absl and Python call a value of the wrong kind -> what it should have been.
+_PLAIN_WORDS = {
+    r"\('Non-boolean argument to boolean flag', .*\)": "neither true nor false",
+    r"invalid literal for int\(\) with base 10: .*": "not a whole number",
+    r"could not convert string to float: .*": "not a number",
+}
+
+
 def config_error(error: Exception, file: str | None) -> str:
     """Formats in one line what parsing the flags raised, in the words of absl and ml_collections.
 
@@ -71,13 +82,17 @@ def config_error(error: Exception, file: str | None) -> str:
         text = text.strip().splitlines()[-1]
     text = "; ".join(text.split(". Other fields")[0].splitlines()).strip('"')
     text = re.sub(r"^\"?'(\w+)'; Did", r"no such key '\1'; did", text)
+    for pattern, plain in _PLAIN_WORDS.items():
+        text = re.sub(pattern, plain, text)
     if file is None:
         return text + ("; keys of a configuration need --config=FILE" if "'config." in text else "")
     lines = [frame.lineno for frame in _frames(error) if frame.filename == os.path.abspath(file)]
     if isinstance(error, SyntaxError) and error.lineno:
         lines, text = [error.lineno], error.msg
     where = f"{file}, line {lines[-1]}" if lines else file
-    return text if text.startswith("flag --config.") else f"{where}: {text}"
+    # What is wrong with the command line has nothing to do with the file.
+    is_flag = re.match(r"[Ff]lag --(?!config[= ])|Unknown command line flag", text)
+    return text if is_flag else f"{where}: {text}"
 
 
 def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:

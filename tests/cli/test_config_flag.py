@@ -158,3 +158,15 @@ def test_an_argument_for_a_file_that_takes_none(capsys):
 def test_syntax_error_in_a_file_names_the_line(capsys, tmp_path):
     path = config_file(tmp_path, "config.train.steps = (")
     assert refusal(capsys, f"--config={path}").startswith(f"{path}, line 4: ")
+
+
+@pytest.mark.parametrize("again", [f"--config={GOOD}", "--config=zoo:quickstart"])
+def test_two_configs_are_refused(capsys, again):
+    assert refusal(capsys, f"--config={GOOD}", again).startswith("--config is given twice")
+
+
+def test_what_is_wrong_with_other_flags_does_not_blame_the_config(capsys):
+    message = refusal(capsys, f"--config={GOOD}", "--logical_devices=x")
+    assert message == "flag --logical_devices=x: not a whole number"
+    message = refusal(capsys, f"--config={GOOD}", "--logical_device=2")
+    assert message.startswith("Unknown command line flag 'logical_device'")
