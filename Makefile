@@ -4,7 +4,7 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
-EXTRAS := benchmark,crf,datasets,report,serving,test
+EXTRAS := benchmark,crf,datasets,heic,report,serving,test
 CURRENT_EXTRAS := browser,demo,docs,lint,litert,onnx,pretrained
 RUN := runs/quickstart
 

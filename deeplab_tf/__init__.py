@@ -1,7 +1,12 @@
 """DeepLab v1 and v2 in TensorFlow and Keras."""
 
-from deeplab_tf.start_up import import_tensorflow, is_program
+from deeplab_tf.start_up import import_tensorflow, is_program, wrong_backend
 
+if wrong_backend():
+    message = wrong_backend()
+    if is_program():
+        raise SystemExit(f"error: {message}")
+    raise ImportError(message)
 if is_program():
     import_tensorflow()
 

@@ -25,6 +25,25 @@ def is_program() -> bool:
     return path.stem == "deeplab" or path.resolve().parent == tools
 
 
+def wrong_backend() -> str | None:
+    """Says, before Keras is imported, that it would compute in something else than TensorFlow.
+
+    The environment variable KERAS_BACKEND counts, or Keras where it is imported already.
+
+    Returns:
+        What is wrong and what to do, or None.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if hasattr(sys.modules.get("keras"), "backend"):
+        backend = sys.modules["keras"].backend.backend()
+    if backend == "tensorflow":
+        return None
+    return (
+        f"KERAS_BACKEND={backend}: deeplab_tf computes in TensorFlow only. Set "
+        "KERAS_BACKEND=tensorflow before Keras is imported, or take the variable away."
+    )
+
+
 def import_tensorflow() -> None:
     """Imports TensorFlow and looks for devices; without a GPU its notes are left out.
 

@@ -1,4 +1,4 @@
-r"""DeepLab v3+ (MobileNetV2) for a few dozen photos of your own, from weights that come with a package.
+r"""DeepLab v3+ (MobileNetV2) for a few dozen images of your own, from weights of a package.
 
 Command:
     python tools/train.py --config=zoo/own_photos.py --data_dir=DATA --workdir=RUN
@@ -14,7 +14,7 @@ from deeplab_tf.training.recipes import recipe_config
 def get_config():
     config = recipe_config("mobilenet_v2_v3plus", "camvid_v3")
     config.model.weights = "deep_sort"
-    # A few photos are soon known by heart: they are turned, scaled and coloured more than many.
+    # A few images are soon known by heart: they are turned, scaled and coloured more than many.
     config.data.augmentation = "scale(0.5..1.5)|rotate(10)|crop(257)|mirror|color_jitter(0.3)"
     config.data.cache = True
     config.train.update(

@@ -77,13 +77,19 @@ def config_error(error: Exception, file: str | None) -> str:
         error: the exception.
         file: the file of --config; it is named, and its line where that raised the error.
     """
-    text = str(error.args[0] if isinstance(error, (AttributeError, KeyError)) else error)
+    cause: object = error
+    while (
+        isinstance(cause, (AttributeError, KeyError)) and cause.args
+    ):  # ml_collections puts one in the other
+        cause = cause.args[0]
+    text = str(cause) or type(cause).__name__
     if "Traceback" in text:  # ml_collections quotes all of it
         text = text.strip().splitlines()[-1]
     text = "; ".join(text.split(". Other fields")[0].splitlines()).strip('"')
-    text = re.sub(r"^\"?'(\w+)'; Did", r"no such key '\1'; did", text)
     for pattern, plain in _PLAIN_WORDS.items():
         text = re.sub(pattern, plain, text)
+    text = re.sub(r"^'(\w+)'(?=$|;)", r"no such key '\1'", text).replace("; Did", "; did")
+    text = re.sub(r'; did you mean "(\w+)" instead of "(\w+)"\?', _near_hint, text)
     if file is None:
         return text + ("; keys of a configuration need --config=FILE" if "'config." in text else "")
     lines = [frame.lineno for frame in _frames(error) if frame.filename == os.path.abspath(file)]
@@ -93,6 +99,11 @@ def config_error(error: Exception, file: str | None) -> str:
     # What is wrong with the command line has nothing to do with the file.
     is_flag = re.match(r"[Ff]lag --(?!config[= ])|Unknown command line flag", text)
     return text if is_flag else f"{where}: {text}"
+
+
+def _near_hint(hint: re.Match) -> str:
+    """Returns a hint of ml_collections, or nothing where the names have little in common."""
+    return hint[0] if difflib.SequenceMatcher(None, hint[1], hint[2]).ratio() >= 0.6 else ""
 
 
 def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:

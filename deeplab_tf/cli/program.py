@@ -39,7 +39,8 @@ def run(main: Callable[[], int | None]) -> None:
         main: the program; returns its exit status, None for 0.
     """
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)
+        # A name that the terminal's encoding lacks is no reason to stop.
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
     def guarded(arguments: list[str]) -> int | None:
         if len(arguments) > 1:

@@ -11,6 +11,8 @@ import tensorflow as tf
 _ROUNDING = 1e-3
 # Only differences of colours count, so that an image minus its mean is as good.
 _WIDEST = 2 * 255
+# What images divided by 255 or 127.5, or by their standard deviation, do not exceed.
+_SCALED = 4
 
 
 def check_inputs(logits: np.ndarray, image: np.ndarray) -> None:
@@ -93,8 +95,43 @@ def _check_shapes(logits: np.ndarray, image: np.ndarray) -> None:
         )
 
 
+def warn_of_probabilities(logits: np.ndarray, stacklevel: int = 5) -> None:
+    """Warns of logits that are probabilities: all within 0..1, and 1 together in every pixel.
+
+    Args:
+        logits: float [..., C].
+        stacklevel: frames up to the caller, see `warnings.warn`.
+    """
+    if logits.shape[-1] < 2 or not logits.size or logits.min() < 0 or logits.max() > 1:
+        return
+    if np.abs(logits.sum(-1) - 1).max() <= _ROUNDING:
+        warnings.warn(
+            "The CRF's logits look like probabilities; give them as such (probabilities=, or "
+            "from_probabilities=True).",
+            stacklevel=stacklevel,
+        )
+
+
+def warn_of_logits(probabilities: np.ndarray, stacklevel: int = 5) -> None:
+    """Warns of probabilities that are logits: finite ones beyond 0..1.
+
+    Args:
+        probabilities: float [..., C].
+        stacklevel: frames up to the caller, see `warnings.warn`.
+    """
+    finite = probabilities[np.isfinite(probabilities)]
+    low, high = finite.min(initial=0), finite.max(initial=1)
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        warnings.warn(
+            f"The CRF's probabilities lie within {low:g}..{high:g} and are clipped to 0..1; give "
+            "logits as such (from_probabilities=False).",
+            stacklevel=stacklevel,
+        )
+
+
 def _check_logits(logits: np.ndarray) -> None:
     if np.isfinite(logits).all():
+        warn_of_probabilities(logits)
         return
     is_wrong = np.isnan(logits) | (logits == np.inf)
     if is_wrong.any():
@@ -119,15 +156,30 @@ def _check_colors(image: np.ndarray) -> None:
             f"The CRF's image must not hold NaN or infinity. Received: {_first(is_wrong, image)}."
         )
     low, high = float(image.min()), float(image.max())
-    if high - low > _WIDEST:
+    is_wide = high > 255 if image.dtype.kind == "u" else high - low > _WIDEST
+    if is_wide:
         raise ValueError(
-            f"The CRF's image must be RGB 0..255. Received: values from {low:g} to {high:g}."
+            f"The CRF's image must be RGB 0..255. Received: {image.dtype}, values from {low:g} to "
+            f"{high:g}."
         )
-    if low >= -1 and high <= 1 and (image % 1).any():
+    warn_of_scaled_image(image)
+
+
+def warn_of_scaled_image(image: np.ndarray, stacklevel: int = 5) -> None:
+    """Warns of an image whose values are no RGB 0..255 but scaled to a few units.
+
+    Args:
+        image: [..., 3].
+        stacklevel: frames up to the caller, see `warnings.warn`.
+    """
+    if image.dtype.kind != "f" or not image.size:
+        return
+    low, high = float(image.min()), float(image.max())
+    if max(-low, high) <= _SCALED and (image % 1).any():
+        bounds = f"{low:.2g}..{high:.2g}" if max(-low, high) > 1 else f"{-1 if low < 0 else 0}..1"
         warnings.warn(
-            f"The CRF's image looks scaled to {'-1' if low < 0 else '0'}..1; bilateral_sigma_rgb "
-            "expects RGB 0..255.",
-            stacklevel=4,
+            f"The CRF's image looks scaled to {bounds}; bilateral_sigma_rgb expects RGB 0..255.",
+            stacklevel=stacklevel,
         )
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from deeplab_tf.data.example_checks import raise_report
 from deeplab_tf.data.files import PART_ENDING, make_folder
+from deeplab_tf.data.label_map import map_labels
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.shard_tasks import (
@@ -28,7 +29,9 @@ from deeplab_tf.data.shard_tasks import (
     plan_shards,
 )
 from deeplab_tf.data.sources import Source, open_source
+from deeplab_tf.data.sources.archive import LINE_WIDTH
 from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec, Shard
+from deeplab_tf.data.val_share import hold_out
 from deeplab_tf.data.worker_pool import workers
 
 EXAMPLES_PER_SHARD = 50
@@ -41,7 +44,7 @@ class Conversion(NamedTuple):
         spec: the content of ``dataset.json``.
         written: number of shards that were written.
         kept: number of shards that an earlier run had finished.
-        warnings: splits whose number of examples is not the published one.
+        warnings: files that are left out, splits whose number of examples is not the published one.
     """
 
     spec: DatasetSpec
@@ -57,6 +60,12 @@ def convert(
     processes: int | None = None,
     examples_per_shard: int = EXAMPLES_PER_SHARD,
     progress: Callable = lambda shards, total, unit: shards,
+    *,
+    val_share: float | None = None,
+    seed: int = 0,
+    group_by: str | None = None,
+    label_map: str | os.PathLike | None = None,
+    line_width: float = LINE_WIDTH,
 ) -> Conversion:
     """Writes shards and, last, ``dataset.json``.
 
@@ -67,6 +76,11 @@ def convert(
         processes: how many work at once; as many as there are processors if left out.
         examples_per_shard: at most so many are in one file.
         progress: wraps the finished shards, such as ``cli.progress_bar``.
+        val_share: of the examples that become a split ``val``; see `hold_out`.
+        seed: which ones.
+        group_by: regular expression; what it finds in names keeps examples together.
+        label_map: file that renames, merges or drops classes; see `map_labels`.
+        line_width: of lines and points in annotations, in pixels.
 
     Returns:
         What was done.
@@ -74,10 +88,15 @@ def convert(
     Raises:
         DataError: one report of all that is wrong with the archive; there is no
             ``dataset.json`` then. Or the output folder holds another data set.
-        ValueError: a shard would replace a file that no conversion has written.
+        ValueError: a shard would replace a file that no conversion has written, or an argument is
+            wrong.
     """
     source, output = user_path(source), user_path(output)
-    archive = open_source(dataset, source)
+    archive = dataclasses.replace(open_source(dataset, source), line_width=line_width)
+    if label_map is not None:
+        archive = map_labels(archive, label_map)
+    if val_share is not None:
+        archive = hold_out(archive, val_share, seed, group_by)
     _check_output(source, output, archive.spec.name)
     tasks = plan_shards(archive, output, examples_per_shard)
     _claim_folder(output, tasks)
@@ -100,7 +119,7 @@ def convert(
     _clean(output, {task.path.name for task in tasks})
     if not (output / FILE_NAME).exists() or DatasetSpec.load(output) != spec:
         spec.save(output)
-    return Conversion(spec, len(todo), len(tasks) - len(todo), _count_warnings(archive))
+    return Conversion(spec, len(todo), len(tasks) - len(todo), _warnings(archive))
 
 
 def _check_output(source: Path, output: Path, name: str) -> None:
@@ -130,12 +149,15 @@ def _name_problems(archive: Source) -> list[str]:
     ]
 
 
-def _count_warnings(archive: Source) -> list[str]:
+def _warnings(archive: Source) -> list[str]:
     found = {split: len(archive.splits.get(split, ())) for split in archive.known_counts}
     return [
-        f"split {split!r} has {found[split]} images, the published one {known}."
-        for split, known in archive.known_counts.items()
-        if found[split] != known
+        *archive.warnings,
+        *(
+            f"split {split!r} has {found[split]} images, the published one {known}."
+            for split, known in archive.known_counts.items()
+            if found[split] != known
+        ),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from deeplab_tf.data.image import decode_image, decode_window, image_size
-from deeplab_tf.data.orientation import is_turned
+from deeplab_tf.data.orientation import orientation_in_graph, stored_window, upright_in_graph
 from deeplab_tf.data.png import decode_label
 from deeplab_tf.data.spec import DatasetSpec
 
@@ -24,10 +24,12 @@ def decode_example(encoded: dict[str, tf.Tensor], spec: DatasetSpec) -> dict[str
 
     Raises:
         tf.errors.InvalidArgumentError: when label and image do not fit each other, an id is no
-            class or EXIF turns the image; the message names the file.
+            class, or EXIF turns the image and the label does not show that it belongs to the
+            upright one; the message names the file.
     """
-    image = decode_image(_upright(encoded), encoded["image_file"])
-    label = _decode_fitting_label(encoded, tf.shape(image)[:2], spec)
+    image = decode_image(encoded["image"], encoded["image_file"])
+    label, orientation = _decode_fitting_label(encoded, tf.shape(image)[:2], spec)
+    image = upright_in_graph(image, orientation)
     return {"image": image, "label": label, "name": encoded["name"]}
 
 
@@ -48,9 +50,14 @@ def decode_lazily(
         tf.errors.InvalidArgumentError: as for ``decode_example``; only that a file is cut off
             behind the window goes unseen.
     """
-    name, contents = encoded["image_file"], _upright(encoded)
-    label = _decode_fitting_label(encoded, image_size(contents, name), spec)
-    return lambda window: decode_window(contents, window, name), label
+    contents, name = encoded["image"], encoded["image_file"]
+    label, orientation = _decode_fitting_label(encoded, image_size(contents, name), spec)
+
+    def read_window(window: tf.Tensor) -> tf.Tensor:
+        stored = stored_window(window, tf.shape(label), orientation)
+        return upright_in_graph(decode_window(contents, stored, name), orientation)
+
+    return read_window, label
 
 
 def allowed_ids(spec: DatasetSpec) -> str:
@@ -61,32 +68,33 @@ def allowed_ids(spec: DatasetSpec) -> str:
     )
 
 
-def _upright(encoded: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Returns the bytes of the image after checking that it is stored upright, as labels are."""
-    contents = encoded["image"]
-    check = _require(
-        ~is_turned(contents),
-        encoded["image_file"],
-        "stored turned (EXIF); store image and label upright",
-        tuple,
-    )
-    with tf.control_dependencies([check]):
-        return tf.identity(contents)
-
-
 def _decode_fitting_label(
-    encoded: dict[str, tf.Tensor], size: tf.Tensor, spec: DatasetSpec
-) -> tf.Tensor:
+    encoded: dict[str, tf.Tensor], stored: tf.Tensor, spec: DatasetSpec
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the label and the orientation of the image, which is checked to belong to it.
+
+    Args:
+        encoded: as for `decode_example`.
+        stored: int32 ``[2]``, height and width of the image as it is stored.
+        spec: as for `decode_example`.
+    """
+    orientation = orientation_in_graph(encoded["image"])
     if "label" not in encoded:
-        return tf.fill(size, spec.ignore_label)
+        with tf.control_dependencies([_require_upright(encoded, tf.equal(orientation, 1))]):
+            return tf.fill(stored, spec.ignore_label), tf.identity(orientation)
     label = decode_label(encoded["label"], encoded["label_file"])
+    size, turned = tf.shape(label), stored[::-1]
+    # The rule of `orientation.belongs_upright`.
+    is_sideways = (orientation >= 5) & ~_equal(size, stored) & _equal(size, turned)
+    upright = tf.where(is_sideways, turned, stored)
     is_class, is_void = label < spec.num_classes, tf.equal(label, spec.ignore_label)
     checks = [
+        _require_upright(encoded, tf.equal(orientation, 1) | is_sideways),
         _require(
-            tf.reduce_all(tf.equal(tf.shape(label), size)),
+            _equal(size, upright),
             encoded["label_file"],
             "the label is {} (height, width), its image {}",
-            lambda: (tf.shape(label), size),
+            lambda: (size, upright),
         ),
         _require(
             tf.reduce_all(is_class | is_void),
@@ -96,7 +104,16 @@ def _decode_fitting_label(
         ),
     ]
     with tf.control_dependencies(checks):
-        return tf.identity(label)
+        return tf.identity(label), tf.identity(orientation)
+
+
+def _equal(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.equal(a, b))
+
+
+def _require_upright(encoded: dict[str, tf.Tensor], is_met: tf.Tensor) -> tf.Tensor:
+    text = "stored turned (EXIF); store image and label upright"
+    return _require(is_met, encoded["image_file"], text, tuple)
 
 
 def _require(

@@ -25,12 +25,12 @@ _ADVICE = {
 }
 
 
-class Part(NamedTuple):
-    """The image or the label of an example.
+class Label(NamedTuple):
+    """The label of an example.
 
     Attributes:
         name: what messages call it; the path where it is a file.
-        read: returns its pixels or ids, or raises a DataError that says why it cannot.
+        read: returns its ids, or raises a DataError that says why it cannot.
     """
 
     name: str
@@ -38,29 +38,33 @@ class Part(NamedTuple):
 
 
 def inspect_example(
-    image: Part, label: Part | None, spec: DatasetSpec
+    read_image: Callable[[tuple[int, ...] | None], np.ndarray],
+    label: Label | None,
+    spec: DatasetSpec,
 ) -> tuple[list[str], np.ndarray | None, np.ndarray | None]:
     """Reads an example and lists all that is wrong with it.
 
     Args:
-        image: gives uint8 ``[height, width, 3]``.
+        read_image: returns uint8 ``[height, width, 3]`` for the label's height and width (None
+            where no label can be read), or raises a DataError that says why it cannot.
         label: gives integers ``[height, width]``; None for an image without a label.
         spec: says which ids there are.
 
     Returns:
         The problems, then what was read, None for what could not be.
     """
-    problems, pixels, ids = [], None, None
+    problems: list[str] = []
+    ids = pixels = None
     try:
-        pixels = image.read()
+        ids = label and label.read()
     except DataError as error:
-        problems.append(str(error))
-    if label is None:
-        return problems, pixels, None
+        problems += map(str, error.args)
     try:
-        ids = label.read()
+        pixels = read_image(None if ids is None else ids.shape)
     except DataError as error:
-        return [*problems, str(error)], pixels, None
+        problems[:0] = map(str, error.args)
+    if label is None or ids is None:
+        return problems, pixels, ids
     if pixels is not None and pixels.shape[:2] != ids.shape:
         problems.append(
             f"{label.name}: the label is {ids.shape} (height, width), its image {pixels.shape[:2]}."

@@ -1,4 +1,4 @@
-"""Decodes JPEG and PNG files of any kind to RGB; the only image decoder of the package."""
+"""Decodes images of any kind to RGB; the only image decoder of the package."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.data.files import plain_reason
-from deeplab_tf.data.orientation import apply_orientation, orientation_of, read_orientation
+from deeplab_tf.data.orientation import (
+    apply_orientation,
+    belongs_upright,
+    orientation_in_graph,
+    orientation_of,
+    read_orientation,
+)
+from deeplab_tf.data.other_formats import decode_other
 from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.sample_depth import eight_bits
 from deeplab_tf.data.spec import DataError
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_DEPTH_AT = 24  # byte of a PNG that says how many bits a sample has
 _DCT = "INTEGER_ACCURATE"
 # What the message about a turned image of a data set holds.
 TURNED = "stored turned (EXIF orientation"
@@ -22,7 +31,8 @@ TURNED = "stored turned (EXIF orientation"
 def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
     """Decodes a JPEG or PNG inside a graph, to the pixels that Pillow gives.
 
-    Greyscale is repeated, alpha dropped, CMYK converted and 16 bits reduced to their upper 8.
+    Greyscale is repeated, alpha dropped, CMYK converted and 16 bits reduced to 8, see
+    ``eight_bits``.
 
     Args:
         contents: string scalar, the bytes of the file.
@@ -34,11 +44,8 @@ def decode_image(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Ten
     Raises:
         tf.errors.InvalidArgumentError: when the bytes are neither, or broken.
     """
-    contents, _ = _checked(contents, name)
-    # The JPEG operation reads PNG too, and is the one with a choice of DCT.
-    image = tf.io.decode_jpeg(contents, channels=3, dct_method=_DCT)
-    image.set_shape([None, None, 3])
-    return image
+    contents, is_jpeg = _checked(contents, name)
+    return _decode_whole(contents, is_jpeg)
 
 
 def image_size(contents: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
@@ -85,7 +92,7 @@ def decode_window(
     pixels = tf.cond(
         is_jpeg,
         lambda: _decode_jpeg_window(contents, window),
-        lambda: _part(tf.io.decode_jpeg(contents, channels=3, dct_method=_DCT), window),
+        lambda: _part(_decode_whole(contents, is_jpeg), window),
     )
     pixels.set_shape([None, None, 3])
     return pixels
@@ -114,6 +121,17 @@ def _png_size(contents: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(tf.strings.join([contents, "\0" * 24]), 16, 8)
 
 
+def _decode_whole(contents: tf.Tensor, is_jpeg: tf.Tensor) -> tf.Tensor:
+    depth = tf.strings.substr(tf.strings.join([contents, "\0" * 25]), _DEPTH_AT, 1)
+    image = tf.cond(
+        ~is_jpeg & tf.equal(depth, b"\x10"),
+        lambda: eight_bits(tf.io.decode_png(contents, channels=3, dtype=tf.uint16)),
+        # The JPEG operation reads PNG too, and is the one with a choice of DCT.
+        lambda: tf.io.decode_jpeg(contents, channels=3, dct_method=_DCT),
+    )
+    return tf.ensure_shape(image, [None, None, 3])
+
+
 def _decode_jpeg_window(contents: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
     # Colours are stored coarser than brightness and enlarged with their neighbours left and
     # right. In the first and last column of a window those are missing, so one more is decoded.
@@ -139,46 +157,92 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
     Raises:
         DataError: when the file cannot be read; the message names it.
     """
+    contents = _read_bytes(path)
+    if not is_jpeg_or_png(contents):
+        return decode_other(contents, str(path))
     orientation = read_orientation(path)
-    return apply_orientation(read_image(path), orientation)
+    return apply_orientation(image_pixels(contents, str(path)), orientation)
 
 
-def read_image(path: str | os.PathLike, refuse_turned: bool = False) -> np.ndarray:
-    """Reads an image's stored pixels without applying its EXIF orientation.
-
-    Args:
-        path: the file.
-        refuse_turned: whether an image with another orientation than upright is an error, as
-            it is in a data set, where labels belong to upright images.
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Reads an image's stored pixels without applying the EXIF orientation of a JPEG or PNG.
 
     Returns:
         uint8 ``[height, width, 3]``, RGB.
 
     Raises:
-        DataError: when the file cannot be read or is refused; the message names it.
+        DataError: when the file cannot be read; the message names it.
     """
-    try:
-        contents = user_path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    return image_pixels(contents, str(path), refuse_turned)
+    return image_pixels(_read_bytes(path), str(path))
 
 
-def image_pixels(contents: bytes, name: str, refuse_turned: bool = False) -> np.ndarray:
+def read_fitting(
+    path: str | os.PathLike, label_size: tuple[int, ...] | None, any_format: bool = False
+) -> np.ndarray:
+    """Reads an image of a data set upright; see ``fitting_pixels``."""
+    return fitting_pixels(_read_bytes(path), str(path), label_size, any_format)
+
+
+def image_pixels(contents: bytes, name: str) -> np.ndarray:
     """Decodes the bytes of an image, as ``read_image`` does with a file.
 
     Args:
-        contents: JPEG or PNG.
+        contents: JPEG or PNG, or what ``decode_other`` reads.
         name: what the message of an error calls it.
-        refuse_turned: as for ``read_image``.
     """
-    if not contents.startswith((_JPEG_START, _PNG_START)):
-        raise DataError(f"{name}: neither a JPEG nor a PNG file.")
+    if not is_jpeg_or_png(contents):
+        return decode_other(contents, name)
     try:
         with tf.device("CPU:0"):
-            pixels = decode_image(tf.constant(contents)).numpy()
+            return decode_image(tf.constant(contents)).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise DataError(f"{name}: broken or cut off ({plain_reason(error)}).") from None
-    if refuse_turned and (orientation := orientation_of(contents, name)) != 1:
+
+
+def fitting_pixels(
+    contents: bytes, name: str, label_size: tuple[int, ...] | None, any_format: bool = False
+) -> np.ndarray:
+    """Decodes an image of a data set upright, if its label certainly belongs to the upright image.
+
+    Args:
+        contents: as for ``image_pixels``.
+        name: what the message of an error calls it.
+        label_size: height and width of its label, None where there is none or it is broken.
+        any_format: whether it may be another file than JPEG or PNG, which no graph decodes.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        DataError: when the file is broken or of another format, or EXIF turns it and
+            ``belongs_upright`` says no.
+    """
+    if not (any_format or is_jpeg_or_png(contents)):
+        raise DataError(
+            f"{name}: neither a JPEG nor a PNG file, which data sets consist of; "
+            "tools/convert_dataset.py --dataset=folder makes one of other files."
+        )
+    pixels, orientation = image_pixels(contents, name), orientation_of(contents, name)
+    if orientation == 1:
+        return pixels
+    if is_jpeg_or_png(contents):
+        stored, pixels = pixels.shape[:2], apply_orientation(pixels, orientation)
+        # What a graph does not see, it does not turn.
+        is_known = int(orientation_in_graph(tf.constant(contents))) == orientation
+    else:
+        stored, is_known = pixels.shape[:2][:: -1 if orientation >= 5 else 1], True
+    if not is_known or not belongs_upright(orientation, stored, label_size):
         raise DataError(f"{name}: {TURNED} {orientation}).")
     return pixels
+
+
+def is_jpeg_or_png(contents: bytes) -> bool:
+    """Returns whether bytes begin as those of a JPEG or PNG, which graphs decode."""
+    return contents.startswith((_JPEG_START, _PNG_START))
+
+
+def _read_bytes(path: str | os.PathLike) -> bytes:
+    try:
+        return user_path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None

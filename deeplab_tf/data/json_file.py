@@ -14,12 +14,15 @@ LARGEST_BYTES = 16 * 2**20
 LARGEST_DEPTH = 32
 
 
-def parse_json(text: str | bytes, source: str | os.PathLike) -> Any:
+def parse_json(
+    text: str | bytes, source: str | os.PathLike, largest_bytes: int = LARGEST_BYTES
+) -> Any:
     """Parses JSON whose size and depth have bounds.
 
     Args:
         text: the JSON, UTF-8 if it is bytes.
         source: what error messages call it.
+        largest_bytes: at most so many are read.
 
     Raises:
         ValueError: it is no JSON, too large, or nested too deeply.
@@ -28,8 +31,8 @@ def parse_json(text: str | bytes, source: str | os.PathLike) -> Any:
         >>> parse_json("[1, 2]", "numbers.json")
         [1, 2]
     """
-    if len(text) > LARGEST_BYTES:
-        raise ValueError(f"{source}: {len(text)} bytes of JSON, at most {LARGEST_BYTES} are read.")
+    if len(text) > largest_bytes:
+        raise ValueError(f"{source}: {len(text)} bytes of JSON, at most {largest_bytes} are read.")
     try:
         value = json.loads(text)
     except RecursionError:
@@ -44,18 +47,19 @@ def parse_json(text: str | bytes, source: str | os.PathLike) -> Any:
     raise _too_deep(source)
 
 
-def read_json(path: str | os.PathLike) -> Any:
+def read_json(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> Any:
     """Reads a JSON file with the bounds of `parse_json`.
 
     Args:
         path: of the file.
+        largest_bytes: at most so many are read.
 
     Raises:
         ValueError: as `parse_json`.
         OSError: the file cannot be read.
     """
     with Path(path).open("rb") as file:
-        return parse_json(file.read(LARGEST_BYTES + 1), path)
+        return parse_json(file.read(largest_bytes + 1), path, largest_bytes)
 
 
 def _children(value: Any) -> Iterable:

@@ -17,7 +17,10 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class DataError(ValueError):
-    """Something is wrong with a data set; the message names the file."""
+    """Something is wrong with a data set; each argument is one line that names the file."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 def expand_path(path: str | os.PathLike) -> str:

@@ -9,12 +9,14 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from deeplab_tf.data.example_checks import Part, inspect_example
+from deeplab_tf.data.example_checks import Label, inspect_example
 from deeplab_tf.data.files import file_hash, write_atomically
-from deeplab_tf.data.image import read_image
+from deeplab_tf.data.image import fitting_pixels, is_jpeg_or_png
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.sources import Item, Source
 from deeplab_tf.data.spec import DataError, Shard
@@ -71,14 +73,23 @@ def plan_shards(archive: Source, output: Path, examples_per_shard: int) -> list[
 
 def _fingerprint(archive: Source, items: Sequence[Item]) -> str:
     """Hashes the examples of a shard, their files and the way they are read."""
-    reader = archive.read_label
-    values = [
+    reader = archive.draw or archive.read_label
+    values: list = [
         _VERSION,
         archive.spec.to_dict(),
         [str(getattr(reader, name, "")) for name in ("args", "keywords")],
-        [[item.name, _stamp(item.image), _stamp(item.label)] for item in items],
+        [[item.name, _stamp(item.image), _label_stamp(item)] for item in items],
     ]
+    if archive.draw:
+        values.append(archive.line_width)
+    if archive.new_ids:
+        values.append(sorted(archive.new_ids.items()))
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
+
+
+def _label_stamp(item: Item) -> Any:
+    """What changes with the label of an example."""
+    return _stamp(item.label) if item.entries is None else [_stamp(item.label), item.entries]
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:
@@ -121,15 +132,26 @@ def make_shard(task: ShardTask) -> tuple[ShardTask, tuple[Shard | None, list[str
 
 def _records(task: ShardTask, problems: list[str]) -> Iterator[bytes]:
     for item in task.items:
-        image = Part(str(item.image), partial(read_image, item.image, refuse_turned=True))
-        label = None
+        image, label = partial(_read_image, task.archive, item), None
         if item.label is not None:
-            label = Part(str(item.label), partial(task.archive.read_label, item.label))
+            where = "" if item.entries is None else f", image {item.name!r}"
+            label = Label(f"{item.label}{where}", partial(task.archive.label_ids, item))
         found, pixels, ids = inspect_example(image, label, task.archive.spec)
         problems += found
         if not problems:
             assert pixels is not None  # else there is a problem
             labels = None if ids is None else ids.astype(np.uint8)
-            yield encode_example(item.name, item.image.read_bytes(), pixels.shape[:2], labels)
+            contents = _stored(task.archive.image_bytes(item.image), pixels)
+            yield encode_example(item.name, contents, pixels.shape[:2], labels)
     if problems:
         raise DataError("The shard would not be whole.")
+
+
+def _read_image(archive: Source, item: Item, label_size: tuple[int, ...] | None) -> np.ndarray:
+    contents = archive.image_bytes(item.image)
+    return fitting_pixels(contents, str(item.image), label_size, any_format=True)
+
+
+def _stored(contents: bytes, pixels: np.ndarray) -> bytes:
+    """Returns an image's file as it came or, where no graph decodes it, as a PNG."""
+    return contents if is_jpeg_or_png(contents) else tf.io.encode_png(pixels).numpy()

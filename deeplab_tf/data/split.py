@@ -9,10 +9,11 @@ from typing import Protocol, runtime_checkable
 
 import tensorflow as tf
 
-from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.data.paths import user_path
+from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec
 from deeplab_tf.data.synthetic import SYNTHETIC, SyntheticSplit, synthetic_spec
 from deeplab_tf.data.tfrecord import TfrecordSplit
-from deeplab_tf.data.voc_layout import VocSplit
+from deeplab_tf.data.voc_layout import LISTS, VocSplit
 
 _READ_ERRORS = (
     tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.DataLossError
@@ -98,6 +99,19 @@ def open_split(data_dir: str | os.PathLike, split: str) -> Split:
     return kind(data_dir, split)
 
 
+def other_splits(data_dir: str | os.PathLike, split: str) -> list[str]:
+    """Returns the names of a data set's splits but for one.
+
+    Args:
+        data_dir: as for ``open_split``.
+        split: the one.
+    """
+    names = set(open_spec(data_dir).splits)
+    if str(data_dir) != SYNTHETIC:
+        names |= {file.stem for file in (user_path(data_dir) / LISTS).glob("*.txt")}
+    return sorted(names - {split})
+
+
 def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
     """Reads the description of a data set, none of its images.
 
@@ -110,15 +124,27 @@ def open_spec(data_dir: str | os.PathLike) -> DatasetSpec:
 
 
 def require_labels(split: Split) -> None:
-    """Raises if a split has no labels.
+    """Raises if a split has nothing to be learned or evaluated.
 
     Raises:
-        DataError: when the split is not labelled.
+        DataError: when the split is not labelled, or its data set has a single class.
     """
     if not split.labelled:
+        files = getattr(split, "label_paths", None)
+        looked_for = (
+            f" (none of its {len(files)} files is there, such as {files[0]})" if files else ""
+        )
         raise DataError(
-            f"The split {split.split!r} of {split.spec.name!r} has no labels: it can be predicted "
-            "(evaluate.py --submission), but neither evaluated nor trained on."
+            f"The split {split.split!r} of {split.spec.name!r} has no labels{looked_for}: it can "
+            "be predicted (evaluate.py --submission), but neither evaluated nor trained on."
+        )
+    if split.spec.num_classes == 1:
+        name = split.spec.class_names[0]
+        raise DataError(
+            f"The data set {split.spec.name!r} has the one class {name!r}: every prediction is "
+            "right, so that nothing is learned (loss 0, mIoU 100). Give what is not it a class of "
+            f'its own: "class_names": ["background", "{name}"] in {FILE_NAME}, and labels with 0 '
+            "for background and 1 for it."
         )
 
 

@@ -9,9 +9,9 @@ from functools import partial
 import tensorflow as tf
 
 from deeplab_tf.data.encoded import decode_example
-from deeplab_tf.data.example_checks import Part, check_examples, inspect_example
+from deeplab_tf.data.example_checks import Label, check_examples, inspect_example
 from deeplab_tf.data.files import plain_reason
-from deeplab_tf.data.image import image_pixels
+from deeplab_tf.data.image import fitting_pixels
 from deeplab_tf.data.paths import checked_name, user_path
 from deeplab_tf.data.png import label_ids
 from deeplab_tf.data.spec import DataError, DatasetSpec
@@ -53,7 +53,8 @@ class TfrecordSplit:
         self.names = [entry.name for entry in entries]
         self._files = [str(self.folder / s.file) for s in shards for _ in range(s.examples)]
         with tf.init_scope(), tf.device("CPU:0"):
-            self._table = tf.constant([self.names, self._files])
+            files = [*map(os.fsencode, self._files)]
+            self._table = tf.constant([[name.encode() for name in self.names], files])
             self._offsets = tf.constant([entry.offset for entry in entries], tf.int64)
         self.labelled = bool(self._contents(0)["label/encoded"])
 
@@ -94,10 +95,8 @@ class TfrecordSplit:
             contents = self._contents(index)
         except DataError as error:
             return [str(error)]
-        image = Part(
-            name, partial(image_pixels, contents["image/encoded"], name, refuse_turned=True)
-        )
-        label = Part(name, partial(label_ids, contents["label/encoded"], name, self.spec))
+        image = partial(fitting_pixels, contents["image/encoded"], name)
+        label = Label(name, partial(label_ids, contents["label/encoded"], name, self.spec))
         return inspect_example(image, label if self.labelled else None, self.spec)[0]
 
     def _contents(self, index: int) -> dict[str, bytes]:

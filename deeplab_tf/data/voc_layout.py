@@ -11,22 +11,25 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.data.encoded import decode_example
-from deeplab_tf.data.example_checks import Part, check_examples, inspect_example
-from deeplab_tf.data.image import read_image
-from deeplab_tf.data.paths import checked_name, user_path
+from deeplab_tf.data.example_checks import Label, check_examples, inspect_example
+from deeplab_tf.data.file_names import listed_key, stored_key
+from deeplab_tf.data.image import read_fitting
+from deeplab_tf.data.image_files import IMAGE_ENDINGS
+from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.png import read_label
-from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.data.split_list import read_listed
 
 IMAGES, LABELS, LISTS = "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 
 
 class VocSplit:
     """One split of a folder in PASCAL VOC layout.
 
     The folder holds ``JPEGImages/NAME.jpg`` (or ``.jpeg``, ``.png``),
-    ``SegmentationClass/NAME.png``, ``ImageSets/Segmentation/SPLIT.txt`` with one name a line,
-    and ``dataset.json``. Opening reads the list and the folders' names, no image.
+    ``SegmentationClass/NAME.png``, ``ImageSets/Segmentation/SPLIT.txt`` with one name a line (or
+    another form, see ``read_listed``), and ``dataset.json``. Opening reads the list and the names
+    in the folders, no image.
 
     Args:
         folder: the data set.
@@ -46,15 +49,21 @@ class VocSplit:
     def __init__(self, folder: str | os.PathLike, split: str):
         self.folder, self.split = user_path(folder), split
         self.spec = DatasetSpec.load(self.folder)
-        self.names = read_list(self.folder / LISTS, split)
+        listed = read_listed(self.folder / LISTS, split)
+        self.names = [example.name for example in listed]
         images = files_by_stem(self.folder / IMAGES, self.names)
-        self.image_paths = [
-            str(self.folder / IMAGES / images.get(name, f"{name}.jpg")) for name in self.names
-        ]
-        self.label_paths = [str(self.folder / LABELS / f"{name}.png") for name in self.names]
+        labels = files_by_stem(self.folder / LABELS, self.names, (".png",))
+        self.image_paths, self.label_paths = [], []
+        for name, image, label in listed:
+            image = image or f"{IMAGES}/{images.get(name, f'{name}.jpg')}"
+            label = label or f"{LABELS}/{labels.get(name, f'{name}.png')}"
+            self.image_paths.append(str(self.folder / image))
+            self.label_paths.append(str(self.folder / label))
         self.labelled = any(os.path.exists(path) for path in self.label_paths)
+        # TensorFlow writes text in UTF-8, which a path need not be.
+        paths = [[*map(os.fsencode, part)] for part in (self.image_paths, self.label_paths)]
         with tf.init_scope(), tf.device("CPU:0"):
-            self._table = tf.constant([self.names, self.image_paths, self.label_paths])
+            self._table = tf.constant([[name.encode() for name in self.names], *paths])
 
     def __len__(self) -> int:
         return len(self.names)
@@ -91,41 +100,31 @@ class VocSplit:
 
     def _problems(self, index: int) -> list[str]:
         image_path, label_path = self.image_paths[index], self.label_paths[index]
-        image = Part(image_path, partial(read_image, image_path, refuse_turned=True))
-        label = Part(label_path, partial(read_label, label_path, self.spec))
+        image = partial(read_fitting, image_path)
+        label = Label(label_path, partial(read_label, label_path, self.spec))
         return inspect_example(image, label if self.labelled else None, self.spec)[0]
 
 
-def read_list(folder: Path, split: str) -> list[str]:
-    """Reads the names of ``FOLDER/SPLIT.txt``.
+def files_by_stem(
+    folder: Path, names: Sequence[str], endings: Sequence[str] = IMAGE_ENDINGS
+) -> dict[str, str]:
+    """Maps names to files, for the files with such endings in the folders of the names.
 
-    Raises:
-        DataError: when it cannot be read (the message names the lists there are), is empty, or
-            it or a name in it leaves its folder.
+    Args:
+        folder: that holds the files, in sub-folders as the names say.
+        names: without ending.
+        endings: in small letters; of several files of one name the first ending counts.
+
+    Returns:
+        The files of names that have one, below the folder.
     """
-    path = folder / f"{checked_name(split, folder)}.txt"
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.txt"))) or "none"
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise DataError(
-            f"{path}: cannot be read ({reason}). Splits of this data set: {known}."
-        ) from None
-    names = [checked_name(line.strip(), path) for line in lines if line.strip()]
-    if not names:
-        raise DataError(f"{path}: the list is empty; write one name without ending a line.")
-    return names
-
-
-def files_by_stem(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Maps names without ending to names with it, for images in the folders of the names."""
-    found: dict[str, str] = {}
+    keys = {listed_key(name): name for name in names}
+    found: dict[str, tuple[int, str]] = {}  # with the place of the ending
     for sub in sorted({os.path.dirname(name) for name in names}):
-        if not (folder / sub).is_dir():
-            continue
-        for file in sorted(os.listdir(folder / sub)):
+        for file in sorted(os.listdir(folder / sub)) if (folder / sub).is_dir() else ():
             stem, ending = os.path.splitext(file)
-            if ending.lower() in IMAGE_ENDINGS:
-                found.setdefault(os.path.join(sub, stem), os.path.join(sub, file))
-    return found
+            name = keys.get(os.path.join(listed_key(sub), stored_key(stem)))
+            if name is not None and ending.lower() in endings:
+                candidate = endings.index(ending.lower()), os.path.join(sub, file)
+                found[name] = min(candidate, found.get(name, candidate))
+    return {name: file for name, (_, file) in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,11 +27,13 @@ def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
 
     Raises:
         OSError: when a process dies.
+        ValueError: when the running script would start itself again in every process.
     """
     count = min(processes or os.cpu_count() or 1, tasks)
     if count < 2:
         yield map
         return
+    _require_main_guard()
     # A forked process would inherit TensorFlow's threads, which do not live there.
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker)
     try:
@@ -44,6 +47,19 @@ def workers(processes: int | None, tasks: int) -> Iterator[Callable]:
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _require_main_guard() -> None:
+    """Raises if the script has no part that only it runs: the processes import it once more."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script is None or not os.path.isfile(script):
+        return
+    with open(script, encoding="utf-8", errors="replace") as file:
+        if "__main__" not in file.read():
+            raise ValueError(
+                f"{script}: processes that work beside it import it, and would start it again. Put "
+                'what it does below `if __name__ == "__main__":`, or give processes=1.'
+            )
 
 
 def _start_worker() -> None:

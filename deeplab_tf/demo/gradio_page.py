@@ -62,7 +62,7 @@ def build_page(
         gradio.Markdown(f"## DeepLab, {spec.num_classes} classes of {spec.name}")
         with gradio.Row():
             with gradio.Column(scale=0, min_width=320):
-                upload = gradio.File(label="Image (JPEG or PNG)", height=120)
+                upload = gradio.File(label="Image (JPEG, PNG, TIFF, BMP, WebP, GIF)", height=120)
                 upload.async_move_resource_to_block_cache = _local_path
                 gradio.Markdown("Or an example of the embedded data set:")
                 gallery = gradio.Gallery(

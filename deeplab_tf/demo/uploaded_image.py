@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.image import apply_orientation, image_pixels, image_size, read_orientation
+from deeplab_tf.data.image import (
+    apply_orientation,
+    image_pixels,
+    image_size,
+    is_jpeg_or_png,
+    read_orientation,
+)
+from deeplab_tf.data.other_formats import other_size
 from deeplab_tf.data.spec import DataError
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
 
@@ -34,13 +41,16 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     if size > MAX_BYTES:
         raise DataError(f"{path.name}: {size / 2**20:.0f} MB are too much; {_bounds()}")
     contents = path.read_bytes()
-    height, width = _size_in_header(contents)
+    height, width = _size_in_header(contents, path.name)
     if height * width > WHOLE_PIXELS:
         raise DataError(f"{path.name}: {width} x {height} pixels are too many; {_bounds()}")
-    return apply_orientation(image_pixels(contents, path.name), read_orientation(path))
+    pixels = image_pixels(contents, path.name)
+    return apply_orientation(pixels, read_orientation(path)) if is_jpeg_or_png(contents) else pixels
 
 
-def _size_in_header(contents: bytes) -> tuple[int, int]:
+def _size_in_header(contents: bytes, name: str) -> tuple[int, int]:
+    if not is_jpeg_or_png(contents):
+        return other_size(contents, name)
     try:
         with tf.device("CPU:0"):
             height, width = image_size(tf.constant(contents)).numpy().tolist()

@@ -89,7 +89,7 @@ def evaluate(
         ValueError: model and data set have other classes; or the metrics or a callback failed
             with an OSError or ValueError, and the message names the image.
         DataError: a file is broken; the message names it. Or there are neither labels nor
-            callbacks.
+            callbacks, or there is one class only.
         FloatingPointError: the network's logits for an image are not finite.
 
     Example:
@@ -101,7 +101,7 @@ def evaluate(
     """
     spec = split.spec
     mapping = class_mapping(predictor.model.spec, spec)
-    if not callbacks:
+    if split.labelled or not callbacks:
         require_labels(split)
     stage_metrics = [Metrics(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
     start, images = time.monotonic(), 0

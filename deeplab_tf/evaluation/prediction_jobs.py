@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab_tf.data.image_files import (
+    IMAGE_ENDINGS,
+    FoundImages,
+    choose_images,
+    describe_left_out,
+    scan_folder,
+)
 from deeplab_tf.data.own_files import PREDICTION, check_outputs, is_png_of
 from deeplab_tf.data.paths import user_path
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class Job(NamedTuple):
@@ -39,13 +44,16 @@ class Job(NamedTuple):
         return all(map(is_png_of(PREDICTION), self.outputs(overlay)))
 
 
-def plan_jobs(source: str | os.PathLike, output: str | os.PathLike) -> list[Job]:
+def plan_jobs(
+    source: str | os.PathLike, output: str | os.PathLike, log: Callable[[str], None] = print
+) -> list[Job]:
     """Plans which images are labelled and which files are written.
 
     Args:
         source: a file, a folder (with its sub-folders) or a pattern.
         output: folder for the label PNGs; sub-folders of a source folder are kept. What lies in
             an output folder below the source folder is no source.
+        log: receives a line that counts and names what is left out.
 
     Returns:
         The jobs, sorted by source.
@@ -54,15 +62,21 @@ def plan_jobs(source: str | os.PathLike, output: str | os.PathLike) -> list[Job]
         ValueError: there are no images, two would write the same file, or the output folder is
             the input folder.
     """
-    root, images = find_images(source)
+    root, found = find_images(source)
     output = user_path(output)
     if output.resolve() == root.resolve():
         raise ValueError(f"--output is the folder of the images ({output}); give another one.")
+    images, left_out = found
     if output.resolve().is_relative_to(root.resolve()):
-        # Labels of an earlier run are no images.
+        # What an earlier run has written is no source.
         images = [p for p in images if not p.resolve().is_relative_to(output.resolve())]
+        left_out = [lost for lost in left_out if not lost.path.is_relative_to(output)]
+    what = describe_left_out(left_out, root)
     if not images:
-        raise ValueError(f"{source}: no images ({', '.join(SUFFIXES)}) found.")
+        endings = ", ".join(IMAGE_ENDINGS)
+        raise ValueError(f"{source}: no images ({endings}) found{(what and f'; {what}') or ''}.")
+    if what:
+        log(f"{source}: {what}")
     jobs = [Job(p, (output / p.relative_to(root)).with_suffix(".png")) for p in images]
     writers: dict[Path, Path] = {}
     for job in jobs:
@@ -95,35 +109,30 @@ def jobs_to_do(
     return [job for job in jobs if not (resume and job.is_finished(overlay))]
 
 
-def find_images(source: str | os.PathLike) -> tuple[Path, list[Path]]:
+def find_images(source: str | os.PathLike) -> tuple[Path, FoundImages]:
     """Finds the images of a file, a folder (with its sub-folders) or a pattern.
 
     Args:
         source: what exists under this very name, such as a folder `run[1]`, is no pattern.
 
     Returns:
-        The folder that holds them all, and the images in order.
+        The folder that holds them all, and the images and what is left out.
 
     Raises:
         ValueError: the pattern goes up (`..`) behind its first wildcard.
     """
     path = user_path(source)
     if path.is_dir():
-        return path, sorted(p for p in path.rglob("*") if _is_image(p))
+        return path, scan_folder(path)
     if path.exists():
-        return path.parent, [path]
+        return path.parent, FoundImages([path], [])
     # Sub-folders are kept below the folder in front of the first wildcard.
     root, pattern = Path(), list(path.parts)
     while pattern and (not glob.has_magic(pattern[0]) or os.path.exists(root / pattern[0])):
         root /= pattern.pop(0)
     if not pattern:
-        return path.parent, []
+        return path.parent, FoundImages([], [])
     if ".." in pattern:
         raise ValueError(f"{source}: .. behind a wildcard leaves the folder of the images.")
     found = glob.glob(str(Path(*pattern)), root_dir=root, recursive=True)
-    matches = sorted(root / path for path in found)
-    return root, [p for p in matches if _is_image(p)]
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return root, choose_images([root / path for path in found], root)

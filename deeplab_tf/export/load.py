@@ -25,7 +25,7 @@ def load(
 
     Args:
         path: the file or folder. Of a work directory `model.keras` is opened or, while training
-            has not finished, the newest checkpoint.
+            has not finished or goes on after an end, the newest checkpoint.
         safe_mode: opens nothing but a plain DeepLab or an export of it, and runs nothing of the
             file (docs/security.md). False is for your own subclasses of DeepLab and for
             SavedModels with other operations; the file can then run any program.

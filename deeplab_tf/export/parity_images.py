@@ -58,7 +58,7 @@ def verification_images(
     """
     if source is None:
         return example_images(data_dir or SYNTHETIC, "val", VERIFICATION_IMAGES, size)
-    paths = find_images(source)[1]
+    paths = find_images(source)[1].images
     if not paths:
         raise ValueError(f"{source}: no images to compare labels on.")
     return [_resized(read_image(path), size) for path in paths]

@@ -70,6 +70,11 @@ def export_saved_model(
     output = user_path(output)
     max_pixels = predictor.whole_pixels if max_pixels is None else max_pixels
     _check(predictor, output, max_pixels, precision)
+    if not output.name.isdecimal():
+        log(
+            f"{output}: TensorFlow Serving takes only folders whose name is a number, such as "
+            f"{output / '1'}; it would not find this one."
+        )
     images = [cut_to(image, max_pixels) for image in verification_images(verify_on)]
     make_folder(output.parent, output)
     with naming_written(output, output.parent):

@@ -11,10 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.crf import pydensecrf_backend
-from deeplab_tf.crf.inputs import defined_values
+from deeplab_tf.crf.inputs import (
+    defined_values,
+    warn_of_logits,
+    warn_of_probabilities,
+    warn_of_scaled_image,
+)
 from deeplab_tf.crf.learnable import Weights
 from deeplab_tf.crf.parameters import CrfParameters
 from deeplab_tf.crf.refine import batch_function
+
+# Frames from the checks up to who calls the layer; in between lies Keras, more or less of it.
+_USER = 4
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -150,6 +158,7 @@ class DenseCRF(keras.layers.Layer):
     def call(self, inputs: Sequence[tf.Tensor], valid: tf.Tensor | None = None) -> tf.Tensor:
         """Refines logits [B, H, W, C] with images [B, H, W, 3], see the class."""
         logits, images = inputs
+        self._warn_of_scale(logits, images)
         logits, images = tf.cast(logits, tf.float32), tf.cast(images, tf.float32)
         static_shape = _static_shape(logits, images)
         if valid is not None:
@@ -157,6 +166,17 @@ class DenseCRF(keras.layers.Layer):
         marginals = self._refine(self._logits(logits), images, valid)
         marginals.set_shape(static_shape)
         return marginals
+
+    def _warn_of_scale(self, logits: tf.Tensor, images: tf.Tensor) -> None:
+        """Warns, outside of a graph, of inputs that are finite but hardly what is meant."""
+        if not tf.executing_eagerly():
+            return
+        values = np.asarray(logits)
+        warn_of_scaled_image(np.asarray(images), stacklevel=_USER)
+        if not self.parameters.from_probabilities:
+            warn_of_probabilities(values, stacklevel=_USER)
+        else:
+            warn_of_logits(values, stacklevel=_USER)
 
     def _logits(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns minus the unary energy."""

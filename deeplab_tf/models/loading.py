@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import tempfile
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,7 @@ from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.checkpoint_files import restore_variables
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
+from deeplab_tf.models.model_step import newer_checkpoint
 from deeplab_tf.models.safe_keras import open_safely
 
 # Ending of a file -> what it is and which call opens it. The first that matches counts.
@@ -81,10 +83,22 @@ def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
         reason = " ".join(str(error).split())  # Keras explains over many lines
+        if isinstance(error, zipfile.BadZipFile):
+            size = path.stat().st_size
+            reason = (
+                f"it is cut off or damaged ({size} bytes). Copy it anew" if size else "it is empty"
+            )
         raise ValueError(f"{path}: cannot be loaded as a Keras model: {reason}") from error
     if not isinstance(model, DeepLab):
         raise ValueError(f"{path}: holds a {type(model).__name__}, not a deeplab_tf.DeepLab.")
     require_finite_weights(model, path)
+    newer = newer_checkpoint(path.parent) if path.name == "model.keras" else None
+    if newer:
+        warnings.warn(
+            f"{path}: {newer}. tools/train.py writes it anew at the end of the run; "
+            f"deeplab_tf.load('{path.parent}') opens the checkpoint.",
+            stacklevel=2,
+        )
     return model
 
 
@@ -108,8 +122,8 @@ def load_workdir(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
     """Opens the model of a training run.
 
     Args:
-        path: its work directory; `model.keras` is opened or, while training has not finished, the
-            newest checkpoint.
+        path: its work directory; `model.keras` is opened or, while training has not finished or
+            goes on after an end, the newest checkpoint.
         safe_mode: see `load_model`.
 
     Returns:
@@ -120,7 +134,10 @@ def load_workdir(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
             checkpoint yet.
     """
     path = user_path(path)
-    if (path / "model.keras").exists():
+    newer = newer_checkpoint(path)
+    if newer:
+        warnings.warn(f"{path}: {newer}, whose checkpoint is opened.", stacklevel=2)
+    elif (path / "model.keras").exists():
         return load_model(path / "model.keras", safe_mode)
     spec, file = DatasetSpec.load(path), path / "config.json"
     try:

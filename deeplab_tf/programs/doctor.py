@@ -75,7 +75,9 @@ def _look() -> None:
     from deeplab_tf.data.doctor import diagnose, format_diagnosis
     from deeplab_tf.data.files import write_atomically
     from deeplab_tf.data.label_statistics import count_labels
+    from deeplab_tf.data.overlap import overlap_warning
     from deeplab_tf.data.own_files import CONTACT_SHEET, check_outputs, is_json_with, is_png_of
+    from deeplab_tf.data.split import other_splits
     from deeplab_tf.models.presets import network_defaults
     from deeplab_tf.training.config_ranges import check_config
 
@@ -96,6 +98,10 @@ def _look() -> None:
     split.check(LIMIT.value)
     statistics = count_labels(split, LIMIT.value, cli.progress_bar)
     diagnosis = {"split": SPLIT.value, **diagnose(statistics, augmentation.crop_size)}
+    for name in other_splits(DATA_DIR.value, SPLIT.value):
+        names = open_split(DATA_DIR.value, name).names
+        warning = overlap_warning(SPLIT.value, split.names, name, names)
+        diagnosis["warnings"] += [warning] if warning else []
     print(format_diagnosis(diagnosis))
     write_atomically(diagnosis_file, (json.dumps(diagnosis, indent=2) + "\n").encode())
     network = config.model if config else network_defaults()

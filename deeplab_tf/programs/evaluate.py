@@ -57,12 +57,19 @@ def main() -> None:
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.loading import load_model
+    from deeplab_tf.models.model_step import newer_checkpoint
 
     if COMPARE.value and not REPORT.value:
         raise ValueError("--compare adds to the report; give --report too.")
     if (WORKDIR.value is None) == (MODEL.value is None):
         raise ValueError("Give either --workdir or --model.")
     model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
+    newer = newer_checkpoint(WORKDIR.value) if WORKDIR.value else None
+    if newer:
+        raise ValueError(
+            f"{WORKDIR.value}: {newer}. Run tools/train.py to the end, or give "
+            f"--model={model_file} to evaluate the earlier model."
+        )
     output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
     split = open_split(DATA_DIR.value, SPLIT.value)
     metrics_file = output / "metrics.json"

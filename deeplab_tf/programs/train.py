@@ -36,6 +36,7 @@ def main() -> None:
     from deeplab_tf.data import open_split, require_labels
     from deeplab_tf.data.augment import read_augmentation
     from deeplab_tf.data.doctor import SAMPLE, quick_look
+    from deeplab_tf.data.overlap import overlap_warning
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.training.config_ranges import check_config
@@ -61,6 +62,11 @@ def main() -> None:
     if writes:
         quick_look(splits[0], config.data.train_split, read_augmentation(config.data).crop_size)
         quick_look(splits[1], config.data.eval_split)
+        warning = overlap_warning(
+            config.data.train_split, splits[0].names, config.data.eval_split, splits[1].names
+        )
+        if warning:
+            print(f"{config.data.train_split}: warning: {warning}")
         if config.train.precision == "float32":
             cli.advise_precision("--config.train.precision=auto")
     else:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import tensorflow as tf
 
-from deeplab_tf.data.image import read_orientation, read_upright
+from deeplab_tf.data.image import is_jpeg_or_png, read_orientation, read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.prediction_jobs import Job
 from deeplab_tf.evaluation.prediction_writer import write_prediction
@@ -31,10 +31,10 @@ def label_files(
 ) -> list[str]:
     """Labels images through a server and writes the files that `predict_files` writes.
 
-    An image that its EXIF orientation turns is sent upright, as a PNG; all others are sent as they
-    are. Neither a bad image stops the others, nor a request that is refused, that gets no response
-    in time, or one that cannot be used. A server that does not respond at all stops the run; files
-    that are written by then are complete.
+    An image that is neither JPEG nor PNG, or that its EXIF orientation turns, is sent upright, as a
+    PNG; all others are sent as they are. Neither a bad image stops the others, nor a request that
+    is refused, that gets no response in time, or one that cannot be used. A server that does not
+    respond at all stops the run; files that are written by then are complete.
 
     Args:
         client: for the server.
@@ -91,6 +91,7 @@ class _ResponseCounter:
     def __init__(self, limit: int, total: int):
         self._limit, self._total, self._unanswered = limit, total, 0
         self._error: UnavailableError | None = None
+        self._failure: ServingError | None = None  # of the last request
         self._lock = threading.Lock()
 
     def check(self):
@@ -105,15 +106,29 @@ class _ResponseCounter:
             failure: why there was no response, None where there was one.
         """
         with self._lock:
-            self._unanswered = self._unanswered + 1 if failure else 0
-            all_failed = self._unanswered == self._total and isinstance(failure, UnavailableError)
-            if self._unanswered >= self._limit or all_failed:
-                self._error = UnavailableError(
-                    f"{failure}. No response to {self._unanswered} requests in a row, so no more "
-                    "are sent; images labelled so far are kept, and --resume skips them."
-                )
+            self._unanswered, self._failure = (self._unanswered + 1 if failure else 0), failure
+            self._stop_without_responses()
         if failure is not None:
             self.check()
+
+    def count_unsent(self):
+        """Counts a request that is not sent, and raises UnavailableError where that stops the run.
+
+        Its images cannot be read.
+        """
+        with self._lock:
+            self._total -= 1
+            self._stop_without_responses()
+        self.check()
+
+    def _stop_without_responses(self):
+        is_away = isinstance(self._failure, UnavailableError)
+        all_failed = is_away and self._unanswered == self._total
+        if self._failure and (self._unanswered >= self._limit or all_failed):
+            self._error = UnavailableError(
+                f"{self._failure}. No response to {self._unanswered} requests in a row, so no more "
+                "are sent; images labelled so far are kept, and --resume skips them."
+            )
 
 
 def _label(
@@ -122,6 +137,8 @@ def _label(
     """Labels a batch; files that cannot be read are not sent."""
     contents = [_read(job) for job in batch]
     good = [content for content in contents if isinstance(content, bytes)]
+    if not good:
+        responses.count_unsent()
     labelled = iter(_request(client, good, responses) if good else [])
     return [
         next(labelled) if isinstance(content, bytes) else Prediction(None, content)
@@ -147,8 +164,9 @@ def _request(
 def _read(job: Job) -> bytes | str:
     """Returns the bytes to send, or an error message."""
     try:
-        if read_orientation(job.source) == 1:
-            return job.source.read_bytes()
+        contents = job.source.read_bytes()
+        if is_jpeg_or_png(contents) and read_orientation(job.source) == 1:
+            return contents
         return tf.io.encode_png(read_upright(job.source)).numpy()
     except OSError as error:
         return f"cannot be read ({error.strerror})."

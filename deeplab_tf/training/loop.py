@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
+from deeplab_tf.training.run_lock import locked
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.workdir import MetricsLog, Workdir, recorded_precision
@@ -127,8 +129,9 @@ class Trainer:
             OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
             ConnectionError: another worker stopped.
+            ValueError: another process is training in the work directory.
         """
-        settings, first_step = self.config.train, self._state.first_step
+        settings = self.config.train
         take_step = build_step(
             self.model,
             self._state.optimizer,
@@ -140,6 +143,13 @@ class Trainer:
             settings.normalize,
             self._state.loss_scale,
         )
+        with locked(self._workdir.path) if self._is_chief else contextlib.nullcontext():
+            self._train(take_step, evaluate)
+        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
+        return self.model
+
+    def _train(self, take_step: Callable, evaluate: Callable[[DeepLab], dict] | None) -> None:
+        settings, first_step = self.config.train, self._state.first_step
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if first_step < settings.steps:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
@@ -147,7 +157,7 @@ class Trainer:
         progress = Progress(first_step, settings.steps, settings.batch_size * settings.iter_size)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
             self._make_up_evaluation(progress, evaluate)
-            last_step = first_step if self._is_exhausted() else settings.steps
+            step, last_step = first_step, first_step if self._is_exhausted() else settings.steps
             for step in range(first_step + 1, last_step + 1):
                 batch = next(batches)
                 progress.add(take_step(batch))
@@ -165,9 +175,7 @@ class Trainer:
                         break
         if self._is_chief:
             self._best.restore(self.model)
-            self._workdir.save_model(in_precision(self.model, "float32"))
-        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
-        return self.model
+            self._workdir.save_model(in_precision(self.model, "float32"), step)
 
     def _write_log(self, step: int, progress: Progress) -> None:
         rate = float(self._state.schedule(step - 1))

@@ -16,6 +16,8 @@ from deeplab_tf.data.old_augmentation import current_data
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
+from deeplab_tf.models.model_step import record_step
+from deeplab_tf.training.run_lock import refuse_locked
 
 # A change in these sections makes it another run.
 _FIXED_SECTIONS = ("model", "data")
@@ -35,12 +37,13 @@ def check_workdir(path: str | os.PathLike) -> Path:
 
     Raises:
         ValueError: it has files that a run would replace, but is no work directory, as it has no
-            `config.json`.
+            `config.json`; or another process is training in it.
         OSError: it cannot be written into.
     """
     folder = user_path(path)
     is_run = (folder / "config.json").is_file()
     check_outputs({folder / name: lambda file: is_run for name in _FILES}, advice=_ADVICE)
+    refuse_locked(folder)
     return folder
 
 
@@ -103,11 +106,17 @@ class Workdir:
                 f"({'; '.join(changed)}). Give another --workdir, or the old values."
             )
 
-    def save_model(self, model: keras.Model) -> None:
-        """Saves the `.keras` file, replacing it at once; a reader never sees an incomplete one."""
+    def save_model(self, model: keras.Model, step: int) -> None:
+        """Saves the `.keras` file, replacing it at once; a reader never sees an incomplete one.
+
+        Args:
+            model: the network.
+            step: number of finished steps of the run, which is written beside it.
+        """
         # Keras looks at the ending.
         with whole_file(self.model_file, ending=".partial.keras") as temporary:
             model.save(temporary)
+        record_step(self.path, step)
 
 
 class MetricsLog:

@@ -7,6 +7,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from deeplab_tf.cli import program
+from deeplab_tf.cli.config_flag import config_error
 from tests.imports import ROOT
 
 GOOD = str(ROOT / "zoo" / "quickstart.py")
@@ -170,3 +171,27 @@ def test_what_is_wrong_with_other_flags_does_not_blame_the_config(capsys):
     assert message == "flag --logical_devices=x: not a whole number"
     message = refusal(capsys, f"--config={GOOD}", "--logical_device=2")
     assert message.startswith("Unknown command line flag 'logical_device'")
+
+
+def test_a_hint_that_has_nothing_to_do_with_the_key_is_not_given():
+    """The nearest of ml_collections may be any key."""
+    far = '\'early_stopping\'\nDid you mean "iter_size" instead of "early_stopping"?'
+    near = '\'stepz\'\nDid you mean "steps" instead of "stepz"?'
+    assert (
+        config_error(AttributeError(KeyError(far)), "a.py") == "a.py: no such key 'early_stopping'"
+    )
+    assert config_error(AttributeError(KeyError(near)), "a.py") == (
+        'a.py: no such key \'stepz\'; did you mean "steps" instead of "stepz"?'
+    )
+
+
+@pytest.mark.parametrize("key", ["early_stopping", "train.early_stopping"])
+def test_a_key_without_a_near_one_is_named(capsys, key):
+    message = refusal(capsys, "--config=zoo/quickstart.py", f"--config.{key}=3")
+    assert message.endswith("no such key 'early_stopping'")
+
+
+@pytest.mark.parametrize("error", ["KeyError", "AttributeError", "ValueError"])
+def test_an_error_without_a_text_has_its_name(capsys, tmp_path, error):
+    path = config_file(tmp_path, f"raise {error}")
+    assert refusal(capsys, f"--config={path}") == f"{path}, line 4: {error}"

@@ -1,4 +1,5 @@
 import io
+import os
 import sys
 from unittest import mock
 
@@ -72,3 +73,11 @@ def test_status_of_main_is_handed_on_and_words_are_refused(capsys):
     assert exit_status(lambda: 3) == 3
     assert exit_status(lambda: 0, ("tool", "word")) == 1
     assert "['word']" in capsys.readouterr().err
+
+
+def test_a_name_that_the_terminal_cannot_show_stops_nothing(monkeypatch):
+    """A file name that is no UTF-8, and a letter that Latin-1 lacks."""
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="latin-1"))
+    exit_status(lambda: print(os.fsdecode(b"K\xfche.jpg"), "\u4e2d"))
+    assert file.getvalue() == b"K\\udcfche.jpg \\u4e2d\n"

@@ -179,7 +179,7 @@ def test_an_image_that_is_not_finite_is_an_error(value):
 def test_images_of_another_scale_are_noticed(implementation):
     image, logits = scene(*SIZE, 0)
     options = {"logits": logits, "implementation": implementation}
-    with pytest.raises(ValueError, match=r"RGB 0\.\.255\. Received: values from \d+ to \d+"):
+    with pytest.raises(ValueError, match=r"RGB 0\.\.255\. Received: uint16, values from \d+"):
         mean_field(image=image.astype(np.uint16) * 257, **options)
     with pytest.warns(UserWarning, match=r"looks scaled to 0\.\.1"):
         mean_field(image=image / 255, **options)
@@ -188,3 +188,43 @@ def test_images_of_another_scale_are_noticed(implementation):
     # Only differences of colours count: without the mean, the same labels.
     shifted = mean_field(image=image - np.float32(123), **options)
     assert (shifted.argmax(-1) == mean_field(image=image, **options).argmax(-1)).mean() > 0.99
+
+
+@pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
+def test_dark_sixteen_bits_and_standardised_images_are_noticed(implementation):
+    """What the widest range of RGB does not give away."""
+    image, logits = scene(*SIZE, 0)
+    options = {"logits": logits, "implementation": implementation}
+    with pytest.raises(ValueError, match=r"RGB 0\.\.255\. Received: uint16, values from 0 to 300"):
+        mean_field(
+            image=np.linspace(0, 300, image.size).reshape(image.shape).astype("u2"), **options
+        )
+    standardised = (image / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    with pytest.warns(UserWarning, match=r"looks scaled to -\d\.\d+\.\.\d"):
+        mean_field(image=standardised, **options)
+
+
+@pytest.mark.parametrize("implementation", ["graph", "pydensecrf"])
+def test_probabilities_given_as_logits_are_noticed(implementation):
+    image, logits = scene(*SIZE, 0)
+    with pytest.warns(UserWarning, match="logits look like probabilities"):
+        mean_field(logits=softmax(logits), image=image, implementation=implementation)
+
+
+def test_the_layer_warns_outside_of_graphs():
+    image, logits = scene(*SIZE, 0)
+    likely = softmax(logits).astype(np.float32)
+    cases = [
+        ({}, likely, image, "logits look like probabilities"),
+        ({}, logits, (image / 255).astype(np.float32), r"looks scaled to 0\.\.1"),
+        ({"from_probabilities": True}, logits, image, r"probabilities lie within .* clipped"),
+    ]
+    for options, values, colors, message in cases:
+        layer = DenseCRF(iterations=1, **options)
+        layer.compiled = False
+        with pytest.warns(UserWarning, match=message):
+            layer((values[None], colors[None]))
+    for options, values in (({}, logits), ({"from_probabilities": True}, likely)):
+        layer = DenseCRF(iterations=1, **options)
+        layer.compiled = False
+        layer((values[None], image[None]))  # a warning would be an error

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tests.data.archives import (
     save_png,
 )
 from tests.data.fakes import make_voc_folder, random_label, smooth_image
+from tests.data.sources.annotations import ANNOTATED, TRUTH
 from tests.tools.commands import FORKSERVER
 
 MAKERS = {
@@ -37,9 +39,9 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.glob("*.*") if path.is_file()}
 
 
-@pytest.mark.parametrize("dataset", MAKERS)
+@pytest.mark.parametrize("dataset", MAKERS | ANNOTATED)
 def test_every_archive_is_converted(tmp_path, dataset):
-    MAKERS[dataset](tmp_path)
+    (MAKERS | ANNOTATED)[dataset](tmp_path)
     done = run(dataset, tmp_path)
     assert done.kept == 0
     assert verify_shards(tmp_path / "out") == done.written
@@ -49,6 +51,24 @@ def test_every_archive_is_converted(tmp_path, dataset):
         assert len(split) == count > 0
         assert split.labelled == (name != "test")
         split.check()
+
+
+@pytest.mark.parametrize("dataset", ANNOTATED)
+def test_every_form_of_annotation_gives_the_same_labels(tmp_path, dataset):
+    ANNOTATED[dataset](tmp_path / "in", 8)
+    options = {"processes": 1, "val_share": 0.25, "group_by": r"^video\d"}
+    done = convert(dataset, tmp_path / "in", tmp_path / "out", **options)
+    assert done.spec.class_names == ("background", "cat", "dog") and not done.warnings
+    splits = [open_split(tmp_path / "out", name) for name in ("train", "val")]
+    assert [len(split) for split in splits] == [6, 2]
+    videos = [{name[:6] for name in split.names} for split in splits]
+    assert not videos[0] & videos[1]
+    for split in splits:
+        for index in range(len(split)):
+            label = split.load(tf.constant(index, tf.int64))["label"]
+            np.testing.assert_array_equal(label, TRUTH)
+    again = convert(dataset, tmp_path / "in", tmp_path / "out", **options)
+    assert (again.written, again.kept) == (0, 2)
 
 
 def test_counts_other_than_the_published_ones_are_a_warning(tmp_path):
@@ -120,6 +140,16 @@ def test_several_processes_make_the_same_files(tmp_path):
     run("voc12", tmp_path)
     convert("voc12", tmp_path, tmp_path / "two", processes=2, examples_per_shard=2)
     assert contents(tmp_path / "two") == contents(tmp_path / "out")
+
+
+def test_a_script_that_would_start_itself_again_is_refused(tmp_path, monkeypatch):
+    make_voc12(tmp_path)
+    script = tmp_path / "mine.py"
+    script.write_text("from deeplab_tf.data.convert import convert\nconvert(...)\n")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    with pytest.raises(ValueError, match=r"mine\.py: processes .*if __name__ == \"__main__\":"):
+        convert("voc12", tmp_path, tmp_path / "two", processes=2, examples_per_shard=2)
+    assert not list((tmp_path / "two").glob("*.tfrecord"))
 
 
 def break_voc12(root):

@@ -4,16 +4,18 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from deeplab_tf.data import AugmentationPipeline, open_split, training_dataset
 from deeplab_tf.data.convert import convert
+from deeplab_tf.data.encoded import decode_lazily
+from deeplab_tf.data.orientation import apply_orientation
 from deeplab_tf.data.pipeline import evaluation_dataset
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import DataError, DatasetSpec, palette_bytes
 from deeplab_tf.data.split import naming_broken_files
 from deeplab_tf.data.tfrecord_shards import encode_example, write_shard
-from tests.data.fakes import make_voc_folder
+from tests.data.fakes import make_voc_folder, random_label, smooth_image
 
 SIZE = (24, 24)  # square: no size gives a turned image away
 
@@ -99,6 +101,50 @@ def test_turned_images_are_not_converted(folder):
     with pytest.raises(DataError, match=r"pic_0\.jpg: stored turned(?s:.)*1 image\(s\) stored"):
         convert("folder", folder, folder.parent / "out", processes=1)
     assert not (folder.parent / "out/dataset.json").exists()
+
+
+def hold_upright(folder, name, orientation):
+    """Stores an image as a phone that is held upright does, with the label of the upright image."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright, label = smooth_image(31, 24, seed=7), random_label(31, 24, 4)
+    back = {5: 5, 6: 8, 7: 7, 8: 6}[orientation]
+    stored = Image.fromarray(apply_orientation(upright, back))
+    stored.save(folder / f"JPEGImages/{name}.jpg", exif=exif, quality=95)
+    Image.fromarray(label).save(folder / f"SegmentationClass/{name}.png")
+    return np.array(ImageOps.exif_transpose(Image.open(folder / f"JPEGImages/{name}.jpg"))), label
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_label_of_the_upright_size_is_paired_with_the_upright_image(folder, orientation):
+    image, label = hold_upright(folder, "pic_2", orientation)
+    split = open_split(folder, "train")
+    split.check()
+    example = split.load(tf.constant(2, tf.int64))
+    np.testing.assert_array_equal(example["image"], image)
+    np.testing.assert_array_equal(example["label"], label)
+    read_window, lazy_label = decode_lazily(split.read(tf.constant(2, tf.int64)), split.spec)
+    np.testing.assert_array_equal(lazy_label, label)
+    np.testing.assert_array_equal(read_window(tf.constant([4, 9, 20, 13])), image[4:24, 9:22])
+
+
+def test_upright_images_are_converted_to_the_same_pairs(folder):
+    image, label = hold_upright(folder, "pic_2", 6)
+    (folder / "JPEGImages").rename(folder / "images")
+    (folder / "SegmentationClass").rename(folder / "masks")
+    convert("folder", folder, folder.parent / "out", processes=1)
+    split = open_split(folder.parent / "out", "train")
+    split.check()
+    example = split.load(tf.constant(2, tf.int64))
+    np.testing.assert_array_equal(example["image"], image)
+    np.testing.assert_array_equal(example["label"], label)
+
+
+def test_a_label_of_the_stored_size_is_named(folder):
+    hold_upright(folder, "pic_2", 6)
+    Image.fromarray(random_label(24, 31, 4)).save(folder / "SegmentationClass/pic_2.png")
+    with pytest.raises(DataError, match=r"pic_2\.jpg: stored turned \(EXIF orientation 6\)"):
+        open_split(folder, "train").check()
 
 
 def swap_classes(folder):

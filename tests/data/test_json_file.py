@@ -15,6 +15,13 @@ def nested(depth):
     return "[" * depth + "]" * depth
 
 
+def test_a_mark_in_front_of_the_text_is_no_part_of_it(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf[1]")
+    assert read_json(tmp_path / "a.json") == [1]
+    (tmp_path / "a.json").write_bytes("[1]".encode("utf-16"))
+    assert read_json(tmp_path / "a.json") == [1]
+
+
 @pytest.mark.parametrize("text", ['{"a": [1, 2.5, null, "x"]}', "[]", "3", nested(LARGEST_DEPTH)])
 def test_values_are_those_of_json(tmp_path, text):
     assert parse_json(text, "x.json") == json.loads(text)

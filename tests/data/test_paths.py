@@ -18,10 +18,11 @@ from deeplab_tf.data.png import read_label
 from deeplab_tf.data.sources import open_source
 from deeplab_tf.data.spec import DataError, DatasetSpec, Shard
 from deeplab_tf.data.split import open_spec, open_split
+from deeplab_tf.data.split_list import read_list
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.data.tfrecord import TfrecordSplit
 from deeplab_tf.data.tfrecord_shards import encode_example, verify_shards
-from deeplab_tf.data.voc_layout import VocSplit, read_list
+from deeplab_tf.data.voc_layout import VocSplit
 from deeplab_tf.data.voc_writer import write_voc_layout
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 from deeplab_tf.evaluation.prediction_jobs import find_images, plan_jobs
@@ -114,7 +115,9 @@ def test_home_is_meant_wherever_a_path_is_taken(tmp_path, monkeypatch):
     write_voc_layout("~/data", {"val": SyntheticSplit("val", 1)})
     assert (home / "data/dataset.json").is_file()
     assert open_split("~/data", "val").names == open_split(Path("~/data"), "val").names
-    assert find_images("~/data/JPEGImages/*.png")[1] == [home / "data/JPEGImages/val_0000.png"]
+    assert find_images("~/data/JPEGImages/*.png")[1].images == [
+        home / "data/JPEGImages/val_0000.png"
+    ]
     assert plan_jobs("~/data/JPEGImages", "~/labels")[0].target == home / "labels/val_0000.png"
     assert Workdir("~/run", {}, SPEC).path == home / "run"
     (home / "crf.json").write_text('{"iterations": 3}')
@@ -135,10 +138,10 @@ def test_names_with_wildcards_are_names(tmp_path):
         split.check()
         assert split.load(tf.constant(1, tf.int64))["image"].shape == (25, 31, 3)
     images = [folder / f"JPEGImages/pic_{i}.jpg" for i in range(5)]
-    assert find_images(folder / "JPEGImages") == (folder / "JPEGImages", images)
-    assert find_images(f"{folder}/JPEG*/pic_[01].jpg") == (folder, images[:2])
+    assert find_images(folder / "JPEGImages") == (folder / "JPEGImages", (images, []))
+    assert find_images(f"{folder}/JPEG*/pic_[01].jpg") == (folder, (images[:2], []))
     literal = images[0].rename(folder / "JPEGImages/pic_[01].jpg")
-    assert find_images(str(literal)) == (folder / "JPEGImages", [literal])
+    assert find_images(str(literal)) == (folder / "JPEGImages", ([literal], []))
 
 
 def test_tensorflow_gets_a_path_without_wildcards(tmp_path):

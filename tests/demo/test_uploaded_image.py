@@ -16,11 +16,23 @@ def test_an_image_is_upright(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "turned.png"), np.rot90(pixels, -1))
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "WEBP"])
+def test_other_formats_are_taken_within_the_same_bounds(tmp_path, kind, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, [6, 9, 3], np.uint8)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(pixels).save(tmp_path / "x", kind, **options)
+    np.testing.assert_array_equal(read_image(tmp_path / "x"), pixels)
+    monkeypatch.setattr(uploaded_image, "WHOLE_PIXELS", 50)
+    with pytest.raises(DataError, match=r"^x: 9 x 6 pixels are too many"):
+        read_image(tmp_path / "x")
+
+
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        (b"", "neither a JPEG nor a PNG"),
-        (b"GIF89a", "neither a JPEG nor a PNG"),
+        (b"", "no image of a known format"),
+        (b"text", "no image of a known format"),
+        (b"GIF89a", "(no image|broken)"),
         (b"\x89PNG\r\n\x1a\n", "broken"),
         (b"\xff\xd8\xff" + bytes(40), "broken"),
     ],

@@ -73,6 +73,30 @@ def test_labels_of_an_earlier_run_are_no_images(images, predictor):
     assert [job.source for job in plan_jobs(str(inner), images)] == [inner / "cmyk.jpeg"]
 
 
+def test_every_format_gets_the_labels_of_its_pixels(tmp_path, predictor):
+    pixels = np.random.default_rng(0).integers(0, 256, [20, 31, 3], np.uint8)
+    (tmp_path / "in").mkdir()
+    for ending in ("tif", "BMP", "webp", "Png"):
+        file = tmp_path / f"in/{ending}.{ending}"
+        Image.fromarray(pixels).save(file, **({"lossless": True} if ending == "webp" else {}))
+    jobs = plan_jobs(tmp_path / "in", tmp_path / "out")
+    assert predict_files(predictor, SPEC, jobs) == []
+    assert len(jobs) == 4
+    for job in jobs:
+        np.testing.assert_array_equal(read_label(job.target), predictor(pixels))
+
+
+def test_what_is_left_out_is_counted_and_named(images, tmp_path):
+    (images / "._a.jpg").touch()
+    logged = []
+    plan_jobs(images, tmp_path / "out", logged.append)
+    assert logged == [
+        f"{images}: left out: 1 hidden or of the system (._a.jpg); 1 no image (notes.txt)"
+    ]
+    with pytest.raises(ValueError, match=r"no images .* found; left out: 1 no image \(notes"):
+        plan_jobs(f"{images}/*.txt", tmp_path / "out")
+
+
 def test_nothing_found(tmp_path):
     with pytest.raises(ValueError, match="no images"):
         plan_jobs(str(tmp_path / "nowhere"), tmp_path / "out")

@@ -53,6 +53,15 @@ def folder(predictor, tmp_path_factory):
     return export_saved_model(predictor, output, MAX_PIXELS)
 
 
+def test_a_folder_that_is_no_number_is_said_to_be_ignored(predictor, tmp_path):
+    logged = []
+    with pytest.raises(ValueError, match="no images to compare"):  # no need to write it
+        export_saved_model(
+            predictor, tmp_path / "best", verify_on=tmp_path / "none", log=logged.append
+        )
+    assert "takes only folders whose name is a number, such as" in logged[0]
+
+
 @pytest.fixture(scope="module")
 def loaded(folder):
     return tf.saved_model.load(str(folder))

@@ -71,13 +71,13 @@ def file_named(name, message):
 def an_empty_file(folder, saved):
     path = folder / "model.keras"
     path.touch()
-    return path, "cannot be loaded"
+    return path, r"model\.keras: cannot be loaded as a Keras model: it is empty"
 
 
 def cut_short(folder, saved):
     path = folder / "model.keras"
     path.write_bytes(saved.read_bytes()[:1000])
-    return path, "cannot be loaded"
+    return path, r"cannot be loaded .*: it is cut off or damaged \(1000 bytes\)"
 
 
 def damaged(folder, saved):

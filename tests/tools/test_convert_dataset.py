@@ -1,12 +1,14 @@
 """The converter as a user calls it, and training from what it wrote."""
 
 import json
+import re
 
 import pytest
 
 from tests.camvid import FOLDER, camvid_files
 from tests.data.archives import make_voc12
 from tests.data.fakes import make_voc_folder
+from tests.data.sources.annotations import make_labelme
 from tests.tools.commands import ROOT, run
 from tests.tools.loading import call
 
@@ -76,3 +78,37 @@ def test_training_from_shards_gives_the_losses_of_the_folder(tmp_path):
         losses.append([line["loss"] for line in lines if "loss" in line])
     assert len(losses[0]) == 4
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+# tests/data/test_convert.py shows that every other form gives the same shards.
+@pytest.mark.slow
+@pytest.mark.usefixtures("eager")
+def test_own_photos_are_converted_examined_and_trained_on(tmp_path, capsys):
+    make_labelme(tmp_path / "in", 8, size=(40, 60))
+    data, workdir = tmp_path / "data", tmp_path / "run"
+    flags = [f"--source={tmp_path / 'in'}", f"--output={data}", "--val_share=0.25"]
+    call("convert_dataset.py", "--dataset=labelme", *flags, r"--group_by=^video\d", ONE)
+    assert "ids: 0 background, 1 cat, 2 dog; void 255" in capsys.readouterr().out
+    call("doctor.py", f"--data_dir={data}", f"--output={tmp_path / 'report'}")
+    shown = capsys.readouterr().out
+    assert "cat" in shown and "dog" in shown
+    config = f"--config={ROOT / 'zoo/quickstart.py'}"
+    steps = [*TINY, "--config.train.steps=2", "--config.data.check=True"]
+    call("train.py", config, f"--data_dir={data}", f"--workdir={workdir}", *steps)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert len([line for line in lines if "loss" in line]) == 2
+
+
+def test_what_is_wrong_with_the_flags(tmp_path):
+    make_labelme(tmp_path / "in")
+    flags = [f"--source={tmp_path / 'in'}", f"--output={tmp_path / 'out'}", ONE]
+    (tmp_path / "map.json").write_text('{"cta": "pet"}')
+    for wrong, message in (
+        ("--group_by=video", "--group_by says how --val_share divides; give --val_share, too."),
+        ("--val_share=20", "val_share must lie between 0 and 1, received 20.0."),
+        (f"--label_map={tmp_path / 'map.json'}", "Did you mean 'cat'?"),
+        (f"--label_map={tmp_path}", "cannot be read (Is a directory)"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            call("convert_dataset.py", "--dataset=labelme", *flags, wrong)
+        assert not (tmp_path / "out").exists()

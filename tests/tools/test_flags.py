@@ -10,11 +10,12 @@ from tests.tools.commands import TOOLS
 from tests.tools.loading import loaded, shown_flags
 
 # Flags that take a text and no path. A flag that takes a path is one of `cli.define_path_flag`.
-TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks"}
+TEXTS = {"host", "server", "model_name", "size", "split", "held_out_split", "scales", "networks",
+         "group_by"}  # fmt: skip
 PATHS = {
     "benchmark.py": {"data_dir", "model", "output", "shards"},
     "benchmark_tables.py": {"document", "results"},
-    "convert_dataset.py": {"output", "source"},
+    "convert_dataset.py": {"label_map", "output", "source"},
     "demo.py": {"crf", "model"},
     "doctor.py": {"data_dir", "output"},
     "evaluate.py": {"compare", "crf", "data_dir", "model", "output", "workdir"},

@@ -185,7 +185,7 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
     model = keras.Sequential([keras.layers.Dense(200)])
     model.build((None, 300))
     with pytest.raises(OSError, match="cannot be written") as error, small_files(20_000):
-        workdir.save_model(model)
+        workdir.save_model(model, step=3)
     assert error.value.filename == str(workdir.model_file)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
     assert workdir.model_file.read_bytes() == b"before"

@@ -7,11 +7,17 @@ from deeplab_tf.data.paths import check_folder, checked_name, user_path
 from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.sources.camvid import open_camvid
 from deeplab_tf.data.sources.cityscapes import open_cityscapes
+from deeplab_tf.data.sources.coco import open_coco
+from deeplab_tf.data.sources.cvat import open_cvat
 from deeplab_tf.data.sources.folder import open_folder
+from deeplab_tf.data.sources.label_studio import open_label_studio
+from deeplab_tf.data.sources.labelme import open_labelme
+from deeplab_tf.data.sources.masks import open_masks
 from deeplab_tf.data.sources.pascal_context import open_pascal_context
 from deeplab_tf.data.sources.person_part import open_person_part
 from deeplab_tf.data.sources.sbd import open_sbd
 from deeplab_tf.data.sources.voc12 import open_voc12
+from deeplab_tf.data.sources.yolo import open_yolo
 from deeplab_tf.data.spec import DataError
 
 SOURCES = {
@@ -22,6 +28,12 @@ SOURCES = {
     "cityscapes": open_cityscapes,
     "camvid": open_camvid,
     "folder": open_folder,
+    "masks": open_masks,
+    "labelme": open_labelme,
+    "coco": open_coco,
+    "yolo": open_yolo,
+    "cvat": open_cvat,
+    "label_studio": open_label_studio,
 }
 
 __all__ = ["SOURCES", "Item", "Source", "open_source"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +13,11 @@ import numpy as np
 from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.png import read_label
 from deeplab_tf.data.spec import DataError, DatasetSpec
-from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem, read_list
+from deeplab_tf.data.split_list import read_list
+from deeplab_tf.data.voc_layout import IMAGES, LABELS, LISTS, files_by_stem
+
+# Of lines without an area, in pixels, unless the user says otherwise; as in labelme.
+LINE_WIDTH = 10.0
 
 
 class Item(NamedTuple):
@@ -25,11 +27,25 @@ class Item(NamedTuple):
         name: unique within its split, without an ending.
         image: the image's file, which need not exist: the converter reports it then.
         label: the file that its label is read from; None in a test split.
+        entries: what that file says of this image, as JSON, where one file describes many.
     """
 
     name: str
     image: Path
     label: Path | None
+    entries: Any = None
+
+
+def read_file(path: Path) -> bytes:
+    """Reads a file.
+
+    Raises:
+        DataError: it cannot be read; the message names it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +58,40 @@ class Source:
         known_counts: how many examples the published splits have.
         read_label: gives the ids ``[height, width]`` of a label file, or raises a DataError. A
             function of a module or a ``partial`` of one, for it goes to other processes.
+        draw: in place of ``read_label`` where labels are shapes: gives the ids of an item, from it
+            and the width of lines in pixels.
+        image_bytes: gives the file of an image, or raises a DataError.
+        line_width: of lines without an area, in pixels.
+        new_ids: where a label map changes classes, the new id of every id; see `map_labels`.
+        warnings: what is left out, and why.
     """
 
     spec: DatasetSpec
     splits: Mapping[str, Sequence[Item]]
     known_counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     read_label: Callable[[Path], np.ndarray] = read_label
+    draw: Callable[[Item, float], np.ndarray] | None = None
+    image_bytes: Callable[[Path], bytes] = read_file
+    line_width: float = LINE_WIDTH
+    new_ids: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def label_ids(self, item: Item) -> np.ndarray:
+        """Returns the ids ``[height, width]`` of an example that has a label.
+
+        Raises:
+            DataError: the label is wrong; the message names it.
+        """
+        assert item.label is not None
+        ids = self.draw(item, self.line_width) if self.draw else self.read_label(item.label)
+        if not self.new_ids:
+            return ids
+        found, places = np.unique(ids, return_inverse=True)
+        bad = np.isin(ids, [i for i in found if i not in self.new_ids])
+        if bad.any():
+            raise DataError(f"{item.label}: label id {count_values(ids[bad])} is no class.")
+        new = np.array([self.new_ids[int(i)] for i in found], np.uint8)
+        return new[places].reshape(ids.shape)
 
 
 def find_folder(source: Path, inside: str, *candidates: str) -> Path:
@@ -91,11 +135,12 @@ def listed_splits(folder: Path, names: Sequence[str]) -> dict[str, list[str]]:
 def voc_items(root: Path, names: Sequence[str], labelled: bool = True) -> list[Item]:
     """Returns the examples of a folder in PASCAL VOC layout."""
     images = files_by_stem(root / IMAGES, names)
+    labels = files_by_stem(root / LABELS, names, (".png",))
     return [
         Item(
             name,
             root / IMAGES / images.get(name, f"{name}.jpg"),
-            root / LABELS / f"{name}.png" if labelled else None,
+            root / LABELS / labels.get(name, f"{name}.png") if labelled else None,
         )
         for name in names
     ]
@@ -125,75 +170,3 @@ def map_ids(ids: np.ndarray, table: Sequence[int], path: Path) -> np.ndarray:
             f"0..{len(table) - 1}."
         )
     return np.asarray(table)[ids]
-
-
-def whole_ids(values: Any) -> np.ndarray:
-    """Converts the ids of a MATLAB file, which may be stored as any number type.
-
-    Args:
-        values: numbers.
-
-    Returns:
-        int32, of the same shape.
-
-    Raises:
-        ValueError: when there are others than whole numbers, which would be cut off silently.
-    """
-    values = np.asarray(values)
-    with np.errstate(invalid="ignore"):
-        ids = values.real.astype(np.int32)
-    if not np.array_equal(ids, values):
-        raise ValueError("ids that are no whole numbers")
-    return ids
-
-
-def require_scipy() -> None:
-    """Raises before any work if MATLAB files cannot be read.
-
-    Raises:
-        DataError: when SciPy is missing; the message names the extra that brings it.
-    """
-    try:
-        import scipy.io  # noqa: F401
-    except ImportError:
-        raise DataError(
-            "This data set's labels are MATLAB files, which SciPy reads. "
-            "Install the extra 'datasets': pip install 'deeplab_tf[datasets]'."
-        ) from None
-
-
-@contextlib.contextmanager
-def naming_unknown_layout(path: Path) -> Iterator[None]:
-    """Adds the file's name to errors about its content.
-
-    Raises:
-        DataError: when the block fails because something is missing in the file or of a wrong kind.
-    """
-    try:
-        yield
-    except DataError:
-        raise
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: not laid out as in the published archive ({error}).") from None
-
-
-def read_mat(path: Path, variable: str) -> Any:
-    """Reads a variable of a MATLAB file; structures become objects with attributes.
-
-    Raises:
-        DataError: when the file cannot be read or has no such variable; the message names it.
-    """
-    from scipy.io import loadmat
-
-    try:
-        contents = io.BytesIO(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    try:
-        values = loadmat(contents, squeeze_me=True, struct_as_record=False)
-    except Exception as error:  # SciPy has no one error for a file that is broken
-        raise DataError(f"{path}: broken or no MATLAB file ({error}).") from None
-    if variable not in values:
-        known = ", ".join(name for name in values if not name.startswith("__"))
-        raise DataError(f"{path}: has no variable {variable!r}, but {known or 'none'}.")
-    return values[variable]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from functools import partial
 from pathlib import Path
 
@@ -10,32 +11,41 @@ import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.example_checks import count_values
+from deeplab_tf.data.file_names import stored_key
 from deeplab_tf.data.image import read_image
-from deeplab_tf.data.png import read_label
+from deeplab_tf.data.image_files import describe_left_out, scan_folder
+from deeplab_tf.data.png import label_ids, read_label
 from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.spec import FILE_NAME, VOID_COLOR, Color, DataError, DatasetSpec
-from deeplab_tf.data.voc_layout import IMAGE_ENDINGS
+
+# Besides PNG, formats that keep ids as they are.
+_LOSSLESS = (".bmp", ".tif", ".tiff")
 
 
 def open_folder(source: Path) -> Source:
     """Opens a folder that its ``dataset.json`` describes.
 
-    Where ``images`` or ``masks`` holds image_files, all are one split ``train``; otherwise each
-    sub-folder of either is a split. A split without a folder of masks has no labels.
+    Where ``images`` or ``masks`` holds image files, all are one split ``train``; otherwise each
+    sub-folder of either is a split. A split without a folder of masks has no labels. What lies
+    there and is no image is left out, and named.
     """
     spec = DatasetSpec.load(source)
     images, masks = source / "images", source / "masks"
     for folder in (images, masks):
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder. See docs/data_sets.md.")
-    found = [*images.iterdir(), *masks.iterdir()]
-    if any(path.suffix.lower() in IMAGE_ENDINGS for path in found):
+    scans = [scan_folder(folder) for folder in (images, masks)]
+    found = [path for scan in scans for path in scan.images]
+    if any(path.parent in (images, masks) for path in found):
         splits = {"train": _items(images, masks)}
     else:
-        names = sorted({path.name for path in found if path.is_dir()})
+        roots = [(path, images if path.is_relative_to(images) else masks) for path in found]
+        names = sorted({path.relative_to(root).parts[0] for path, root in roots})
         splits = {name: _items(images / name, masks / name) for name in names}
+    left_out = describe_left_out([lost for scan in scans for lost in scan.left_out], source)
     spec = dataclasses.replace(spec, splits={}, shards={})
-    return Source(spec, splits, {}, partial(read_mask, spec=spec))
+    reader = partial(read_mask, spec=spec)
+    return Source(spec, splits, {}, reader, warnings=(left_out,) if left_out else ())
 
 
 def _items(images: Path, masks: Path) -> list[Item]:
@@ -54,12 +64,11 @@ def _items(images: Path, masks: Path) -> list[Item]:
 def _files(folder: Path) -> dict[str, Path]:
     """Maps names without ending to files, for the images in a folder and its sub-folders."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_ENDINGS:
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            other = found.setdefault(name, path)
-            if other != path:
-                raise DataError(f"{path}: {other} has the same name; remove or rename one.")
+    for path in scan_folder(folder).images if folder.is_dir() else ():
+        name = stored_key(path.relative_to(folder).with_suffix("").as_posix())
+        other = found.setdefault(name, path)
+        if other != path:
+            raise DataError(f"{path}: {other} has the same name; remove or rename one.")
     return found
 
 
@@ -74,7 +83,10 @@ def read_mask(path: Path, spec: DatasetSpec) -> np.ndarray:
         DataError: when a colour has no class, or several, and the message says how many pixels
             have it; or when an index PNG has a palette that contradicts ``dataset.json``.
     """
-    if not spec.has_palette or not _is_rgb(path):
+    mode = _mode(path)
+    if mode in ("L", "P") and path.suffix.lower() in _LOSSLESS:
+        return _read_ids(path, spec)
+    if not spec.has_palette or mode not in ("RGB", "RGBA"):
         return read_label(path, spec)
     codes = read_image(path).astype(np.int32) @ (1 << 16, 1 << 8, 1)
     known = {_code(VOID_COLOR): spec.ignore_label} | {
@@ -98,9 +110,21 @@ def _refuse(path: Path, codes: np.ndarray, bad: list[int], problem: str) -> None
         raise DataError(f"{path}: the colour {shown} {problem} of {FILE_NAME}'s palette.")
 
 
-def _is_rgb(path: Path) -> bool:
+def _read_ids(path: Path, spec: DatasetSpec) -> np.ndarray:
+    """Reads ids as the PNG of the same pixels and palette would be read."""
+    stream = io.BytesIO()
     try:
         with Image.open(path) as mask:
-            return mask.mode in ("RGB", "RGBA")
+            mask.save(stream, "PNG")
+    except OSError as error:
+        raise DataError(f"{path}: broken or cut off ({error}).") from None
+    return label_ids(stream.getvalue(), str(path), spec)
+
+
+def _mode(path: Path) -> str | None:
+    """Returns what Pillow calls the kind of a mask's pixels, None where it is no image."""
+    try:
+        with Image.open(path) as mask:
+            return mask.mode
     except OSError:
-        return False
+        return None

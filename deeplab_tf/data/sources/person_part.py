@@ -6,15 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab_tf.data.sources.archive import (
-    Item,
-    Source,
-    find_folder,
-    listed_splits,
-    naming_unknown_layout,
-    read_mat,
-    require_scipy,
-)
+from deeplab_tf.data.sources.archive import Item, Source, find_folder, listed_splits
+from deeplab_tf.data.sources.matlab import naming_unknown_layout, read_mat, require_scipy
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.data.voc_layout import IMAGES
 

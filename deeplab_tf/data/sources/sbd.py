@@ -19,15 +19,13 @@ from deeplab_tf.data.sources.archive import (
     Source,
     find_folder,
     listed_splits,
-    naming_unknown_layout,
-    read_mat,
-    require_scipy,
     voc_items,
     voc_splits,
-    whole_ids,
 )
+from deeplab_tf.data.sources.matlab import naming_unknown_layout, read_mat, require_scipy, whole_ids
 from deeplab_tf.data.spec import DataError
-from deeplab_tf.data.voc_layout import LISTS, read_list
+from deeplab_tf.data.split_list import read_list
+from deeplab_tf.data.voc_layout import LISTS
 
 SPEC = dataclasses.replace(voc12.SPEC, name="voc12_aug")
 COUNTS = {"train_aug": 10582, "trainval_aug": 12031, "val": 1449, "test": 1456}

@@ -2,7 +2,11 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
+from deeplab_tf.data import open_split
+from deeplab_tf.data.convert import convert
 from deeplab_tf.data.sources import open_source
 from deeplab_tf.data.spec import DataError
 from tests.data.archives import make_folder, save_png
@@ -120,3 +124,34 @@ def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "dataset.json").unlink()
     with pytest.raises(DataError, match="must look like this"):
         open_source("folder", tmp_path)
+
+
+def test_other_formats_and_linked_folders_are_converted_and_junk_is_named(tmp_path):
+    """A folder as people have it: TIFF and BMP, a linked sub-folder, files of the system."""
+    truth = make_folder(tmp_path / "in", splits=("",))
+    source = tmp_path / "in"
+    names = sorted(truth)
+    pixels = {name: np.array(Image.open(source / f"images/{name}.jpg")) for name in names}
+    for name in names:
+        (source / f"images/{name}.jpg").unlink()
+        Image.fromarray(pixels[name]).save(source / f"images/{name}.TIF")
+        Image.open(source / f"masks/{name}.png").save(source / f"masks/{name}.bmp")
+        (source / f"masks/{name}.png").unlink()
+    for kind in ("images", "masks"):
+        (source / kind).rename(tmp_path / kind)
+        (source / kind).mkdir()
+        (source / kind / "day1").symlink_to(tmp_path / kind)
+        (source / kind / "._day1.jpg").touch()
+    (source / "images/readme.txt").touch()
+    done = convert("folder", source, tmp_path / "out", processes=1)
+    assert done.warnings == [
+        "left out: 2 hidden or of the system (images/._day1.jpg, masks/._day1.jpg); "
+        "1 no image (images/readme.txt)"
+    ]
+    split = open_split(tmp_path / "out", "day1")
+    split.check()
+    assert split.names == names
+    for index, name in enumerate(names):
+        example = split.load(tf.constant(index, tf.int64))
+        np.testing.assert_array_equal(example["image"], pixels[name])
+        np.testing.assert_array_equal(example["label"], truth[name])
