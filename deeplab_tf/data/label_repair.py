@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.palette import ids_by_color, palette_problem
 from deeplab_tf.data.png import label_ids
 from deeplab_tf.data.sources.folder import read_mask
@@ -116,7 +117,7 @@ def _is_color(path: Path) -> bool:
         with Image.open(path) as image:
             image.load()
             return image.format == "PNG" and image.mode in ("RGB", "RGBA")
-    except OSError:
+    except BROKEN_IMAGE:
         return False
 
 

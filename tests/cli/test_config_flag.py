@@ -195,3 +195,9 @@ def test_a_key_without_a_near_one_is_named(capsys, key):
 def test_an_error_without_a_text_has_its_name(capsys, tmp_path, error):
     path = config_file(tmp_path, f"raise {error}")
     assert refusal(capsys, f"--config={path}") == f"{path}, line 4: {error}"
+
+
+def test_a_config_may_leave_by_itself(tmp_path):
+    path = config_file(tmp_path, "raise SystemExit('needs a GPU')")
+    with pytest.raises(SystemExit, match="needs a GPU"):
+        parse(f"--config={path}")

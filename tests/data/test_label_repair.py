@@ -123,3 +123,10 @@ def test_a_broken_label_is_named(tmp_path):
     saved(tmp_path / "b.jpg", colored(IDS)).rename(file)
     with pytest.raises(DataError, match=r"a\.png: not a PNG file"):
         repair_label(file, SPEC, False)
+
+
+def test_black_and_white_as_two_of_many_classes(tmp_path):
+    colors = ((255, 255, 255), (9, 9, 9), (0, 0, 0))
+    spec = DatasetSpec("toy", ("a", "b", "c"), colors)
+    file = saved(tmp_path / "a.png", colored(np.array([[0, 2], [2, 0]]), colors))
+    np.testing.assert_array_equal(repair_label(file, spec, False).ids, [[0, 2], [2, 0]])

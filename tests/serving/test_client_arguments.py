@@ -2,6 +2,7 @@ import sys
 
 import pytest
 
+from deeplab_tf import serving
 from deeplab_tf.serving import GrpcClient, RestClient
 
 BOTH = pytest.mark.parametrize("client", [GrpcClient, RestClient])
@@ -42,3 +43,8 @@ def test_missing_package(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[serving\]'"):
         client("localhost:9")
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match=r"'deeplab_tf\.serving' has no attribute 'Client'"):
+        _ = serving.Client
