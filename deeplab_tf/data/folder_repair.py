@@ -14,6 +14,7 @@ from deeplab_tf.data.own_files import DATA_SET, check_outputs, is_json_with
 from deeplab_tf.data.paths import DataError, user_path
 from deeplab_tf.data.png import encode_label
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec, palette_bytes
+from deeplab_tf.data.synthetic import SYNTHETIC
 from deeplab_tf.data.voc_layout import LISTS, VocSplit
 
 RECORD = "fixes.json"
@@ -113,6 +114,8 @@ def _plan(
 
 
 def _open_splits(folder: Path) -> list[VocSplit]:
+    if str(folder) == SYNTHETIC:
+        raise DataError(f"{SYNTHETIC}: the embedded data set has nothing to mend; give a folder.")
     DatasetSpec.load(folder)  # says best what is wrong with another folder
     names = sorted(path.stem for path in (folder / LISTS).glob("*.txt"))
     if not names:

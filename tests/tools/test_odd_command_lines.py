@@ -178,6 +178,9 @@ ODD = {
 ROWS = [(kind, tool, *row) for kind, rows in ODD.items() for tool, row in rows.items()]
 # Others that were found to go wrong.
 ROWS += [
+    ("nothing to mend", "doctor.py", "--fix --data_dir=synthetic", "has nothing to mend"),
+    ("a folder with files", "doctor.py", "--fix --output=out", "out: is not empty"),
+    ("half a command", "doctor.py", "--in_place", "--in_place belongs to --fix"),
     ("twice", "train.py", "--config=zoo:quickstart", "--config is given twice"),
     ("a word for a number", "train.py", "--logical_devices=x", "=x: not a whole number"),
     ("a word for a switch", "predict.py", "--overlay=x", "=x: neither true nor false"),
