@@ -43,9 +43,10 @@ def run(networks, sides, batches, repeats: int, threads: int) -> dict:
     Returns:
         Rows of figures, and operations a second of a matrix product by precision.
     """
+    chosen = cases(networks, sides, batches)
     speeds = {precision: matrix_product_speed(precision) for precision in PRECISIONS}
     rows = []
-    for case in cases(networks, sides, batches):
+    for case in chosen:
         with tempfile.TemporaryDirectory() as folder:
             forms = {**_own_forms(case, Path(folder)), **_peers(case, threads)}
             seconds = time_in_turn(forms, repeats)

@@ -78,6 +78,12 @@ def mosaic(data_dir: str, side: int) -> np.ndarray:
     examples = evaluation_dataset(split, min(side**2, len(split)))
     images = [example["image"].numpy() for example in examples]
     height, width = images[0].shape[:2]
+    other = next((image.shape[:2] for image in images if image.shape[:2] != (height, width)), None)
+    if other:
+        raise ValueError(
+            f"{data_dir}: the large images are made of equally large ones, but its split val has "
+            f"images of {height} x {width} and {other[0]} x {other[1]} (height x width)."
+        )
     image = np.empty([side * height, side * width, 3], np.uint8)
     for i in range(side**2):
         top, left = i // side * height, i % side * width

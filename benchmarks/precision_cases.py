@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from benchmarks import timing, torch_networks
@@ -59,10 +59,18 @@ class Case(NamedTuple):
         return 2.0 * multiply_adds(model, self.side) * self.batch
 
 
-def cases(networks, sides, batches) -> Iterator[Case]:
-    """Yields the cases of a run, the precisions of one network and size after one another."""
-    for values in itertools.product(networks, sides, batches, PRECISIONS):
-        yield Case(*values)
+def cases(networks, sides, batches) -> list[Case]:
+    """Returns the cases of a run, the precisions of one network and size after one another.
+
+    Raises:
+        ValueError: a network is no row of `NETWORKS`, or there is none.
+    """
+    if not networks or not set(networks) <= NETWORKS.keys():
+        raise ValueError(
+            f"The networks of this suite are {', '.join(NETWORKS)}. "
+            f"Received: {','.join(networks)!r}"
+        )
+    return [Case(*values) for values in itertools.product(networks, sides, batches, PRECISIONS)]
 
 
 def matrix_product_speed(precision: str) -> float:

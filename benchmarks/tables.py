@@ -11,6 +11,7 @@ from benchmarks.image_to_labels import FAST, PREDICTOR, STAGES
 from benchmarks.precision_cases import OURS, PEER
 from deeplab_tf.data.json_file import parse_json
 
+_BEGIN, _END = "<!-- results:", "<!-- end of results -->"
 # What stands between these two lines of a document is replaced.
 _BLOCK = re.compile(r"(<!-- results: (\S+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -30,9 +31,24 @@ def fill_tables(document: str, results: Path) -> str:
 
     def filled(block: re.Match) -> str:
         file = results / block[2]
-        return block[1] + render(parse_json(file.read_bytes(), file)) + block[3]
+        figures = parse_json(file.read_bytes(), file)
+        try:
+            table = render(figures)
+        except (AttributeError, LookupError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise ValueError(
+                f"{file}: not figures that tools/benchmark.py wrote "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        return block[1] + table + block[3]
 
-    return _BLOCK.sub(filled, document)
+    whole, count = _BLOCK.subn(filled, document)
+    begun = len(re.findall(rf"^{_BEGIN} \S+ -->$", document, re.MULTILINE))
+    if count == 0 or count != begun:
+        raise ValueError(
+            f"The document has {begun} lines {_BEGIN} MACHINE/SUITE.json -->, "
+            f"{count} of them with {_END} behind; it needs at least one, and all with their end."
+        )
+    return whole
 
 
 def render(results: dict) -> str:

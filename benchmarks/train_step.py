@@ -39,9 +39,10 @@ def run(networks, sides, batches, repeats: int, threads: int) -> dict:
     Returns:
         Rows of figures, with the peak memory of a process of its own that takes two steps.
     """
+    chosen = cases(networks, sides, batches)
     speeds = {precision: matrix_product_speed(precision) for precision in PRECISIONS}
     rows = []
-    for case in cases(networks, sides, batches):
+    for case in chosen:
         forms = {OURS: _own_step(case), **_peers(case, threads)}
         seconds = time_in_turn(forms, repeats)
         # Forward, gradient of the inputs and gradient of the kernels.

@@ -52,8 +52,8 @@ NETWORKS = flags.DEFINE_list(
     "vgg16_large_fov,resnet101_aspp_l,resnet50_v1_5_v3plus,mobilenet_v2_v3plus",
     "Networks of --suite=forward and train, rows of benchmarks/precision_cases.py.",
 )
-SIDES = flags.DEFINE_multi_integer("side", [321, 513], "Side of images; may be repeated.")
-BATCHES = flags.DEFINE_multi_integer("batch", [1, 2, 4], "Images at once; may be repeated.")
+SIDES = flags.DEFINE_multi_integer("side", [321, 513], "Side of images; may be repeated.", 1)
+BATCHES = flags.DEFINE_multi_integer("batch", [1, 2, 4], "Images at once; may be repeated.", 1)
 REPEATS = flags.DEFINE_integer("repeats", 5, "Runs of which the median counts.", lower_bound=1)
 
 
@@ -126,7 +126,7 @@ def time_predict() -> dict:
 def compare_tiles() -> dict:
     from benchmarks import large_images
 
-    _require_model_and_data()
+    _model_and_split()  # the first figures take minutes
     return large_images.run(MODEL.value, DATA_DIR.value)
 
 
@@ -154,7 +154,8 @@ def _model_and_split():
     from deeplab_tf.models.loading import load_model
 
     _require_model_and_data()
-    return load_model(MODEL.value), open_split(DATA_DIR.value, "val")
+    split = open_split(DATA_DIR.value, "val")
+    return load_model(MODEL.value), split
 
 
 SUITES = {

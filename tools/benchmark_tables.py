@@ -27,7 +27,10 @@ def main():
     from deeplab_tf.data.files import write_atomically
 
     document = Path(DOCUMENT.value)
-    filled = fill_tables(document.read_text("utf-8"), Path(RESULTS.value))
+    try:
+        filled = fill_tables(document.read_text("utf-8"), Path(RESULTS.value))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{document}: no text in UTF-8 ({error}).") from error
     write_atomically(document, filled.encode())
 
 

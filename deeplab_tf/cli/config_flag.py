@@ -28,13 +28,16 @@ def expand_config(arguments: Sequence[str]) -> tuple[list[str], str | None]:
         The command line with the path, and the path, None without --config.
 
     Raises:
-        ValueError: there is no such file; the message names the nearest one.
+        ValueError: there is no such file (the message names the nearest one), or --config is
+            there twice.
     """
     expanded, file = list(arguments), None
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name.lstrip("-") != "config" or not name.startswith("-"):
             continue
+        if file is not None:  # ml_collections would take parts of both
+            raise ValueError("--config is given twice; which one counts? Leave one out.")
         if equals:
             file = _config_file(value)
             expanded[index] = f"{name}={file}"
@@ -59,6 +62,14 @@ def _config_file(value: str) -> str:
     return f"{file}{colon}{argument}"  # the argument is that of get_config
 
 
+# What absl and Python call a value of the wrong kind -> what it should have been.
+_PLAIN_WORDS = {
+    r"\('Non-boolean argument to boolean flag', .*\)": "neither true nor false",
+    r"invalid literal for int\(\) with base 10: .*": "not a whole number",
+    r"could not convert string to float: .*": "not a number",
+}
+
+
 def config_error(error: Exception, file: str | None) -> str:
     """Formats in one line what parsing the flags raised, in the words of absl and ml_collections.
 
@@ -67,12 +78,16 @@ def config_error(error: Exception, file: str | None) -> str:
         file: the file of --config; it is named, and its line where that raised the error.
     """
     cause: object = error
-    while isinstance(cause, (AttributeError, KeyError)):  # ml_collections puts one in the other
+    while (
+        isinstance(cause, (AttributeError, KeyError)) and cause.args
+    ):  # ml_collections puts one in the other
         cause = cause.args[0]
-    text = str(cause)
+    text = str(cause) or type(cause).__name__
     if "Traceback" in text:  # ml_collections quotes all of it
         text = text.strip().splitlines()[-1]
     text = "; ".join(text.split(". Other fields")[0].splitlines()).strip('"')
+    for pattern, plain in _PLAIN_WORDS.items():
+        text = re.sub(pattern, plain, text)
     text = re.sub(r"^'(\w+)'(?=$|;)", r"no such key '\1'", text).replace("; Did", "; did")
     text = re.sub(r'; did you mean "(\w+)" instead of "(\w+)"\?', _near_hint, text)
     if file is None:
@@ -81,8 +96,9 @@ def config_error(error: Exception, file: str | None) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         lines, text = [error.lineno], error.msg
     where = f"{file}, line {lines[-1]}" if lines else file
-    is_of_another_flag = re.match(r"flag --(?!config=)", text)
-    return text if is_of_another_flag else f"{where}: {text}"
+    # What is wrong with the command line has nothing to do with the file.
+    is_flag = re.match(r"[Ff]lag --(?!config[= ])|Unknown command line flag", text)
+    return text if is_flag else f"{where}: {text}"
 
 
 def _near_hint(hint: re.Match) -> str:

@@ -28,6 +28,34 @@ class PathParser(flags.ArgumentParser):
         return expand_path(argument)
 
 
+class TextParser(flags.ArgumentParser):
+    """Reads a text that must not be empty."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the text; a ValueError says that it is empty."""
+        if not argument.strip():
+            raise ValueError("is empty; give a value, or leave the flag out")
+        return argument
+
+
+def define_text_flag(
+    name: str, default: str | None, help_string: str, required: bool = False
+) -> flags.FlagHolder:
+    """Defines a flag that takes a text that is no path, such as the name of a split.
+
+    An empty one, which a script gives whose variable is not set, is refused.
+
+    Args:
+        name: of the flag.
+        default: text without the flag.
+        help_string: shown by --help.
+        required: whether the program refuses to run without it.
+    """
+    return flags.DEFINE(
+        TextParser(), name, default, help_string, serializer=_AS_TEXT, required=required
+    )
+
+
 def define_path_flag(
     name: str, help_string: str, required: bool = False, default: str | None = None
 ) -> flags.FlagHolder:

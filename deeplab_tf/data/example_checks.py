@@ -20,8 +20,8 @@ _ADVICE = {
     "where the label is upright, or remove the orientation (exiftool -Orientation= FILE) where "
     "the label fits the pixels as they are stored.",
     CONTRADICTED: "{} label(s) whose palette contradicts dataset.json: where the colours are "
-    "right, save the labels as RGB and convert them (tools/convert_dataset.py --dataset=folder "
-    "goes by the colours); where the ids are right, give dataset.json their palette or none.",
+    "right, tools/doctor.py --fix writes the data set with their ids into a new folder; where the "
+    "ids are right, give dataset.json their palette or none.",
 }
 
 

@@ -58,8 +58,12 @@ def read_json(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> An
         ValueError: as `parse_json`.
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        return parse_json(file.read(largest_bytes + 1), path, largest_bytes)
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(largest_bytes + 1)
+    except OSError as error:  # one of reading, as of a broken disk, does not name the file
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return parse_json(text, path, largest_bytes)
 
 
 def _children(value: Any) -> Iterable:

@@ -16,6 +16,8 @@ from deeplab_tf.data.spec import DataError
 
 # What Pillow calls the formats that are read. HEIF needs a package, AVIF a new Pillow.
 _FORMATS = ("TIFF", "BMP", "WEBP", "GIF", "HEIF", "AVIF")
+# Pillow has no one error for a file that is broken.
+BROKEN_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _BITS_TAG = 258  # BitsPerSample of a TIFF
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,13 @@ def _check_folder(folder: Path) -> None:
         raise NotADirectoryError(
             errno.ENOTDIR, f"cannot be written: {there} is not a folder", str(folder)
         )
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(
-            errno.EACCES, f"cannot be written: no permission in {there}", str(folder)
-        )
+    try:
+        # Some file systems refuse what the permissions allow. The file has no name.
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = f"cannot be written: nothing can be made in {there} ({error.strerror})"
+        raise OSError(error.errno, reason, str(folder)) from None
 
 
 def _head(file: Path) -> bytes:

@@ -60,6 +60,43 @@ def palette_problem(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> str 
     return CONTRADICTED + ", ".join(wrong[:_SHOWN]) + more
 
 
+def ids_by_color(contents: bytes, ids: np.ndarray, spec: DatasetSpec) -> dict[int, int] | None:
+    """Maps the ids of a label to those of the classes that have their colours in `dataset.json`.
+
+    Args:
+        contents: a PNG.
+        ids: ``[height, width]``, as they are stored in it.
+        spec: the data set.
+
+    Returns:
+        The new id of every id that occurs; None where the palette says nothing about classes, or a
+        colour is no class's or that of several.
+
+    Example:
+        >>> from deeplab_tf.data.png import encode_label
+        >>> spec = DatasetSpec("pets", ("cat", "dog"), ((0, 0, 0), (255, 0, 0)))
+        >>> label = np.ones([1, 1], np.uint8)
+        >>> ids_by_color(encode_label(label, bytes([255, 0, 0, 0, 0, 0])), label, spec)
+        {1: 0}
+    """
+    colors = _read_palette(contents) if spec.has_palette else []
+    first = colors[: spec.num_classes]
+    if not colors or (_is_generic(first) and not set(first) <= set(spec.palette)):
+        return None
+    owners = {VOID_COLOR: spec.ignore_label}
+    owners |= {c: i for i, c in enumerate(spec.palette) if spec.palette.count(c) == 1}
+    mapped: dict[int, int] = {}
+    for used in (int(i) for i in np.unique(ids)):
+        color = colors[used] if 0 <= used < len(colors) else None
+        if used == spec.ignore_label:
+            mapped[used] = used
+        elif color in owners:
+            mapped[used] = owners[color]
+        else:
+            return None
+    return mapped
+
+
 def _read_palette(contents: bytes) -> list[Color]:
     """Reads the palette of an indexed PNG; empty for any other."""
     at = _HEADER_END

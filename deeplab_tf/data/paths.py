@@ -56,6 +56,21 @@ def user_path(path: str | os.PathLike) -> Path:
     return Path(expand_path(path))
 
 
+def check_folder(folder: Path, advice: str) -> None:
+    """Raises where a folder that is to be read is none.
+
+    Args:
+        folder: to be read.
+        advice: the end of the message: what to give.
+
+    Raises:
+        DataError: it is not there, or it is a file.
+    """
+    if not folder.is_dir():
+        problem = "a file, not a folder" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: {problem}. {advice}".rstrip())
+
+
 @contextlib.contextmanager
 def without_wildcards(folder: str | os.PathLike) -> Iterator[str]:
     """Yields a path to a folder without wildcards: TensorFlow reads checkpoint paths as patterns.

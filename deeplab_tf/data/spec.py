@@ -13,7 +13,7 @@ from typing import Any
 from deeplab_tf.data.dataset_json import FILE_NAME, Shard, of_kind, spec_arguments, template_text
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.json_file import read_json
-from deeplab_tf.data.paths import DataError, user_path
+from deeplab_tf.data.paths import DataError, check_folder, user_path
 from deeplab_tf.data.voc_colors import VOID_COLOR, Color, voc_palette
 
 # Unicode's categories of control and format characters, surrogates and breaks of lines.
@@ -128,8 +128,7 @@ class DatasetSpec:
         """
         folder = user_path(folder)
         path = folder / FILE_NAME
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder. Give a data set's folder or 'synthetic'.")
+        check_folder(folder, "Give a data set's folder or 'synthetic'.")
         try:
             values = read_json(path)
         except FileNotFoundError:

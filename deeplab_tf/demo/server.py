@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -39,8 +40,9 @@ def serve(labeller: Labeller, host: str, port: int) -> None:
 
     Raises:
         ImportError: Gradio is not installed.
-        OSError: the port is taken.
+        OSError: the port is taken, or the host is no address of this machine.
     """
+    _check_address(host, port)  # before the work of a minute
     with _exit_on_signals(), _temporary_folder() as folder:
         uploads = Uploads(folder / "uploads")
         # Before the import, which makes folders.
@@ -62,6 +64,20 @@ def serve(labeller: Labeller, host: str, port: int) -> None:
             page.block_thread()
         finally:
             page.close(verbose=False)  # so that nothing comes into the folder any more
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise OSError(
+            f"Port {port} of {host} cannot be had ({error.strerror}); give another one, or another "
+            "host such as 127.0.0.1."
+        ) from error
 
 
 def _launch(page: Any, host: str, port: int, options: dict[str, Any]) -> str:

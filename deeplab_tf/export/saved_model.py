@@ -11,7 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.data.files import naming_written
+from deeplab_tf.data.files import make_folder, naming_written
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.fold import folded
@@ -76,8 +76,9 @@ def export_saved_model(
             f"{output / '1'}; it would not find this one."
         )
     images = [cut_to(image, max_pixels) for image in verification_images(verify_on)]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
+    make_folder(output.parent, output)
+    with naming_written(output, output.parent):
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
     try:
         with naming_written(output, partial):
             _write(predictor, partial, max_pixels, precision)

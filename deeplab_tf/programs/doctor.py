@@ -5,9 +5,15 @@
 Prints what the labels hold and what looks suspicious, and writes doctor.json and
 contact_sheet.png: the first crops of a training run under their labels. Files that are broken or
 do not fit each other are listed instead, with exit status 1.
+
+    python tools/doctor.py --data_dir=DATA --fix --output=NEW
+
+writes the data set into a new folder, with labels rewritten whose meaning is clear: masks of 0 and
+255, indices and RGB in the colours of dataset.json. What is wrong still is listed.
 """
 
 import json
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -16,7 +22,7 @@ from ml_collections import config_flags
 from deeplab_tf import cli
 
 DATA_DIR = cli.define_data_dir_flag()
-SPLIT = flags.DEFINE_string("split", "train", "Name of the split.")
+SPLIT = cli.define_text_flag("split", "train", "Name of the split.")
 OUTPUT = cli.define_path_flag("output", "Folder for what is written.", required=True)
 OVERWRITE = cli.define_overwrite_flag()
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
@@ -27,9 +33,41 @@ CROP_SIZE = flags.DEFINE_integer(
     "crop_size", None, "Side of the crops without --config; 321 if left out.", lower_bound=1
 )
 CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.", lower_bound=1)
+FIX = flags.DEFINE_bool(
+    "fix", False, "Rewrite labels of all splits that are clear; --output is a new folder for them."
+)
+IN_PLACE = flags.DEFINE_bool(
+    "in_place",
+    False,
+    "With --fix, rewrite them where they are; originals go to SegmentationClass.before_fix, and a "
+    "list of what was done to --output.",
+)
 
 
-def main() -> None:
+def main() -> int | None:
+    if FIX.value:
+        return _fix()
+    if IN_PLACE.value:
+        raise ValueError("--in_place belongs to --fix.")
+    _look()
+    return None
+
+
+def _fix() -> int:
+    from deeplab_tf.data.folder_repair import repair_folder
+
+    repair = repair_folder(DATA_DIR.value, OUTPUT.value, IN_PLACE.value, cli.progress_bar)
+    for label, what in repair.done.items():
+        print(f"{label}: {what}")
+    for label, reason in repair.left.items():
+        print(f"{label}: left as it is: {reason}")
+    for problem in repair.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    print(f"{len(repair.done)} of {repair.labels} labels rewritten: {repair.folder}")
+    return 1 if repair.problems else 0
+
+
+def _look() -> None:
     from deeplab_tf.backbones import mean_color
     from deeplab_tf.data import open_split
     from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation

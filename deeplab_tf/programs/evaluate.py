@@ -20,7 +20,7 @@ from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 WORKDIR = cli.define_path_flag("workdir", "Folder of a training run; takes its model.keras.")
 MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
 DATA_DIR = cli.define_data_dir_flag()
-SPLIT = flags.DEFINE_string("split", "val", "Name of the split.")
+SPLIT = cli.define_text_flag("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
 OUTPUT = cli.define_path_flag("output", "Folder for metrics.json; WORKDIR/eval-SPLIT if left out.")
 OVERWRITE = cli.define_overwrite_flag()

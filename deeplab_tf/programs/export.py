@@ -29,7 +29,7 @@ OPTIONS = {
         "are decoded. Unset, 2 megapixels over the square of the largest of --scales above 1.",
         lower_bound=1,
     ),
-    "size": flags.DEFINE_string(
+    "size": cli.define_text_flag(
         "size", None, "HEIGHTxWIDTH of all images; needed for litert, unset onnx takes any."
     ),
     "precision": flags.DEFINE_enum(

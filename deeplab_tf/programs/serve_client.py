@@ -10,7 +10,7 @@ from absl import flags
 
 from deeplab_tf import cli
 
-SERVER = flags.DEFINE_string(
+SERVER = cli.define_text_flag(
     "server", None, "HOST:PORT; TF Serving listens at 8500 for grpc, 8501 for rest.", required=True
 )
 PROTOCOL = flags.DEFINE_enum("protocol", "grpc", ["grpc", "rest"], "Protocol of the requests.")
@@ -18,7 +18,7 @@ FORM = flags.DEFINE_enum(
     "form", None, ["inputs", "instances"], "Columns or rows in REST requests; unset, columns."
 )
 TLS = flags.DEFINE_bool("tls", False, "Encrypt the connection.")
-MODEL_NAME = flags.DEFINE_string("model_name", "deeplab", "The model's name on the server.")
+MODEL_NAME = cli.define_text_flag("model_name", "deeplab", "The model's name on the server.")
 MODEL_VERSION = flags.DEFINE_integer(
     "model_version", None, "Its version; unset, the newest.", 0, 2**63 - 1
 )

@@ -17,7 +17,7 @@ from deeplab_tf.tuning.search import GRIDS
 
 MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
 DATA_DIR = cli.define_data_dir_flag()
-SPLIT = flags.DEFINE_string("split", "val", "Name of the split to tune on.")
+SPLIT = cli.define_text_flag("split", "val", "Name of the split to tune on.")
 LIMIT = flags.DEFINE_integer("limit", 100, "Tune on so many images, spread evenly.", lower_bound=1)
 CANDIDATES = flags.DEFINE_integer("candidates", 64, "Try so many candidates.", lower_bound=1)
 OUTPUT = cli.define_path_flag("output", "JSON file for the parameters.", required=True)
@@ -29,7 +29,7 @@ HELD_OUT = flags.DEFINE_integer(
     "leaves, up to as many as are tuned on.",
     lower_bound=1,
 )  # fmt: skip
-HELD_OUT_SPLIT = flags.DEFINE_string(
+HELD_OUT_SPLIT = cli.define_text_flag(
     "held_out_split", None, "Take the images to be held out from this split instead."
 )
 WORKERS = flags.DEFINE_integer(

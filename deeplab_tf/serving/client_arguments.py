@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
+_ADDRESS = re.compile(r"[^\s/]+:(\d{1,5})")
+_LARGEST_PORT = 65535
 MAX_DEADLINE = 86400.0  # seconds; sockets do not accept every number
 
 
@@ -21,10 +24,12 @@ def check_arguments(server: str, deadline: float) -> None:
     Example:
         >>> check_arguments("localhost:8500", deadline=60)
     """
-    is_url = server.startswith(("http://", "https://"))
-    if not server or is_url or any(map(str.isspace, server)):
+    port = _ADDRESS.fullmatch(server)
+    # gRPC takes other addresses, and of a number that is too large the lower 16 bits.
+    if port is None or not 1 <= int(port[1]) <= _LARGEST_PORT:
         raise ValueError(
-            "server must be HOST:PORT, such as localhost:8500, without http:// in front. Received: "
+            "server must be HOST:PORT, such as localhost:8500, without http:// in front and with a "
+            "port from 1 to 65535. Received: "
             f"server={server!r}"
         )
     if not 0 < deadline <= MAX_DEADLINE:

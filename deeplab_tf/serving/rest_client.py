@@ -23,7 +23,6 @@ from deeplab_tf.serving.responses import (
 from deeplab_tf.serving.retry import RetryableError, with_retries
 
 FORMS = ("inputs", "instances")
-MAX_PORT = 65535
 # Too many requests, and what a proxy sends in place of a server that is away.
 _RETRYABLE = (429, 502, 503, 504)
 
@@ -75,8 +74,7 @@ class RestClient:
         place += "" if version is None else f"/versions/{version}"
         self._url = f"{scheme}://{server}/v1/models/{place}:predict"
         try:
-            if (httpx.URL(self._url).port or 0) > MAX_PORT:
-                raise httpx.InvalidURL(f"the highest port is {MAX_PORT}")
+            httpx.URL(self._url)
         except httpx.InvalidURL as error:
             raise ValueError(
                 f"server must be HOST:PORT ({error}). Received: server={server!r}"

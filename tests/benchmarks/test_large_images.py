@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import deeplab_tf
-from benchmarks.large_images import DISTANCES, compare
+from benchmarks.large_images import DISTANCES, compare, mosaic
+from tests.data.fakes import make_voc_folder
 from tests.models.narrow import narrow_model, noise_images, patches, uncertain_model
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager")
@@ -28,3 +29,11 @@ def test_a_tile_that_is_the_image_equals_it():
     whole = predictor.predict_stages(image)
     shares = compare(predictor, image, whole, predictor.grid)
     assert shares["without CRF"]["equal"] == shares["with CRF"]["by_distance"]["below more"] == 1
+
+
+def test_a_mosaic_is_made_of_equally_large_images(tmp_path):
+    data = make_voc_folder(tmp_path / "equal", sizes=((20, 30),))
+    assert mosaic(str(data), 2).shape == (40, 60, 3)
+    data = make_voc_folder(tmp_path / "others")
+    with pytest.raises(ValueError, match=r"images of 20 x 30 and 25 x 31 \(height x width\)"):
+        mosaic(str(data), 2)

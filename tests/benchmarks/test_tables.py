@@ -61,7 +61,11 @@ def test_a_document_keeps_what_stands_around_its_tables(tmp_path):
         fill_tables(begin.format("missing.json") + end, tmp_path)
     with pytest.raises(ValueError, match="No table for the suite 'other'"):
         fill_tables(begin.format("other.json") + "old\n" + end, tmp_path)
-    assert fill_tables("no table\n", tmp_path) == "no table\n"
+    figures = {"suite": "train", "machine": MACHINE, "matrix_product": SPEEDS, "rows": []}
+    (tmp_path / "good.json").write_text(json.dumps(figures))
+    for document in ("no table\n", begin, begin + begin + end):
+        with pytest.raises(ValueError, match="it needs at least one, and all with their end"):
+            fill_tables(document.replace("{}", "good.json"), tmp_path)
 
 
 @pytest.mark.slow

@@ -161,6 +161,18 @@ def test_syntax_error_in_a_file_names_the_line(capsys, tmp_path):
     assert refusal(capsys, f"--config={path}").startswith(f"{path}, line 4: ")
 
 
+@pytest.mark.parametrize("again", [f"--config={GOOD}", "--config=zoo:quickstart"])
+def test_two_configs_are_refused(capsys, again):
+    assert refusal(capsys, f"--config={GOOD}", again).startswith("--config is given twice")
+
+
+def test_what_is_wrong_with_other_flags_does_not_blame_the_config(capsys):
+    message = refusal(capsys, f"--config={GOOD}", "--logical_devices=x")
+    assert message == "flag --logical_devices=x: not a whole number"
+    message = refusal(capsys, f"--config={GOOD}", "--logical_device=2")
+    assert message.startswith("Unknown command line flag 'logical_device'")
+
+
 def test_a_hint_that_has_nothing_to_do_with_the_key_is_not_given():
     """The nearest of ml_collections may be any key."""
     far = '\'early_stopping\'\nDid you mean "iter_size" instead of "early_stopping"?'
@@ -177,3 +189,15 @@ def test_a_hint_that_has_nothing_to_do_with_the_key_is_not_given():
 def test_a_key_without_a_near_one_is_named(capsys, key):
     message = refusal(capsys, "--config=zoo/quickstart.py", f"--config.{key}=3")
     assert message.endswith("no such key 'early_stopping'")
+
+
+@pytest.mark.parametrize("error", ["KeyError", "AttributeError", "ValueError"])
+def test_an_error_without_a_text_has_its_name(capsys, tmp_path, error):
+    path = config_file(tmp_path, f"raise {error}")
+    assert refusal(capsys, f"--config={path}") == f"{path}, line 4: {error}"
+
+
+def test_a_config_may_leave_by_itself(tmp_path):
+    path = config_file(tmp_path, "raise SystemExit('needs a GPU')")
+    with pytest.raises(SystemExit, match="needs a GPU"):
+        parse(f"--config={path}")

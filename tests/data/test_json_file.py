@@ -72,3 +72,14 @@ def test_every_reader_has_the_bounds(tmp_path, name):
     (tmp_path / name).write_text('{"a": ' + nested(100_000) + "}")
     with pytest.raises(ValueError, match="nested more than 32 levels deep"):
         READERS[name](tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "target, kind",
+    [("/proc/self/mem", OSError), ("nowhere", FileNotFoundError), (".", IsADirectoryError)],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, target, kind):
+    (tmp_path / "a.json").symlink_to(target)
+    with pytest.raises(kind) as caught:
+        read_json(tmp_path / "a.json")
+    assert caught.value.filename == str(tmp_path / "a.json")

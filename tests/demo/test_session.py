@@ -116,7 +116,7 @@ def test_an_upload_that_is_no_image_is_a_message(session, tmp_path):
     path.write_bytes(b"no image")
     labelled, html = session.upload(str(path), *VALUES)
     assert labelled is None and not path.exists()
-    assert 'role="alert"' in html and "&lt;b&gt;.jpg: neither a JPEG nor a PNG" in html
+    assert 'role="alert"' in html and "&lt;b&gt;.jpg: no image of a known format" in html
 
 
 def test_an_upload_that_is_gone_is_a_message(session, tmp_path):

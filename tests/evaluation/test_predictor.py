@@ -310,3 +310,8 @@ def test_a_graph_is_traced_once():
     for size in (1, 2, 3):
         np.testing.assert_array_equal(monitored(np.ones(size, np.float32)), [2.0] * size)
     assert len(traces) == 1
+
+
+def test_nothing_is_refined_without_a_crf(model, image):
+    with pytest.raises(ValueError, match="The predictor has no CRF; create it with crf="):
+        deeplab_tf.Predictor(model).refine(tf.zeros([1, 4, 5, 2]), tf.zeros([1, 4, 5, 3]))

@@ -2,21 +2,26 @@ import sys
 
 import pytest
 
+from deeplab_tf import serving
 from deeplab_tf.serving import GrpcClient, RestClient
 
 BOTH = pytest.mark.parametrize("client", [GrpcClient, RestClient])
 
 
 @BOTH
-@pytest.mark.parametrize("server", ["", "http://localhost:8500", "https://a:1", "a b:1", "a:1\n"])
+@pytest.mark.parametrize(
+    "server",
+    ["", "http://localhost:8500", "https://a:1", "a b:1", "a:1\n", "a", "a:b", "a:65536", "a:0",
+     "a/b:1"],
+)  # fmt: skip
 def test_server_of_another_form(client, server):
     with pytest.raises(ValueError, match=r"server must be HOST:PORT.*Received: server="):
         client(server)
 
 
-@pytest.mark.parametrize("server", ["a:b", "localhost:65536"])
-def test_rest_port_out_of_range(server):
-    with pytest.raises(ValueError, match=rf"server must be HOST:PORT.*Received: server='{server}'"):
+@pytest.mark.parametrize("server", ["[x]:1", "[::1:80", "\u00e4..b:1"])
+def test_rest_host_that_is_none(server):
+    with pytest.raises(ValueError, match=r"server must be HOST:PORT \(Invalid.*Received: server="):
         RestClient(server)
 
 
@@ -38,3 +43,8 @@ def test_missing_package(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'deeplab_tf\[serving\]'"):
         client("localhost:9")
+
+
+def test_a_name_that_is_none():
+    with pytest.raises(AttributeError, match=r"'deeplab_tf\.serving' has no attribute 'Client'"):
+        _ = serving.Client

@@ -142,8 +142,8 @@ def test_bad_file_does_not_affect_others_of_its_request(server, saved, sources, 
     jobs = plan_jobs(str(tmp_path), tmp_path / "out")
     spec = deeplab_tf.data.DatasetSpec.load(saved / "assets")
     problems = label_files(client_of(server, "grpc"), spec, jobs, batch_size=3)
-    assert len(problems) == 1
-    assert problems[0].startswith(f"{tmp_path / 'b.png'}: no image of a known format (JPEG, PNG, ")
+    (problem,) = problems
+    assert problem.startswith(f"{tmp_path / 'b.png'}: no image of a known format (JPEG, PNG, ")
     assert [job.target.exists() for job in jobs] == [True, False, True]
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from deeplab_tf.data.sources import SOURCES
+from deeplab_tf.models import model_step
 from tests.tools.commands import ROOT
 from tests.tools.loading import refusal, run_here
 
@@ -101,3 +102,10 @@ def test_the_quick_starts_summary(tmp_path, capsys):
     file.write_text(json.dumps({**scores, "crf": {**scores, "miou": 0.625}}))
     assert not run_here("quickstart_summary.py", f"--workdir={tmp_path}")
     assert "the CRF changed the mIoU by +12.50 points" in capsys.readouterr().out
+
+
+def test_a_run_that_went_on_is_not_evaluated_by_its_old_model(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(model_step, "newer_checkpoint", lambda workdir: "step 5 is newer")
+    line = refusal(capsys, "evaluate.py", "--data_dir=synthetic", f"--workdir={tmp_path}")
+    assert f"{tmp_path}: step 5 is newer. Run tools/train.py to the end, or give" in line
+    assert f"--model={tmp_path}/model.keras" in line

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from deeplab_tf.data.paths import checked_name, user_path
+from deeplab_tf.data.paths import check_folder, checked_name, user_path
 from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.sources.camvid import open_camvid
 from deeplab_tf.data.sources.cityscapes import open_cityscapes
@@ -52,8 +52,7 @@ def open_source(dataset: str, folder: str | os.PathLike) -> Source:
     if dataset not in SOURCES:
         raise DataError(f"{dataset!r} is no known data set; there are: {', '.join(SOURCES)}.")
     folder = user_path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder.")
+    check_folder(folder, "Give the folder where the archive was unpacked.")
     source = SOURCES[dataset](folder)
     for split, items in source.splits.items():
         for name in (split, *(item.name for item in items)):

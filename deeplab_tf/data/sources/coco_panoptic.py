@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.sources.image_index import ImageIndex, example_name
 from deeplab_tf.data.sources.shapes import VOID, WRONG, reason_of
@@ -54,7 +55,7 @@ def draw_panoptic(item: Item, line_width: float, ids: dict[int, int]) -> np.ndar
     try:
         with Image.open(str(item.label)) as image:
             pixels = np.asarray(image.convert("RGB")).astype(np.int32)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN_IMAGE as error:
         reason = getattr(error, "strerror", None) or "no image"
         raise DataError(f"{item.label}: cannot be read ({reason}).") from None
     numbers, places = np.unique(pixels @ (1, 1 << 8, 1 << 16), return_inverse=True)
@@ -78,7 +79,11 @@ def draw_panoptic(item: Item, line_width: float, ids: dict[int, int]) -> np.ndar
 
 
 def _items(path: Path, values: dict[str, Any], split: str, images: ImageIndex) -> list[Item]:
-    files = {i.get("id"): str(i.get("file_name")) for i in values["images"] if isinstance(i, dict)}
+    files = {
+        i["id"]: str(i.get("file_name"))
+        for i in values["images"]
+        if isinstance(i, dict) and isinstance(i.get("id"), int | str)
+    }
     items = []
     for number, entry in enumerate(values["annotations"]):
         try:
@@ -87,7 +92,7 @@ def _items(path: Path, values: dict[str, Any], split: str, images: ImageIndex) -
             raise DataError(
                 f"{path}: annotation {number} has no image_id, segments_info or file_name."
             ) from None
-        if key not in files:
+        if not isinstance(key, int | str) or key not in files:
             raise DataError(
                 f"{path}: annotation {number} is of image {key!r}, which is not listed."
             )

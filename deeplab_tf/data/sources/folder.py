@@ -14,6 +14,7 @@ from deeplab_tf.data.example_checks import count_values
 from deeplab_tf.data.file_names import stored_key
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.image_files import describe_left_out, scan_folder
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.png import label_ids, read_label
 from deeplab_tf.data.sources.archive import Item, Source
 from deeplab_tf.data.spec import FILE_NAME, VOID_COLOR, Color, DataError, DatasetSpec
@@ -116,7 +117,7 @@ def _read_ids(path: Path, spec: DatasetSpec) -> np.ndarray:
     try:
         with Image.open(path) as mask:
             mask.save(stream, "PNG")
-    except OSError as error:
+    except BROKEN_IMAGE as error:
         raise DataError(f"{path}: broken or cut off ({error}).") from None
     return label_ids(stream.getvalue(), str(path), spec)
 
@@ -126,5 +127,5 @@ def _mode(path: Path) -> str | None:
     try:
         with Image.open(path) as mask:
             return mask.mode
-    except OSError:
+    except BROKEN_IMAGE:
         return None

@@ -12,6 +12,7 @@ from PIL import Image
 
 from deeplab_tf.data.image_files import IMAGE_ENDINGS, all_files
 from deeplab_tf.data.orientation import read_orientation
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.spec import DataError
 
 _SPLITS = {
@@ -141,7 +142,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN_IMAGE as error:
         reason = getattr(error, "strerror", None) or "no image"
         raise DataError(f"{path}: cannot be read ({reason}).") from None
     return (width, height) if read_orientation(path) >= 5 else (height, width)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 from collections import defaultdict
 from functools import partial
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from deeplab_tf.data.json_file import read_json
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.sources.archive import Item, Source, read_file
 from deeplab_tf.data.sources.image_index import (
     ImageIndex,
@@ -174,7 +174,7 @@ def _mask(text: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(base64.b64decode(text))) as image:
             return np.asarray(image)
-    except (OSError, binascii.Error, Image.DecompressionBombError) as error:
+    except BROKEN_IMAGE as error:
         raise ValueError(f"its mask is no image in base64 ({error})") from None
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from deeplab_tf.data.other_formats import BROKEN_IMAGE
 from deeplab_tf.data.spec import VOID_COLOR, DataError
 
 # JPEG moves the levels of a mask of two levels by no more than so much, but for a few at edges.
@@ -57,8 +58,7 @@ def read_mask_values(path: Path) -> MaskValues:
             lossy = image.format == "JPEG"
     except DataError:
         raise
-    # Pillow has no one error for a file that is broken.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except BROKEN_IMAGE as error:
         reason = getattr(error, "strerror", None) or "broken or no image"
         raise DataError(f"{path}: cannot be read ({reason}).") from None
     if lossy:

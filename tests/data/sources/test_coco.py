@@ -248,3 +248,30 @@ def test_panoptic_segments_that_are_wrong(tmp_path):
     (tmp_path / "annotations/panoptic_val2017/1.png").unlink()
     with pytest.raises(DataError, match=r"1\.png: cannot be read"):
         convert("coco", tmp_path, tmp_path / "out", 1)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"image_id": 5}, "annotation 0 is of image 5, which is not listed"),
+        ({"image_id": [4]}, r"annotation 0 is of image \[4\], which is not listed"),
+        ({"file_name": None}, "annotation 0 has no image_id, segments_info or file_name"),
+    ],
+)
+def test_panoptic_annotations_that_are_wrong(tmp_path, changes, message):
+    make_panoptic(tmp_path, [], np.zeros(SIZE, int))
+    path = tmp_path / "annotations/panoptic_val2017.json"
+    values = json.loads(path.read_text())
+    (entry,) = values["annotations"]
+    values["annotations"] = [{k: v for k, v in {**entry, **changes}.items() if v is not None}]
+    values["images"].append({"id": [4], "file_name": "1.jpg"})
+    save_json(path, values)
+    with pytest.raises(DataError, match=message):
+        open_source("coco", tmp_path)
+
+
+def test_a_json_file_that_cannot_be_read(tmp_path):
+    make(tmp_path)
+    (tmp_path / "b.json").symlink_to("/proc/self/mem")
+    with pytest.raises(DataError, match=r"b\.json: cannot be read \(Input/output error\)"):
+        open_source("coco", tmp_path)

@@ -8,7 +8,8 @@ from PIL import Image
 from deeplab_tf.data import open_split
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.sources import open_source
-from deeplab_tf.data.spec import DataError
+from deeplab_tf.data.sources.folder import read_mask
+from deeplab_tf.data.spec import DataError, DatasetSpec
 from tests.data.archives import make_folder, save_png
 
 COLORS = [[0, 0, 0], [200, 10, 10], [10, 200, 10], [1, 2, 3]]
@@ -155,3 +156,15 @@ def test_other_formats_and_linked_folders_are_converted_and_junk_is_named(tmp_pa
         example = split.load(tf.constant(index, tf.int64))
         np.testing.assert_array_equal(example["image"], pixels[name])
         np.testing.assert_array_equal(example["label"], truth[name])
+
+
+@pytest.mark.parametrize("ending", ["bmp", "tif"])
+def test_a_broken_mask_of_another_format(tmp_path, ending):
+    file = tmp_path / f"a.{ending}"
+    Image.fromarray(np.arange(1200, dtype=np.uint8).reshape(30, 40)).convert("P").save(file)
+    file.write_bytes(file.read_bytes()[:-400])
+    with pytest.raises(DataError, match=rf"a\.{ending}: broken or cut off"):
+        read_mask(file, DatasetSpec("toy", ("a", "b")))
+    file.write_text("no image")
+    with pytest.raises(DataError, match=rf"a\.{ending}: "):
+        read_mask(file, DatasetSpec("toy", ("a", "b")))

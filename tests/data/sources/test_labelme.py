@@ -207,3 +207,15 @@ def test_a_folder_without_labels_of_labelme(tmp_path):
     save_photo(tmp_path / "a.jpg")
     with pytest.raises(DataError, match="holds no JSON files of labelme"):
         open_source("labelme", tmp_path)
+
+
+def test_a_json_file_that_changes_while_it_is_converted(tmp_path):
+    make(tmp_path, labelme_shape(*CAT))
+    source, path = open_source("labelme", tmp_path), tmp_path / "a.json"
+    (item,) = source.splits["train"]
+    path.write_text("{}")
+    with pytest.raises(DataError, match=r"a\.json: holds no list of shapes"):
+        source.label_ids(item)
+    path.unlink()
+    with pytest.raises(DataError, match=r"a\.json: cannot be read \(No such file"):
+        source.label_ids(item)

@@ -231,3 +231,15 @@ def test_torn_masks_of_any_kind_are_named(tmp_path, kind):
         path.write_bytes(whole[:length])
         with pytest.raises(DataError, match=rf"a\.{kind}: cannot be read \("):
             read_mask_values(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_of_black_and_white_is_read_and_of_more_levels_refused(tmp_path, mode):
+    mask = np.repeat(np.repeat(BINARY, 8, 0), 8, 1).astype(np.uint8)
+    Image.fromarray(mask).convert(mode).save(tmp_path / "a.jpg", quality=90)
+    found = read_mask_values(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(found.values, mask)
+    assert found.colors == {0: 0, 255: 0xFFFFFF} and not found.is_color
+    Image.fromarray(mask // 2).convert(mode).save(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match="JPEG has changed its levels"):
+        read_mask_values(tmp_path / "a.jpg")
