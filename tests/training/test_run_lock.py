@@ -9,22 +9,23 @@ from deeplab_tf.training.workdir import check_workdir
 from tests.tools.commands import FORKSERVER
 
 
-def _hold(folder, started, done):
+def _hold(folder, connection):
     with locked(folder):
-        started.set()
-        done.wait(60)
+        connection.send("started")
+        connection.recv()
 
 
 @pytest.fixture
 def other(tmp_path):
-    """Another process that trains in the folder; its number."""
-    started, done = FORKSERVER.Event(), FORKSERVER.Event()
-    process = FORKSERVER.Process(target=_hold, args=(tmp_path, started, done))
+    """Another process that trains in the folder."""
+    # No Event: where a process is killed that waits for one, setting it waits for ever.
+    ours, theirs = FORKSERVER.Pipe()
+    process = FORKSERVER.Process(target=_hold, args=(tmp_path, theirs))
     process.start()
-    assert started.wait(60)
+    assert ours.poll(60)
     yield process
-    done.set()
-    process.join()
+    ours.send("done")
+    process.join(60)
 
 
 def test_the_second_run_is_refused_with_host_and_process(tmp_path, other):
