@@ -210,8 +210,8 @@ def test_an_example_is_labelled(visit):
 @pytest.mark.parametrize(
     ("name", "contents", "message"),
     [
-        ("notes.txt", b"no image", "notes.txt: neither a JPEG nor a PNG file"),
-        ("empty.png", b"", "empty.png: neither a JPEG nor a PNG file"),
+        ("notes.txt", b"no image", "notes.txt: no image of a known format"),
+        ("empty.png", b"", "empty.png: no image of a known format"),
         ("broken.jpg", b"\xff\xd8\xff" + bytes(50), "broken.jpg: broken or cut off"),
     ],
     ids=["text", "empty", "broken"],
