@@ -83,7 +83,7 @@ def _decode_fitting_label(
         with tf.control_dependencies([_require_upright(encoded, tf.equal(orientation, 1))]):
             return tf.fill(stored, spec.ignore_label), tf.identity(orientation)
     label = decode_label(encoded["label"], encoded["label_file"])
-    size, turned = tf.shape(label), stored[::-1]
+    size, turned = tf.shape(label), tf.reverse(stored, [0])
     # The rule of `orientation.belongs_upright`.
     is_sideways = (orientation >= 5) & ~_equal(size, stored) & _equal(size, turned)
     upright = tf.where(is_sideways, turned, stored)

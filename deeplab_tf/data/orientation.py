@@ -108,10 +108,12 @@ def upright_in_graph(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """
 
     def turned() -> tf.Tensor:
-        sides = tf.cond(orientation >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+        # Of integers, TensorFlow complains that oneDNN cannot transpose them on some processors.
+        whole = tf.cast(image, tf.float32)
+        sides = tf.cond(orientation >= 5, lambda: tf.transpose(whole, [1, 0, 2]), lambda: whole)
         columns = tf.where(_is_one_of(orientation, _MIRRORED), -1, 1)
         rows = tf.where(_is_one_of(orientation, _FLIPPED), -1, 1)
-        return sides[::rows, ::columns]
+        return tf.cast(sides[::rows, ::columns], image.dtype)
 
     turned_image = tf.cond(tf.equal(orientation, 1), lambda: tf.identity(image), turned)
     return tf.ensure_shape(turned_image, [None, None, 3])
