@@ -74,6 +74,7 @@ def model(run):
 
 def test_every_table_has_its_walk():
     tables = {"BACKBONES", "HEADS", "LOSSES", "OPERATIONS", "SOURCES", "FORMATS"}
+    tables |= {"PREDICTION_FORMATS"}
     assert set(ROWS) == tables
     assert len(BLOCKS) == 2 * len(tables) + 1
 
@@ -142,6 +143,23 @@ def test_evaluation_and_prediction(site, archive, data, run, model):
     labels = np.asarray(Image.open(site / f"labels/{name}.png"))
     image = np.asarray(Image.open(site / f"toy/val/{name}.jpg"))
     np.testing.assert_array_equal(labels, np.argmax(model(image[None])[0], axis=-1))
+
+
+@pytest.mark.slow
+def test_areas_are_written_replaced_and_resumed(site, archive, run, capsys):
+    paths = [f"--input={site}/toy/val", f"--output={site / 'areas'}"]
+    flags = [f"--model={run}/model.keras", *paths, "--format=png,areas"]
+    for _ in range(2):  # a file of its own is replaced
+        assert call("predict.py", *flags) == 0
+    call("predict.py", *flags, "--resume")
+    ((_, name),) = (key for key in archive if key[0] == "val")
+    labels = np.asarray(Image.open(site / f"areas/{name}.png"))
+    title, *rows = (site / f"areas/{name}_areas.csv").read_text().splitlines()
+    assert rows == [f"{thing},{(labels == i).sum()}" for i, thing in enumerate(["ground", "thing"])]
+    assert "2 of 2 images were labelled before" in capsys.readouterr().out
+    (site / f"areas/{name}_areas.csv").write_text("by hand")
+    with pytest.raises(ValueError, match=f"{name}_areas.csv is there"):
+        call("predict.py", *flags)
 
 
 # === Exports ===

@@ -17,7 +17,9 @@ from deeplab_tf.data.spec import DataError
 # What Pillow calls the formats that are read. HEIF needs a package, AVIF a new Pillow.
 _FORMATS = ("TIFF", "BMP", "WEBP", "GIF", "HEIF", "AVIF")
 # Pillow has no one error for a file that is broken.
-BROKEN_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+BROKEN_IMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, RuntimeError, Image.DecompressionBombError,
+)  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 _BITS_TAG = 258  # BitsPerSample of a TIFF
 
@@ -75,7 +77,7 @@ def _opened(contents: bytes, name: str) -> Iterator[Image.Image]:
         raise DataError(f"{name}: too large ({error}).") from None
     except DataError:
         raise
-    except Exception as error:  # of broken files Pillow's readers raise many kinds
+    except BROKEN_IMAGE as error:
         raise DataError(f"{name}: broken or cut off ({error}).") from None
 
 
