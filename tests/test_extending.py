@@ -154,7 +154,7 @@ def test_areas_are_written_replaced_and_resumed(site, archive, run, capsys):
     call("predict.py", *flags, "--resume")
     ((_, name),) = (key for key in archive if key[0] == "val")
     labels = np.asarray(Image.open(site / f"areas/{name}.png"))
-    title, *rows = (site / f"areas/{name}_areas.csv").read_text().splitlines()
+    _, *rows = (site / f"areas/{name}_areas.csv").read_text().splitlines()
     assert rows == [f"{thing},{(labels == i).sum()}" for i, thing in enumerate(["ground", "thing"])]
     assert "2 of 2 images were labelled before" in capsys.readouterr().out
     (site / f"areas/{name}_areas.csv").write_text("by hand")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.evaluation.batches import batches_of_one_size, checked_image, stack_images
+from deeplab_tf.evaluation.joined_tiles import compute_tiles, join_arrays, join_tensor
 from deeplab_tf.evaluation.old_predictor_names import OldPredictorNames
 from deeplab_tf.evaluation.refinement import refine_logits
 from deeplab_tf.evaluation.tiles import WHOLE_PIXELS, plan_grid
@@ -275,12 +276,9 @@ class Predictor(OldPredictorNames):
             ValueError: the image is of another type or shape.
             FloatingPointError: the network's logits are not finite.
         """
-        image = checked_image(image)
-        if self._fits(*image.shape[:2]):
-            return self._logits_of_one(image[None])[0].numpy()
-        logits = np.empty([*image.shape[:2], self.model.num_classes], np.float32)
-        for place, (core,) in self._tiles(image, lambda x: [self._logits_of_one(x)]):
-            logits[place] = core
+        (logits,) = self._over_image(
+            image, lambda images: [self._logits_of_one(images)], lambda logits, _: [logits]
+        )
         return logits
 
     def batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -343,26 +341,11 @@ class Predictor(OldPredictorNames):
             return [result[0].numpy() for result in of_images(image[None])]
         if self.crf is not None and height * width <= WHOLE_PIXELS:
             return [r[0].numpy() for r in of_logits(self._joined_logits(image), image[None])]
-        joined: list[np.ndarray] = []
-        for place, cores in self._tiles(image, of_images):
-            if not joined:
-                shapes = [[height, width, *core.shape[2:]] for core in cores]
-                types = [core.dtype.as_numpy_dtype for core in cores]
-                joined = [np.empty(*kind) for kind in zip(shapes, types, strict=True)]
-            for whole, core in zip(joined, cores, strict=True):
-                whole[place] = core
-        return joined
+        cores = compute_tiles(self.grid, image, of_images, self._progress)
+        return join_arrays(cores, height, width)
 
     def _joined_logits(self, image: np.ndarray) -> tf.Tensor:
-        """Puts the logits of tiles together on the device: float32 [1, H, W, C]."""
-        cores = [core for _, (core,) in self._tiles(image, lambda x: [self._logits_of_one(x)])]
-        across = len(self.grid.spans(image.shape[1]))
-        rows = [tf.concat(cores[i : i + across], axis=1) for i in range(0, len(cores), across)]
-        return tf.concat(rows, axis=0)[None]
-
-    def _tiles(self, image: np.ndarray, function: Callable) -> Iterator[tuple]:
-        """Yields where a tile's core lies, and what a function of images gives there."""
-        for rows, columns in self._progress(list(self.grid.tiles(*image.shape[:2]))):
-            results = function(image[None, rows.computed, columns.computed])
-            cores = [x[0, rows.core_in_tile, columns.core_in_tile] for x in results]
-            yield (rows.core, columns.core), cores
+        cores = compute_tiles(
+            self.grid, image, lambda tile: [self._logits_of_one(tile)], self._progress
+        )
+        return join_tensor(cores, self.grid, image.shape[1])

@@ -246,6 +246,19 @@ def test_the_chief_alone_talks(runs):
 
 
 @pytest.mark.slow
+def test_both_workers_end_early(tmp_path):
+    """The chief alone evaluates, and the other has to know."""
+    monitor = ["--config.train.monitor=miou", "--config.train.patience=1"]
+    (status, chief, errors), other = train(
+        tmp_path, "--config.train.steps=20", "--config.train.learning_rate=0.0", *monitor
+    )
+    assert (status, other[0], errors, other[2]) == (0, 0, [], [])
+    assert "in 1 evaluations: the run ends at step 4\nthe model is that of step 2" in chief
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["step"] == 4 and (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_divided_stops_both_workers_alike(tmp_path):
     both = train(tmp_path / "run", "--config.train.batch_size=3")
     line = "error: train.batch_size must be a multiple of the number of replicas (2). Received: 3"
