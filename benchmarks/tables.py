@@ -180,8 +180,24 @@ def _predict(results: dict) -> Iterable[str]:
         yield ""
 
 
+def _winograd(results: dict) -> Iterable[str]:
+    forms = list(results["rows"][0]["seconds"])
+    yield from _table(
+        ["images, side, channels", *(f"{form}, ms" for form in forms), "error"],
+        [
+            [
+                f"{row['images']}, {row['side']}, {row['channels']}",
+                *(f"{1e3 * row['seconds'][form]:.1f}" for form in forms),
+                f"{row['error']:.0e}",
+            ]
+            for row in results["rows"]
+        ],
+    )
+
+
 SUITES: dict[str, Callable[[dict], Iterable[str]]] = {
     "forward": _forward,
     "train": _train,
     "predict": _predict,
+    "winograd": _winograd,
 }

@@ -13,6 +13,7 @@ tiles with whole images made of --data_dir's images under --model, and measures 
 and times what the way through SavedModel and server costs; needs the extra `serving`.
 --suite=forward and --suite=train run --networks, with random weights, in float32 and bfloat16 on
 images of --side pixels, --batch at once; --suite=train says the memory of a step too.
+--suite=winograd compares a prototype of another convolution with TensorFlow's.
 
 `tools/benchmark_tables.py` puts the files of --output into docs/benchmarks.md.
 """
@@ -32,7 +33,18 @@ CAMVID = "../shared/data/camvid"
 SUITE = flags.DEFINE_enum(
     "suite",
     None,
-    ["crf", "forward", "train", "input", "evaluate", "predict", "tiles", "formats", "serving"],
+    [
+        "crf",
+        "forward",
+        "train",
+        "input",
+        "evaluate",
+        "predict",
+        "tiles",
+        "formats",
+        "serving",
+        "winograd",
+    ],
     "What to time.",
     required=True,
 )
@@ -158,6 +170,12 @@ def _model_and_split():
     return load_model(MODEL.value), split
 
 
+def time_winograd() -> dict:
+    from benchmarks import winograd
+
+    return winograd.run(REPEATS.value)
+
+
 SUITES = {
     "crf": time_crf,
     "forward": time_forward,
@@ -168,6 +186,7 @@ SUITES = {
     "tiles": compare_tiles,
     "formats": compare_formats,
     "serving": time_serving,
+    "winograd": time_winograd,
 }
 
 if __name__ == "__main__":

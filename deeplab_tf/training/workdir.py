@@ -59,7 +59,7 @@ class Workdir:
     """The files of one training run.
 
     Args:
-        path: folder; made if missing.
+        path: folder, which need not exist.
         config: resolved configuration as a plain dict.
         spec: the data set.
 
@@ -71,13 +71,13 @@ class Workdir:
 
     def __init__(self, path: str | os.PathLike, config: dict, spec: DatasetSpec):
         self.path = check_workdir(path)
-        make_folder(self.path)
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
 
     def describe(self) -> None:
-        """Writes `dataset.json` and `config.json`, which bind the folder to this run."""
+        """Makes the folder, with `dataset.json` and `config.json`, which bind it to this run."""
+        make_folder(self.path)
         self._spec.save(self.path)
         text = json.dumps(self._config, indent=2) + "\n"
         write_atomically(self.path / "config.json", text.encode())

@@ -299,6 +299,14 @@ def test_nothing_periodic_happens_where_it_is_off(tmp_path, losses):
     assert checkpointed(tmp_path) == {3} and (tmp_path / "model.keras").exists()
 
 
+def test_weights_that_cannot_be_read_leave_no_folder(tmp_path):
+    config = small_config()
+    config.model.weights = str(tmp_path / "none.keras")
+    with pytest.raises(ValueError, match=r"none\.keras"):
+        trainer(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
 def test_compatibility_for_other_classes_is_refused_before_training(tmp_path):
     config = small_config()
     with config.ignore_type():
