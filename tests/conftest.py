@@ -1,4 +1,4 @@
-"""What every test session needs: two threads, the stack's name, and no skip that is not listed."""
+"""What every test session needs: its threads, the stack's name, and no skip that is not listed."""
 
 import contextlib
 import importlib.util
@@ -6,6 +6,10 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# `make test` has a process for each of two cores; with more threads they wait for each other. The
+# programs that tests start inherit it.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import keras
 import numpy as np
@@ -13,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tests.backbones import shallow as shallow_module
+from tests.rare_collections import collect_rarely
 from tests.stack_skips import NEEDED_PACKAGES, STACK_SKIPS
 
 STACK = "legacy" if keras.__version__.startswith("2.") else "current"
@@ -20,8 +25,7 @@ _unlisted_skips = set()
 
 
 def pytest_configure():
-    tf.config.threading.set_intra_op_parallelism_threads(2)
-    tf.config.threading.set_inter_op_parallelism_threads(2)
+    collect_rarely()
 
 
 @pytest.fixture(scope="module", autouse=True)

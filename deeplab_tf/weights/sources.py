@@ -33,9 +33,28 @@ def read_source(text: str, model: Any) -> tuple[str, Arrays]:
     Raises:
         ValueError: no row of `SOURCES` accepts the text, or its source cannot be read.
     """
+    return _find_source(text).read(text, model)
+
+
+def check_source(text: str) -> None:
+    """Checks that a text names a source, and that its file or package is there.
+
+    Args:
+        text: a name, or a path.
+
+    Raises:
+        ValueError: no row of `SOURCES` accepts the text, or what it names is missing.
+
+    Example:
+        >>> check_source("random")
+    """
+    _find_source(text).check(text)
+
+
+def _find_source(text: str) -> Source:
     for source in SOURCES.values():
         if source.accepts(text):
-            return source.read(text, model)
+            return source
     near = difflib.get_close_matches(text, _names(SOURCES), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     *others, last = (source.wanted for source in SOURCES.values())

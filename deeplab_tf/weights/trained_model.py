@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplab_tf.weights.weight_source import Arrays, Source
+from deeplab_tf.weights.weight_source import Arrays, Source, check_file
 
 
 def read_variables(model: Any) -> Arrays:
@@ -38,5 +38,8 @@ def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
 
 
 SOURCE = Source(
-    "the path of a trained DeepLab, a .keras file or a work directory", _accepts, _read_source
+    "the path of a trained DeepLab, a .keras file or a work directory",
+    _accepts,
+    _read_source,
+    check_file,
 )

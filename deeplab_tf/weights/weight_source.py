@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,11 +21,24 @@ class Source(NamedTuple):
         read: from the text and the model, see `load_into`, to how the report calls the source and
             its arrays by the model's names, kernels HWIO; a ValueError where it cannot be read.
             What has no place in the model may be among them: it is reported.
+        check: raises a ValueError where the file or the package that a text names is not there;
+            opens no file, so that a run can be refused before any work.
     """
 
     wanted: str
     accepts: Callable[[str], bool]
     read: Callable[[str, Any], tuple[str, Arrays]]
+    check: Callable[[str], object] = lambda text: None
+
+
+def check_file(path: str) -> None:
+    """Checks that a file or folder of weights is there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not Path(path).exists():
+        raise ValueError(f"weights file not found: {path}")
 
 
 def variable_shapes(model: Any) -> dict[str, tuple[int, ...]]:

@@ -70,11 +70,6 @@ MODELS = {
 
 def read_all(folder):
     """Is what the other process does."""
-    for set_threads in (
-        tf.config.threading.set_intra_op_parallelism_threads,
-        tf.config.threading.set_inter_op_parallelism_threads,
-    ):
-        set_threads(2)  # as in tests/conftest.py
     images = np.load(folder / "images.npy")
     with shallow_module.shallow_networks(), shallow_module.shallow_vgg():
         for path in sorted(folder.glob("*.keras")):

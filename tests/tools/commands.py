@@ -10,6 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from deeplab_tf.backbones import vgg
+from tests.rare_collections import collect_rarely
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
@@ -92,6 +93,7 @@ def call_elsewhere(function, *arguments):
 
 def _run_script(command, environment, cwd, outputs, blocks, eager):
     """Runs a script as `python SCRIPT` does, with its output in files."""
+    collect_rarely()
     vgg.BLOCKS = blocks
     tf.config.run_functions_eagerly(eager)
     tempfile.tempdir = None  # TMPDIR of this environment counts

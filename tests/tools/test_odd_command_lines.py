@@ -182,6 +182,9 @@ ROWS += [
     ("a folder with files", "doctor.py", "--fix --output=out", "out: is not empty"),
     ("half a command", "doctor.py", "--in_place", "--in_place belongs to --fix"),
     ("twice", "train.py", "--config=zoo:quickstart", "--config is given twice"),
+    # Before the data is looked at, which may take minutes.
+    ("no weights", "train.py", "--config.model.weights=none.h5 --data_dir=file", "none.h5"),
+    ("unknown weights", "train.py", "--config.model.weights=imagenett --data_dir=file", "did you"),
     ("a word for a number", "train.py", "--logical_devices=x", "=x: not a whole number"),
     ("a word for a switch", "predict.py", "--overlay=x", "=x: neither true nor false"),
     ("an unknown value", "train.py", "--strategy=x", "error: flag --strategy=x: value should be"),
