@@ -24,8 +24,11 @@ STACK = "legacy" if keras.__version__.startswith("2.") else "current"
 _unlisted_skips = set()
 
 
-def pytest_configure():
+def pytest_configure(config):
     collect_rarely()
+    # pytest-xdist would begin with the files of many tests; those of one long test would come last,
+    # with the other process idle.
+    config.option.loadscopereorder = False
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,6 +93,8 @@ def _listed_reason(test_id: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items):
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items:
         reason = _listed_reason(item.nodeid)
         if reason:

@@ -67,9 +67,19 @@ def parse(words):
         flags.FLAGS(line)
 
 
+@contextlib.contextmanager
+def _threads_of_the_session():
+    """Lets no program choose the threads of a TensorFlow that has them already."""
+    with (
+        mock.patch.object(tf.config.threading, "set_intra_op_parallelism_threads"),
+        mock.patch.object(tf.config.threading, "set_inter_op_parallelism_threads"),
+    ):
+        yield
+
+
 def call(tool, *arguments):
     """Calls the `main` of a program; what it raises is what it complains about."""
-    with loaded(tool) as module:
+    with loaded(tool) as module, _threads_of_the_session():
         parse(arguments)
         return module.main()
 
@@ -81,9 +91,7 @@ def run_here(tool, *arguments):
         loaded(tool) as module,
         _command_line(line),
         mock.patch.object(program.app, "run") as run,
-        # They are the session's.
-        mock.patch.object(tf.config.threading, "set_intra_op_parallelism_threads"),
-        mock.patch.object(tf.config.threading, "set_inter_op_parallelism_threads"),
+        _threads_of_the_session(),
     ):
         cli.run(module.main)
         try:

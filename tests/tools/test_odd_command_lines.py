@@ -1,7 +1,6 @@
 """Ten kinds of odd command lines, every one on every program: one line, and nothing is written."""
 
 import json
-import os
 import socket
 
 import pytest
@@ -238,7 +237,6 @@ def here(folder, model, monkeypatch):
     monkeypatch.setattr(
         loading, "load_model", lambda path: model if str(path) == "model.keras" else opened(path)
     )
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)  # TensorFlow has its two threads already
     monkeypatch.chdir(folder)
     return folder
 

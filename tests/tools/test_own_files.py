@@ -1,7 +1,6 @@
 """No program replaces a file that it did not write, whichever program it is."""
 
 import json
-import os
 import zipfile
 
 import numpy as np
@@ -77,7 +76,6 @@ EDITORS = {"benchmark_tables.py"}
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)  # TensorFlow has its two threads already
     for name in ("a", "b"):
         save_image(tmp_path / f"in/{name}.png", 0)
     return tmp_path
