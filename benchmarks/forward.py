@@ -6,12 +6,15 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.image_to_labels import has_torch
 from benchmarks.precision_cases import (
+    KERAS,
     OURS,
     PEER,
     Case,
@@ -23,15 +26,18 @@ from benchmarks.timing import PRECISIONS, time_in_turn
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.export.load import load
 from deeplab_tf.export.saved_model import export_saved_model
+from deeplab_tf.layers.atrous_conv import AtrousConv2D
+from deeplab_tf.models.deeplab import DeepLab
 
 
 def run(networks, sides, batches, repeats: int, threads: int) -> dict:
     """Times all forms of every case in turn.
 
     Ours are the model in one graph and, for single images, `Predictor` and a SavedModel, which
-    compute the logits of every pixel or its label, not only those on the feature grid. PyTorch's
-    are run as they are, with channels last, and frozen; `torch.compile` takes minutes a network on
-    two cores and is left out.
+    compute the logits of every pixel or its label, not only those on the feature grid. Beside them
+    runs the same network whose convolutions are what `keras.layers.Conv2D(dilation_rate=)` calls.
+    PyTorch's are run as they are, with channels last, and frozen; `torch.compile` takes minutes a
+    network on two cores and is left out.
 
     Args:
         networks: rows of `NETWORKS`.
@@ -57,13 +63,13 @@ def run(networks, sides, batches, repeats: int, threads: int) -> dict:
 def _own_forms(case: Case, folder: Path) -> dict[str, Callable]:
     model = case.model()
     images = tf.constant(_images(case))
-    shape = [None if case.batch > 1 else 1, None, None, 3]
-    graph = tf.function(
-        lambda images: model.logit_maps(images)[0],
-        [tf.TensorSpec(shape, tf.uint8)],
-        autograph=False,
-    )
-    forms: dict[str, Callable] = {OURS: lambda: graph(images).numpy()}
+    graph = _traced(model, case.batch)
+    with mock.patch.object(AtrousConv2D, "convolve", _keras_convolve):
+        keras_graph = _traced(model, case.batch)
+    forms: dict[str, Callable] = {
+        OURS: lambda: graph(images).numpy(),
+        KERAS: lambda: keras_graph(images).numpy(),
+    }
     if case.batch == 1:
         predictor = Predictor(model)
         forms[f"{OURS}.Predictor"] = partial(predictor, images[0].numpy())
@@ -73,6 +79,23 @@ def _own_forms(case: Case, folder: Path) -> dict[str, Callable]:
         )  # fmt: skip
         forms[f"{OURS}, SavedModel"] = partial(load(path), images[0].numpy())
     return forms
+
+
+def _traced(model: DeepLab, batch: int) -> Callable:
+    shape = [None if batch > 1 else 1, None, None, 3]
+    graph = tf.function(lambda images: model.logit_maps(images)[0], autograph=False)
+    return graph.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
+
+
+def _keras_convolve(layer: AtrousConv2D, inputs: tf.Tensor, kernel, bias=None) -> tf.Tensor:
+    """Convolves as Keras does on TensorFlow: without halves, products of taps and our padding."""
+    kernel = tf.convert_to_tensor(kernel)
+    outputs = tf.nn.convolution(
+        inputs, kernel, layer.strides, "SAME", dilations=layer.dilation_rate
+    )
+    if bias is not None:
+        outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(bias))
+    return keras.activations.get(layer.activation)(outputs)
 
 
 def _peers(case: Case, threads: int) -> dict[str, Callable]:

@@ -26,7 +26,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], Callable]] = {
     "resnet50_v1_5_v3plus": (_V1_5, torch_networks.resnet50_v1_5_v3plus),
     "mobilenet_v2_v3plus": (PRESETS["mobilenet_v2_v3plus"], torch_networks.mobilenet_v2_v3plus),
 }
-OURS, PEER = "deeplab_tf", "PyTorch"
+OURS, KERAS, PEER = "deeplab_tf", "Keras' Conv2D", "PyTorch"
 
 
 class Case(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.image_to_labels import FAST, PREDICTOR, STAGES
-from benchmarks.precision_cases import OURS, PEER
+from benchmarks.precision_cases import KERAS, OURS, PEER
 from deeplab_tf.data.json_file import parse_json
 
 _BEGIN, _END = "<!-- results:", "<!-- end of results -->"
@@ -110,6 +110,7 @@ def _forward(results: dict) -> Iterable[str]:
                 _milliseconds(forms[OURS]),
                 _milliseconds(forms.get(f"{OURS}.Predictor")),
                 _milliseconds(forms.get(f"{OURS}, SavedModel")),
+                _milliseconds(forms.get(KERAS)),
                 f"{_milliseconds(peer)} ({peer['form'][len(PEER) :].strip(', ') or 'as it is'})"
                 if peer
                 else "",
@@ -121,7 +122,7 @@ def _forward(results: dict) -> Iterable[str]:
     yield ""
     yield from _table(
         ["network", "side", "batch", "precision", "model, ms", "`Predictor`", "SavedModel",
-         "PyTorch's best", "times as fast", "of a matrix product"],
+         "Keras' `Conv2D`", "PyTorch's best", "times as fast", "of a matrix product"],
         rows,
     )  # fmt: skip
 
@@ -195,9 +196,21 @@ def _winograd(results: dict) -> Iterable[str]:
     )
 
 
+def _operations(results: dict) -> Iterable[str]:
+    forms = list(results["rows"][0]["seconds"])
+    yield from _table(
+        ["operation", *(f"{form}, ms" for form in forms)],
+        [
+            [row["operation"], *(f"{1e3 * row['seconds'][form]:.1f}" for form in forms)]
+            for row in results["rows"]
+        ],
+    )
+
+
 SUITES: dict[str, Callable[[dict], Iterable[str]]] = {
     "forward": _forward,
     "train": _train,
     "predict": _predict,
     "winograd": _winograd,
+    "operations": _operations,
 }

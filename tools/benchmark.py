@@ -13,7 +13,8 @@ tiles with whole images made of --data_dir's images under --model, and measures 
 and times what the way through SavedModel and server costs; needs the extra `serving`.
 --suite=forward and --suite=train run --networks, with random weights, in float32 and bfloat16 on
 images of --side pixels, --batch at once; --suite=train says the memory of a step too.
---suite=winograd compares a prototype of another convolution with TensorFlow's.
+--suite=winograd compares a prototype of another convolution with TensorFlow's, --suite=operations
+single operations with those that take their place in bfloat16.
 
 `tools/benchmark_tables.py` puts the files of --output into docs/benchmarks.md.
 """
@@ -44,6 +45,7 @@ SUITE = flags.DEFINE_enum(
         "formats",
         "serving",
         "winograd",
+        "operations",
     ],
     "What to time.",
     required=True,
@@ -176,6 +178,12 @@ def time_winograd() -> dict:
     return winograd.run(REPEATS.value)
 
 
+def time_operations() -> dict:
+    from benchmarks import operations
+
+    return operations.run(REPEATS.value)
+
+
 SUITES = {
     "crf": time_crf,
     "forward": time_forward,
@@ -187,6 +195,7 @@ SUITES = {
     "formats": compare_formats,
     "serving": time_serving,
     "winograd": time_winograd,
+    "operations": time_operations,
 }
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def assert_rows(results, forms, batch):
 
 @pytest.mark.usefixtures("_small")
 def test_forward():
-    forms = ("deeplab_tf", "deeplab_tf.Predictor", "deeplab_tf, SavedModel")
+    forms = ("deeplab_tf", "Keras' Conv2D", "deeplab_tf.Predictor", "deeplab_tf, SavedModel")
     assert_rows(forward.run([NETWORK], [33], [1], 1, 2), forms, 1)
 
 

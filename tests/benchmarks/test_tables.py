@@ -46,11 +46,11 @@ def test_training_steps_are_compared_with_the_best_peer_and_with_float32():
 def test_forward_passes_name_the_form_that_was_best():
     rows = [
         row("float32", "deeplab_tf", 0.1), row("float32", "deeplab_tf.Predictor", 0.11),
-        row("float32", "deeplab_tf, SavedModel", 0.09), row("float32", "PyTorch", 0.2),
-        row("float32", "PyTorch, frozen", 0.15),
+        row("float32", "deeplab_tf, SavedModel", 0.09), row("float32", "Keras' Conv2D", 0.12),
+        row("float32", "PyTorch", 0.2), row("float32", "PyTorch, frozen", 0.15),
     ]  # fmt: skip
     text = render({"suite": "forward", "machine": MACHINE, "matrix_product": SPEEDS, "rows": rows})
-    wanted = ["net", "33", "1", "float32", "100", "110", "90"]
+    wanted = ["net", "33", "1", "float32", "100", "110", "90", "120"]
     assert cells(text)[-1] == [*wanted, "150 (frozen)", "1.50", "50 %"]
 
 

@@ -6,7 +6,16 @@ from unittest import mock
 import pytest
 import tensorflow as tf
 
-from benchmarks import crf, evaluation, formats, image_to_labels, large_images, serving, winograd
+from benchmarks import (
+    crf,
+    evaluation,
+    formats,
+    image_to_labels,
+    large_images,
+    operations,
+    serving,
+    winograd,
+)
 from benchmarks import input as input_benchmark
 from tests.models.narrow import narrow_model
 from tests.tools.loading import loaded, parse
@@ -14,7 +23,7 @@ from tests.tools.loading import loaded, parse
 SUITES = {
     "crf": crf, "input": input_benchmark, "evaluate": evaluation, "predict": image_to_labels,
     "tiles": large_images, "formats": formats, "serving": serving,
-    "winograd": winograd,
+    "winograd": winograd, "operations": operations,
 }  # fmt: skip
 
 
@@ -44,7 +53,7 @@ def flags(tmp_path_factory):
     ("suite", "last"),
     [("crf", [2, 1]), ("evaluate", [2]), ("predict", [2, 1]), ("tiles", ["synthetic"]),
      ("formats", ["synthetic", 2, 1]), ("serving", [2, 7]), ("input", ["synthetic", "S", 2]),
-     ("winograd", [2])],
+     ("winograd", [2]), ("operations", [2])],
 )  # fmt: skip
 def test_every_suite_gets_what_the_flags_say(suite, last, flags, tmp_path):
     words = [f"--suite={suite}", *flags, "--requests=7", "--shards=S"]
