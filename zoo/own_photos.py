@@ -20,7 +20,6 @@ def get_config():
     config.train.update(
         steps=400,
         batch_size=4,
-        precision="auto",
         # The backbone has been trained; pyramid and decoder start from random numbers.
         rate_multipliers=(("(Conv1|expanded_conv|block_).*", 0.2),),
         checkpoint_every=50,

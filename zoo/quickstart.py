@@ -27,6 +27,7 @@ def get_config():
         # Pixels are some 60 times larger than activations, and so is what a step of Adam does.
         rate_multipliers=(("(conv1_1|msc0_conv1)/kernel", 0.02),),
         decay_multipliers=(),
+        precision="auto",
         checkpoint_every=200,
         eval_every=200,
         log_every=50,

@@ -46,7 +46,7 @@ RECIPES: dict[str, dict[str, dict[str, object]]] = {
         "model": {"batch_norm": "train", "batch_norm_momentum": 0.99},
         "data": {"augmentation": "scale(0.75..1.5)|crop(241)|mirror|color_jitter(0.2)"},
         "train": {"policy": "poly", "learning_rate": 1e-3, "power": 0.9, "optimizer": "Adam",
-                  "optimizer_args": "", "weight_decay": 0.0,
+                  "optimizer_args": "", "weight_decay": 0.0, "precision": "auto",
                   "loss": "cross_entropy(class_weights=sqrt_median_frequency)",
                   "checkpoint_every": 100, "eval_every": 300, "eval_limit": 26, "log_every": 20},
     },
