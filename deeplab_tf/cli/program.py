@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Iterable
 
@@ -31,7 +32,7 @@ def run_program(name: str) -> None:
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Runs a program; what goes wrong becomes one line on stderr and exit status 1.
+    """Runs a program; what goes wrong becomes one line on stderr and exit status 1, Ctrl-C 130.
 
     What it prints appears line by line, also in a file or a pipe.
 
@@ -48,6 +49,9 @@ def run(main: Callable[[], int | None]) -> None:
         logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
         try:
             return main()
+        except KeyboardInterrupt:
+            _fail("interrupted")
+            return 128 + signal.SIGINT
         except Exception as error:
             message = _expected(error)
             if message is None:

@@ -37,6 +37,7 @@ class CrossEntropy(SegmentationLoss):
         class_weights: a factor for every class in the order of the ids; 0 leaves a class out of
             the sum. The mean divides by the number of pixels, not by the sum of their weights.
         name: of the loss in logs.
+        label_smoothing: share of the target that is spread over all classes, 0 to below 1.
 
     Source: `training.losses.CrossEntropy`.
 
@@ -51,14 +52,16 @@ class CrossEntropy(SegmentationLoss):
         ignore_label: int | None = 255,
         class_weights: Sequence[float] | None = None,
         name: str = "cross_entropy",
+        label_smoothing: float = 0.0,
     ):
-        self.class_weights = _numbers(class_weights)
-        loss = named.CrossEntropy(self.class_weights)
+        self.class_weights, self.label_smoothing = _numbers(class_weights), label_smoothing
+        loss = named.CrossEntropy(self.class_weights, label_smoothing)
         super().__init__(_single("cross_entropy", loss), ignore_label, name)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
-        return {**super().get_config(), "class_weights": self.class_weights}
+        own = {"class_weights": self.class_weights, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

@@ -28,9 +28,14 @@ LOGICAL_DEVICES = flags.DEFINE_integer(
     "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs.",
     lower_bound=1, upper_bound=64,
 )  # fmt: skip
+FAIL_ON_SIGNAL = flags.DEFINE_boolean(
+    "fail_on_signal", False,
+    "Where SIGTERM or SIGINT ends the run, whose checkpoint is saved: exits with 128 plus its "
+    "number, such as 143, for schedulers that start again what failed; else with 0.",
+)  # fmt: skip
 
 
-def main() -> None:
+def main() -> int:
     import keras
 
     from deeplab_tf.data import open_split, require_labels
@@ -42,6 +47,7 @@ def main() -> None:
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.models.loading import is_workdir
     from deeplab_tf.training.config_ranges import check_config
+    from deeplab_tf.training.interruption import RunInterruptedError
     from deeplab_tf.training.loop import Trainer
     from deeplab_tf.training.strategies import build_strategy
     from deeplab_tf.training.workdir import check_workdir
@@ -86,6 +92,11 @@ def main() -> None:
         print(one_line(results))
         return {"split": config.data.eval_split, **results}
 
-    trainer.run(validate)
+    try:
+        trainer.run(validate)
+    except RunInterruptedError as interruption:
+        print(interruption)
+        return 128 + interruption.number if FAIL_ON_SIGNAL.value else 0
     if writes:
         print(f"model: {WORKDIR.value}/model.keras")
+    return 0

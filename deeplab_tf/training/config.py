@@ -65,14 +65,14 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # "Addons>SGDW", and its arguments besides the learning rate: "momentum=0.9, nesterov=True".
         "optimizer": "SGD",
         "optimizer_args": "momentum=0.9",
-        # "fixed", "step" (gamma, step_size), "poly" (power, warmup_steps, warmup_rate) or "inv"
-        # (gamma, power).
+        # "fixed", "step" (gamma, step_size), "poly" (power), "inv" (gamma, power) or "cosine"; poly
+        # and cosine also have warmup_steps and warmup_rate.
         "policy": "poly",
         "learning_rate": 1e-3,
         "gamma": 0.1,
         "step_size": 2000,
         "power": 0.9,
-        # First steps of "poly" at a small constant rate; 0 has none.
+        # First steps at a small rate, with which that of "cosine" begins and that of "poly" stays.
         "warmup_steps": 0,
         "warmup_rate": 1e-4,
         # (pattern of the variable's name, factor); the first that matches decides, else 1. None are

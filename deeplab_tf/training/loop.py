@@ -16,10 +16,11 @@ from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.models.old_names import warn_renamed
-from deeplab_tf.precision import Precision, explain_precision
+from deeplab_tf.precision import PRECISIONS, Precision, explain_precision
 from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
+from deeplab_tf.training.interruption import RunInterruptedError, noting_signals
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.run_lock import locked
@@ -89,9 +90,7 @@ class Trainer:
         self._is_chief = is_chief(self.strategy)
         self.log = log if self._is_chief else _no_log
         if config.train.precision == "auto":
-            # A run that goes on keeps what it began with, on another machine too.
-            begun = recorded_precision(workdir)
-            precision = Precision(begun, "as the run began") if begun else explain_precision("auto")
+            precision = self._choose_precision(workdir)
             self.log(str(precision))
             config.train.precision = precision.name
         self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
@@ -112,6 +111,14 @@ class Trainer:
             values = self._metrics.evaluations(monitor)
             self._best = BestModel(folder, monitor, config.train.patience, values, self.log)
 
+    def _choose_precision(self, workdir: str | os.PathLike) -> Precision:
+        # A run that goes on keeps what it began with, on another machine too.
+        begun = recorded_precision(workdir)
+        precision = Precision(begun, "as the run began") if begun else explain_precision("auto")
+        if len(set(gather(self.strategy, PRECISIONS.index(precision.name)))) > 1:
+            return Precision("float32", "the workers are fast in different ones")
+        return precision
+
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras`.
 
@@ -129,6 +136,8 @@ class Trainer:
             OSError: a file cannot be written; the message names it.
             DataError: a file turned out to be broken; the message names it.
             ConnectionError: another worker stopped.
+            RunInterruptedError: SIGTERM or SIGINT came; there is a checkpoint of the last step. An
+                evaluation that it came in is made up when the run goes on.
             ValueError: another process is training in the work directory.
         """
         settings = self.config.train
@@ -143,7 +152,8 @@ class Trainer:
             settings.normalize,
             self._state.loss_scale,
         )
-        with locked(self._workdir.path) if self._is_chief else contextlib.nullcontext():
+        lock = locked(self._workdir.path) if self._is_chief else contextlib.nullcontext()
+        with lock, noting_signals() as self._interruption:
             self._train(take_step, evaluate)
         gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
@@ -157,6 +167,7 @@ class Trainer:
         progress = Progress(first_step, settings.steps, settings.batch_size * settings.iter_size)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
             self._make_up_evaluation(progress, evaluate)
+            self._leave_if_interrupted(first_step, progress)
             step, last_step = first_step, first_step if self._is_exhausted() else settings.steps
             for step in range(first_step + 1, last_step + 1):
                 batch = next(batches)
@@ -173,9 +184,22 @@ class Trainer:
                     self._evaluate(step, progress, evaluate)
                     if self._is_exhausted():
                         break
+                self._leave_if_interrupted(step, progress, batch)
         if self._is_chief:
             self._best.restore(self.model)
             self._workdir.save_model(in_precision(self.model, "float32"), step)
+
+    def _leave_if_interrupted(
+        self, step: int, progress: Progress, batch: dict[str, tf.Tensor] | None = None
+    ) -> None:
+        # A signal may have reached one worker only: all leave after the same step.
+        number = max(gather(self.strategy, self._interruption.number))
+        if not number:
+            return
+        if batch is not None:
+            progress.check(step)
+            self._state.save(step, self._one_crop(batch), write=self._is_chief)
+        raise RunInterruptedError(number, step, self.config.train.steps)
 
     def _write_log(self, step: int, progress: Progress) -> None:
         rate = float(self._state.schedule(step - 1))
@@ -202,9 +226,10 @@ class Trainer:
         # Nothing in an evaluation is shared: the others wait in the next step's sums.
         if self._is_chief and evaluate:
             with progress.pause():
-                results = evaluate(self.model)
-                self._metrics.write(step, results)
-                self._best.update(step, results, self.model)
+                results = self._interruption.try_to(evaluate, self.model)
+                if results is not None:
+                    self._metrics.write(step, results)
+                    self._best.update(step, results, self.model)
 
     def _is_exhausted(self) -> bool:
         """Whether the run ends early; only the chief knows, and tells the other workers."""

@@ -1,10 +1,11 @@
-"""Caffe's learning-rate policies: fixed, step, poly (with a warm-up, if wanted) and inv.
+"""Caffe's learning-rate policies fixed, step, poly (with a warm-up, if wanted) and inv; cosine.
 
 A schedule is called with the number of finished steps and returns a float32 scalar.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -113,11 +114,7 @@ class Polynomial(_Schedule):
         warmup_rate: float = 1e-4,
     ):
         super().__init__(base_rate, max_steps, power, warmup_steps, warmup_rate)
-        if warmup_steps >= max_steps:
-            raise ValueError(
-                "warmup_steps must be less than the steps of the training. "
-                f"Received: warmup_steps={warmup_steps}, steps={max_steps}"
-            )
+        _check_warmup(warmup_steps, max_steps)
 
     def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of a step, float32 scalar."""
@@ -125,6 +122,59 @@ class Polynomial(_Schedule):
         left = tf.maximum(0.0, 1.0 - finished / (self.max_steps - self.warmup_steps))
         rate = self.base_rate * tf.pow(left, self.power)
         return tf.where(finished < 0, self.warmup_rate, rate) if self.warmup_steps else rate
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Cosine(_Schedule):
+    """Falls to zero along half a cosine, after a warm-up in which the rate rises along a line.
+
+    Args:
+        base_rate: learning rate at the first step after the warm-up.
+        max_steps: step at which the rate reaches zero, usually the length of the training.
+        warmup_steps: length of the warm-up; 0 has none.
+        warmup_rate: learning rate at step 0 of the warm-up.
+
+    Raises:
+        ValueError: the warm-up is as long as the training.
+
+    Source: Loshchilov and Hutter 2017 (arXiv 1608.03983), equation 5, without restarts; warm-up:
+        Goyal et al. 2017 (arXiv 1706.02677), section 2.2.
+
+    Example:
+        >>> schedule = Cosine(1.0, max_steps=110, warmup_steps=10, warmup_rate=0.5)
+        >>> [round(float(schedule(step)), 3) for step in (0, 5, 10, 60, 110)]
+        [0.5, 0.75, 1.0, 0.5, 0.0]
+    """
+
+    names = ("base_rate", "max_steps", "warmup_steps", "warmup_rate")
+
+    def __init__(
+        self,
+        base_rate: float,
+        max_steps: float,
+        warmup_steps: float = 0,
+        warmup_rate: float = 1e-4,
+    ):
+        super().__init__(base_rate, max_steps, warmup_steps, warmup_rate)
+        _check_warmup(warmup_steps, max_steps)
+
+    def __call__(self, step: int | tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of a step, float32 scalar."""
+        finished = tf.cast(step, tf.float32) - self.warmup_steps
+        share = tf.minimum(1.0, finished / (self.max_steps - self.warmup_steps))
+        rate = self.base_rate * 0.5 * (1.0 + tf.cos(math.pi * share))
+        if not self.warmup_steps:
+            return rate
+        below = (self.base_rate - self.warmup_rate) * finished / self.warmup_steps
+        return tf.where(finished < 0, self.base_rate + below, rate)
+
+
+def _check_warmup(warmup_steps: float, max_steps: float) -> None:
+    if warmup_steps >= max_steps:
+        raise ValueError(
+            "warmup_steps must be less than the steps of the training. "
+            f"Received: warmup_steps={warmup_steps}, steps={max_steps}"
+        )
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -151,12 +201,13 @@ class Inverse(_Schedule):
         return self.base_rate * tf.pow(1.0 + self.gamma * tf.cast(step, tf.float32), -self.power)
 
 
-# Caffe's name of a policy -> function from the section `train` to the schedule.
+# Name of a policy -> function from the section `train` to the schedule. The first four are Caffe's.
 POLICIES: dict[str, Callable[[ml_collections.ConfigDict], _Schedule]] = {
     "fixed": lambda s: Fixed(s.learning_rate),
     "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
     "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power, s.warmup_steps, s.warmup_rate),
     "inv": lambda s: Inverse(s.learning_rate, s.gamma, s.power),
+    "cosine": lambda s: Cosine(s.learning_rate, s.steps, s.warmup_steps, s.warmup_rate),
 }
 
 

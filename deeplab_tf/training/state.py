@@ -78,7 +78,7 @@ class TrainingState:
         self._saved = self.first_step
 
     def save(self, step: int, images: tf.Tensor, write: bool = True) -> None:
-        """Saves a checkpoint, of a network whose numbers are finite only.
+        """Saves a checkpoint, of a network whose numbers are finite only, unless it has been saved.
 
         Args:
             step: steps that are done.
@@ -89,6 +89,8 @@ class TrainingState:
             FloatingPointError: a number is not finite.
             OSError: the checkpoint cannot be written.
         """
+        if step == self._saved:
+            return
         self._finite.check_step(step, self._saved, images)
         if write:
             self._checkpoints.save(step)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -141,17 +142,20 @@ def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     """
     if not _jobs(strategy):
         return [number]
-
-    @tf.function
-    def collect():
-        return strategy.run(
-            lambda: tf.distribute.get_replica_context().all_gather(
-                tf.constant([number], tf.int64), axis=0
-            )
-        )
-
     with naming_lost_workers(strategy):
-        return strategy.experimental_local_results(collect())[0].numpy().tolist()
+        numbers = _collection(strategy)(tf.constant([number], tf.int64))
+        return strategy.experimental_local_results(numbers)[0].numpy().tolist()
+
+
+@functools.cache
+def _collection(strategy: tf.distribute.Strategy) -> Callable:
+    """Builds the graph of `gather` once: it is called every step."""
+
+    def collect(numbers: tf.Tensor) -> tf.Tensor:
+        # A copy that lies on the replica's own device.
+        return tf.distribute.get_replica_context().all_gather(tf.identity(numbers), axis=0)
+
+    return tf.function(lambda numbers: strategy.run(collect, (numbers,)))
 
 
 @contextlib.contextmanager

@@ -61,6 +61,14 @@ def test_a_printed_line_is_in_the_file_before_the_program_ends(monkeypatch):
     assert seen == [b"step 1\n"]
 
 
+def test_ctrl_c_is_one_line_and_a_status_of_its_own(capsys):
+    def main():
+        raise KeyboardInterrupt
+
+    assert exit_status(main) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
 def test_bugs_keep_their_traceback():
     def main():
         raise AssertionError("a bug")

@@ -76,7 +76,8 @@ ARGUMENTS = {
         },
         {"filters": None, "kernel_size": 3, "batch_norm": "train"},
     ],
-    "CrossEntropy": [{"class_weights": (1, 2), **LOSS}],
+    "Cosine": [{"base_rate": 0.3, "max_steps": 9, "warmup_steps": 3, "warmup_rate": 0.2}],
+    "CrossEntropy": [{"class_weights": (1, 2), "label_smoothing": 0.2, **LOSS}],
     "DeepLab": [NON_DEFAULT, NON_DEFAULT_VGG],
     "DenseCRF": [
         {
@@ -230,7 +231,7 @@ INPUTS = dict.fromkeys(
 INPUTS["MultiScaleFeatures"] = [FEATURES[:, ::s, ::s] for s in (1, 2, 4, 4, 4)]
 # What is no layer: it has no dtype policy.
 NO_LAYERS = (
-    *("Fixed", "Inverse", "Polynomial", "Step"),
+    *("Cosine", "Fixed", "Inverse", "Polynomial", "Step"),
     *("Combined", "CrossEntropy", "Dice", "Focal", "Lovasz", "OnlineHardPixels"),
     *("MeanIoU", "PixelAccuracy"),
 )

@@ -11,6 +11,7 @@ import deeplab_tf
 from deeplab_tf import precision
 from deeplab_tf.data.synthetic import draw_scene
 from deeplab_tf.precision import Precision
+from deeplab_tf.training import loop
 from tests.training.runs import checkpointed, metrics, small_config, trainer, weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shallow_vgg")]
@@ -98,3 +99,13 @@ def test_auto_is_what_the_run_began_with(tmp_path, monkeypatch):
     model = run(tmp_path, logged, precision="auto", steps=2)
     assert model.trained_precision == "bfloat16"
     assert logged.count("precision: bfloat16 (as the run began)") == 1
+
+
+def test_workers_that_are_fast_in_different_ones_take_float32(tmp_path, monkeypatch):
+    logged = []
+    monkeypatch.setattr(precision, "_fastest", lambda: Precision("bfloat16", "of a test"))
+    # Another worker has float32's number, wherever this one has that of a precision.
+    monkeypatch.setattr(loop, "gather", lambda _, number: [number, 1] if number else [0])
+    model = run(tmp_path, logged, precision="auto", steps=1)
+    assert model.trained_precision == "float32"
+    assert "precision: float32 (the workers are fast in different ones)" in logged

@@ -4,7 +4,14 @@ import pytest
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from deeplab_tf.training.schedules import Fixed, Inverse, Polynomial, Step, build_schedule
+from deeplab_tf.training.schedules import (
+    Cosine,
+    Fixed,
+    Inverse,
+    Polynomial,
+    Step,
+    build_schedule,
+)
 
 STEPS = np.array([0, 1, 1999, 2000, 2001, 5999, 6000, 19999])
 
@@ -19,6 +26,14 @@ FORMULAS = [
         lambda t: np.where(t < 2000, 1e-4, 7e-3 * (1 - np.maximum(t - 2000, 0) / 18000) ** 0.9),
     ),
     (Inverse(1e-2, gamma=1e-4, power=0.75), lambda t: 1e-2 * (1 + 1e-4 * t) ** -0.75),
+    # Loshchilov and Hutter 2017, equation 5, with its lowest rate 0.
+    (Cosine(1e-2, 20000), lambda t: 5e-3 * (1 + np.cos(np.pi * t / 20000))),
+    (
+        Cosine(1e-2, 20000, warmup_steps=2000, warmup_rate=1e-3),
+        lambda t: np.where(
+            t < 2000, 1e-3 + 9e-3 * t / 2000, 5e-3 * (1 + np.cos(np.pi * (t - 2000) / 18000))
+        ),
+    ),
 ]
 SCHEDULES = [schedule for schedule, _ in FORMULAS]
 
@@ -28,10 +43,10 @@ def name_of(value):
 
 
 @pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=name_of)
-def test_rates_are_caffes(schedule, formula):
+def test_rates_are_those_of_the_formulas(schedule, formula):
     rates = [float(schedule(tf.constant(t, tf.int64))) for t in STEPS]
     # float32: close to the end 1 - t / 20000 keeps only four digits or so.
-    np.testing.assert_allclose(rates, formula(STEPS.astype(float)), rtol=2e-3)
+    np.testing.assert_allclose(rates, formula(STEPS.astype(float)), rtol=2e-3, atol=1e-9)
     np.testing.assert_allclose(rates[:-1], formula(STEPS[:-1].astype(float)), rtol=1e-5)
 
 
@@ -77,8 +92,14 @@ def settings(**values):
 
 @pytest.mark.parametrize(
     ("policy", "rate"),
-    # At step 3: the base rate, one drop, (1 - 3/4)^2 and (1 + 3/4)^-2 of it.
-    [("fixed", 0.5), ("step", 0.125), ("poly", 0.03125), ("inv", 0.5 / 1.75**2)],
+    # At step 3: the base rate, one drop, (1 - 3/4)^2 and (1 + 3/4)^-2 of it, a cosine of 3/4 pi.
+    [
+        ("fixed", 0.5),
+        ("step", 0.125),
+        ("poly", 0.03125),
+        ("inv", 0.5 / 1.75**2),
+        ("cosine", 0.25 * (1 - 0.5**0.5)),
+    ],
 )
 def test_policies_take_their_keys_from_the_configuration(policy, rate):
     assert float(build_schedule(settings(policy=policy))(3)) == pytest.approx(rate, rel=1e-6)
@@ -88,12 +109,13 @@ def test_warm_up_is_a_part_of_the_steps():
     schedule = build_schedule(settings(steps=6, warmup_steps=2))
     rates = [float(schedule(step)) for step in range(7)]
     np.testing.assert_allclose(rates, [0.125, 0.125, 0.5, 0.28125, 0.125, 0.03125, 0], rtol=1e-6)
-    with pytest.raises(ValueError, match=r"less than.*Received: warmup_steps=6, steps=6"):
-        build_schedule(settings(steps=6, warmup_steps=6))
+    for policy in ("poly", "cosine"):
+        with pytest.raises(ValueError, match=r"less than.*Received: warmup_steps=6, steps=6"):
+            build_schedule(settings(policy=policy, steps=6, warmup_steps=6))
 
 
 def test_unknown_policy_names_the_known():
-    with pytest.raises(ValueError, match=r"train\.policy.*'fixed', 'inv', 'poly'.*Received: 'exp'"):
+    with pytest.raises(ValueError, match=r"train\.policy.*'cosine', 'fixed'.*Received: 'exp'"):
         build_schedule(settings(policy="exp"))
 
 

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import socket
 
 import numpy as np
@@ -153,7 +155,7 @@ def test_the_chief_can_read_every_variable_alone(preset):
 SMALL = [
     "--config.model.width=0.05", "--config.model.msc_features=False",
     "--config.data.augmentation=crop(33)",
-    "--config.train.policy=fixed",
+    "--config.train.policy=fixed", "--config.train.precision=float32",
     "--config.train.checkpoint_every=2", "--config.train.eval_every=2",
     "--config.train.eval_limit=2", "--config.train.log_every=1",
 ]  # fmt: skip
@@ -174,11 +176,11 @@ def flags_of(workdir):
     return [config, "--data_dir=synthetic", f"--workdir={workdir}", *SMALL]
 
 
-def train(workdir, *arguments):
-    """Runs tools/train.py in two processes; returns status, stdout and errors of each."""
+def start(workdir, *arguments):
+    """Starts tools/train.py in two processes."""
     flags = [*flags_of(workdir), *arguments, "--strategy=multi_worker"]
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    running = [
+    return [
         Command(
             "train.py",
             *flags,
@@ -187,7 +189,15 @@ def train(workdir, *arguments):
         )
         for index in range(2)
     ]
-    ended = [command.wait(timeout=900) for command in running]
+
+
+def train(workdir, *arguments):
+    """Runs tools/train.py in two processes; returns status, stdout and errors of each."""
+    return ends(start(workdir, *arguments))
+
+
+def ends(commands):
+    ended = [command.wait(timeout=900) for command in commands]
     return [
         (status, out, [line for line in err.splitlines() if line.startswith("error:")])
         for status, out, err in ended
@@ -256,6 +266,20 @@ def test_both_workers_end_early(tmp_path):
     assert "in 1 evaluations: the run ends at step 4\nthe model is that of step 2" in chief
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 4 and (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_signal_to_one_worker_ends_both_after_the_same_step(tmp_path, index):
+    commands = start(tmp_path, "--config.train.steps=500", "--config.train.eval_every=0")
+    assert commands[0].wait_for_line("step 2/").startswith("step 2/500")
+    os.kill(commands[index].process.pid, signal.SIGTERM)
+    both = ends(commands)
+    (last,) = {out.splitlines()[-1] for _, out, _ in both}
+    assert last.startswith("stopped by SIGTERM after step ")
+    assert [(status, errors) for status, _, errors in both] == [(0, [])] * 2
+    step = last.split()[5]
+    assert (tmp_path / f"checkpoints/ckpt-{step}.index").exists()
 
 
 @pytest.mark.slow

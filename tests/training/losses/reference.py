@@ -15,10 +15,11 @@ def own(values, labels):
     return values[np.arange(len(labels)), labels]
 
 
-def cross_entropy(logits, labels, weights=None):
+def cross_entropy(logits, labels, weights=None, smoothing=0.0):
     log_p, y = valid_pixels(logits, labels)
     factors = np.ones(log_p.shape[1]) if weights is None else np.array(weights)
-    return (-own(log_p, y) * factors[y]).sum() / max(len(y), 1)
+    targets = (1 - smoothing) * np.eye(log_p.shape[1])[y] + smoothing / log_p.shape[1]
+    return (-(targets * log_p).sum(-1) * factors[y]).sum() / max(len(y), 1)
 
 
 def focal(logits, labels, gamma=2.0, weights=None):

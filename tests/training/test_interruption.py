@@ -1,0 +1,156 @@
+"""Signals that end a run, which goes on as if none had come."""
+
+import os
+import re
+import signal
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+from deeplab_tf.training.interruption import RunInterruptedError, noting_signals
+from tests.tools.commands import ROOT, Command
+from tests.training.runs import checkpointed, metrics, trainer, weights
+
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
+NUMBERS = [signal.SIGTERM, signal.SIGINT]
+
+
+def send(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+
+
+class Log(list):
+    """Sends a signal with the line of a step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self._start = f"step {step}/"
+
+    def append(self, line):
+        super().append(line)
+        if line.startswith(self._start):
+            send()
+
+
+def without_time(workdir):
+    return [
+        {key: value for key, value in line.items() if key != "images_per_second"}
+        for line in metrics(workdir)
+    ]
+
+
+def evaluate(model):
+    return {"split": "val", "bias": float(weights(model)["fc8/bias"][0])}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Work directory and weights of a run that no signal ended."""
+    folder = tmp_path_factory.mktemp("whole")
+    keras.utils.set_random_seed(1)
+    return folder, weights(trainer(folder).run(evaluate))
+
+
+def assert_goes_on(folder, whole):
+    logged = []
+    again = trainer(folder, logged=logged)
+    for name, value in weights(again.run(evaluate)).items():
+        np.testing.assert_array_equal(value, whole[1][name], err_msg=name)
+    assert without_time(folder) == without_time(whole[0])
+    return logged
+
+
+@pytest.mark.slow
+def test_a_signal_between_two_checkpoints(tmp_path, whole):
+    keras.utils.set_random_seed(1)
+    with pytest.raises(
+        RunInterruptedError, match="stopped by SIGTERM after step 7 of 10; the same"
+    ):
+        trainer(tmp_path, logged=Log(7)).run(evaluate)
+    assert checkpointed(tmp_path) == {5, 7} and not (tmp_path / "model.keras").exists()
+    assert "going on from the checkpoint of step 7" in assert_goes_on(tmp_path, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [4, 10])
+def test_a_signal_in_an_evaluation_leaves_it_at_once(tmp_path, whole, step):
+    def interrupted(model):
+        if len(metrics(tmp_path)) >= step:  # a line a step, and those of evaluations
+            send(signal.SIGINT)
+            raise AssertionError("goes on")
+        return evaluate(model)
+
+    keras.utils.set_random_seed(1)
+    with pytest.raises(RunInterruptedError, match=f"by SIGINT after step {step} of 10") as stop:
+        trainer(tmp_path).run(interrupted)
+    assert stop.value.number == signal.SIGINT and step in checkpointed(tmp_path)
+    assert_goes_on(tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_a_signal_with_the_line_of_an_evaluated_step_leaves_the_evaluation_out(tmp_path, whole):
+    keras.utils.set_random_seed(1)
+    with pytest.raises(RunInterruptedError, match="after step 4 of 10"):
+        trainer(tmp_path, logged=Log(4)).run(evaluate)
+    assert "bias" not in metrics(tmp_path)[-1]
+    assert_goes_on(tmp_path, whole)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_handlers_are_those_of_before_afterwards(number):
+    before = [signal.getsignal(each) for each in NUMBERS]
+    with noting_signals() as interruption:
+        send(number)
+        assert interruption.number == number
+        # A second one ends the process.
+        assert [signal.getsignal(each) for each in NUMBERS] == [signal.SIG_DFL] * 2
+        assert interruption.try_to(lambda: 1) is None
+    assert [signal.getsignal(each) for each in NUMBERS] == before
+
+
+def test_work_that_no_signal_left_returns_its_result():
+    with noting_signals() as interruption:
+        assert interruption.try_to(lambda a, b: a - b, 3, 1) == 2
+        with pytest.raises(KeyError):
+            interruption.try_to({}.__getitem__, "a")
+
+
+def test_other_threads_have_no_handlers():
+    seen = []
+
+    def look():
+        with noting_signals() as interruption:
+            seen.append(interruption.number)
+
+    before = [signal.getsignal(each) for each in NUMBERS]
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert seen == [0] and [signal.getsignal(each) for each in NUMBERS] == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "flags", "status"),
+    [(signal.SIGTERM, [], 0), (signal.SIGINT, ["--fail_on_signal"], 130)],
+)
+def test_the_program_says_how_to_go_on(tmp_path, number, flags, status):
+    command = Command(
+        "train.py", f"--config={ROOT / 'zoo/quickstart.py'}", "--data_dir=synthetic",
+        f"--workdir={tmp_path}", "--config.model.width=0.05", "--config.train.log_every=1",
+        "--config.train.eval_every=0", *flags,
+    )  # fmt: skip
+    assert command.wait_for_line("step 2/").startswith("step 2/600")
+    os.kill(command.process.pid, number)
+    ended, out, complaint = command.wait(60)
+    last = out.splitlines()[-1]
+    stopped = re.fullmatch(
+        rf"stopped by {number.name} after step (\d+) of 600; the same command goes on from there",
+        last,
+    )
+    assert ended == status and stopped
+    assert "Traceback" not in complaint and "\nerror:" not in complaint
+    assert checkpointed(tmp_path) == {int(stopped[1])}
