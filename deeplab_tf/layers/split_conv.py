@@ -1,7 +1,7 @@
 """Convolution of stride 1 that computes a single image as its upper and lower half.
 
-On CPUs, TensorFlow's convolution of one image by a large kernel takes longer than that of each of
-two images (`compat.one_image_is_slow`); the two halves as a batch avoid that. Whoever knows that
+On some CPUs, TensorFlow's convolution of one image by a large kernel takes longer than that of each
+of two images (`compat.one_image_is_slow`); the two halves as a batch avoid that. Whoever knows that
 there is one image says so by a static batch size of 1, as `Predictor` does.
 """
 
@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+import functools
+import time
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from deeplab_tf import compat
 
-# Channels in and out from which two halves are faster than one image (docs/benchmarks.md).
+# Channels in and out from which two halves can be faster than one image (docs/benchmarks.md).
 _WIDE = 256
+# As halves a convolution has to be so many times as fast. Intel's with AMX is 1.8 times, AMD's of
+# the fourth EPYC generation is slower.
+_LEAST_GAIN = 1.3
 _splitting = contextvars.ContextVar("splitting", default=True)
 
 
@@ -55,8 +60,32 @@ def split_conv2d(
 def _is_split(inputs: tf.Tensor, kernel: tf.Tensor) -> bool:
     is_wide = kernel.shape[0] > 1 and min(kernel.shape[2:]) >= _WIDE
     # In 16 bits the halves cost more than they gain.
-    is_slow = inputs.dtype == tf.float32 and compat.one_image_is_slow()
-    return inputs.shape[0] == 1 and is_wide and is_slow and _splitting.get()
+    may_be = inputs.shape[0] == 1 and inputs.dtype == tf.float32 and is_wide and _splitting.get()
+    return may_be and compat.one_image_is_slow() and halves_gain() >= _LEAST_GAIN
+
+
+@functools.cache
+def halves_gain() -> float:
+    """Measures how many times as fast this processor convolves one image as two halves.
+
+    Takes a quarter of a second, once a process.
+    """
+    # While a graph is being built, too.
+    with tf.init_scope(), tf.device("CPU"):
+        inputs, kernel = tf.ones([1, 33, 33, 512]), tf.ones([3, 3, 512, 512])
+        calls = [
+            tf.function(lambda: tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=4)),
+            tf.function(lambda: _conv2d_of_halves(inputs, kernel, 4, (4, 4))),
+        ]
+        rounds = [[_seconds(call) for call in calls] for _ in range(4)]
+    whole, halves = map(min, zip(*rounds[1:], strict=True))  # in the first they are traced
+    return whole / halves
+
+
+def _seconds(call: Callable[[], tf.Tensor]) -> float:
+    start = time.perf_counter()
+    call().numpy()
+    return time.perf_counter() - start
 
 
 def _conv2d_of_halves(

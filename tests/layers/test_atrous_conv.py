@@ -164,11 +164,28 @@ def test_one_image_in_halves_equals_the_whole(height, width, size, rate, monkeyp
     wanted = [brute_force(x, kernel, rate), *brute_force_gradients(x, kernel, rate, upstream)]
     monkeypatch.setattr(split_conv, "_WIDE", 1)
     monkeypatch.setattr(compat, "one_image_is_slow", lambda: True)
+    monkeypatch.setattr(split_conv, "halves_gain", lambda: 2.0)
     found = outputs_and_gradients(layer, x, upstream)
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
     kinds = [node.op for node in operations(layer, tf.TensorSpec([1, None, None, IN]))]
     assert kinds.count("ConcatV2") == (size > 1)
+    monkeypatch.setattr(split_conv, "halves_gain", lambda: 1.0)
+    kinds = [node.op for node in operations(layer, tf.TensorSpec([1, None, None, IN]))]
+    assert kinds.count("ConcatV2") == 0
+
+
+def test_the_gain_of_halves_is_measured_while_a_graph_is_built():
+    split_conv.halves_gain.cache_clear()
+    gains = []
+
+    @tf.function(autograph=False)
+    def graph():
+        gains.append(split_conv.halves_gain())
+        return tf.zeros([])
+
+    graph()
+    assert 0 < gains[0] < 100 and gains[0] == split_conv.halves_gain()
 
 
 @pytest.mark.parametrize("size", [3, 4])
