@@ -97,3 +97,9 @@ def read_checkpoint(checkpoint: tf.train.Checkpoint, folder: Path, step: int) ->
             raise ValueError(
                 f"{folder}/ckpt-{step}: not a checkpoint of this model: {error}"
             ) from error
+
+
+def read_parts(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> None:
+    """Restores from the checkpoint of a step what it has of `checkpoint`; the rest stays."""
+    with without_wildcards(folder) as plain:
+        checkpoint.read(f"{plain}/ckpt-{step}").expect_partial()

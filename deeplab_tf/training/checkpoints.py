@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,6 +18,7 @@ from deeplab_tf.models.checkpoint_files import (
     files_by_step,
     newest_whole,
     read_checkpoint,
+    read_parts,
 )
 
 # TensorFlow writes `ckpt-STEP_temp/` first, moves the data out of it, writes the index beside them
@@ -36,7 +38,6 @@ class Checkpoints:
         optimizer: from `build_optimizer`.
         keep: number of checkpoints that are kept, the newest ones.
         log: receives a line for every broken checkpoint that is skipped.
-        loss_scale: variables of a `LossScale`; a checkpoint may lack them.
 
     Raises:
         ValueError: `keep` is below 1.
@@ -49,16 +50,14 @@ class Checkpoints:
         optimizer: keras.optimizers.Optimizer,
         keep: int,
         log: Callable[[str], None] = print,
-        loss_scale: Mapping[str, tf.Variable] | None = None,
     ):
         if keep < 1:
             raise ValueError(f"train.keep_checkpoints must be at least 1. Received: {keep}")
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Not the model: what Keras 3 shows of one to a checkpoint leaves out frozen variables.
-        self._checkpoint = tf.train.Checkpoint(
-            variables=variables, optimizer=optimizer, step=self.step
-        )
-        self._loss_scale = loss_scale or {}
+        self._contents: dict[str, Any] = {
+            "variables": variables, "optimizer": optimizer, "step": self.step
+        }  # fmt: skip
         self._folder, self._keep, self._log = Path(folder), keep, log
         self._whole: set[int] = set()  # steps whose files are known to be whole
 
@@ -71,13 +70,21 @@ class Checkpoints:
         """
         step = newest_whole(self._folder, self._log)
         if step is not None:
-            read_checkpoint(self._checkpoint, self._folder, step)
+            read_checkpoint(tf.train.Checkpoint(**self._contents), self._folder, step)
             self._whole.add(step)
-        # Only now: what comes later takes its value from the checkpoint if it is there, and it is
-        # not where the run computed in another precision before.
-        for name, variable in self._loss_scale.items():
-            setattr(self._checkpoint, f"loss_scale_{name}", variable)
         return int(self.step.numpy())
+
+    def add(self, variables: Mapping[str, Any]) -> None:
+        """Adds what the restored checkpoint may lack, as a run may go on with other settings.
+
+        Args:
+            variables: variables, or dicts of them, by name. What the checkpoint has of them takes
+                its value from there, the rest stays.
+        """
+        step = int(self.step.numpy())
+        if step in self._whole:
+            read_parts(tf.train.Checkpoint(**variables), self._folder, step)
+        self._contents |= variables
 
     def save(self, step: int) -> None:
         """Saves a checkpoint and deletes the oldest.
@@ -94,7 +101,7 @@ class Checkpoints:
         name = f"ckpt-{step}"
         try:
             with naming_written(self._folder / name):
-                self._checkpoint.write(str(self._folder / name))
+                tf.train.Checkpoint(**self._contents).write(str(self._folder / name))
         except OSError:
             self._remove_part(step)
             raise

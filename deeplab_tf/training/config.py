@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import ml_collections
@@ -57,6 +58,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     )
     config.train = {
         "steps": 20000,
+        # Passes over the training images, in place of `steps`; 0 leaves `steps`.
+        "epochs": 0.0,
         # Images of one forward and backward pass, over all replicas.
         "batch_size": 10,
         # Forward and backward passes (micro-batches) whose gradients are added before one update.
@@ -80,6 +83,11 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         "rate_multipliers": ml_collections.config_dict.placeholder(tuple),
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
+        # Length to which the gradient of all variables together is cut; 0 cuts nothing.
+        "clip_norm": 0.0,
+        # Share of the old moving average of the weights that a step keeps, such as 0.99.
+        # Evaluations and the model take the average; 0 has none.
+        "ema_decay": 0.0,
         # A loss of `training/losses/`, or a sum with factors: "focal(gamma=2)",
         # "cross_entropy(class_weights=median_frequency)", "cross_entropy + 0.5*dice".
         "loss": "cross_entropy",
@@ -108,20 +116,28 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
     return config.lock()
 
 
-def resolve_config(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+def resolve_config(config: ml_collections.ConfigDict, images: int) -> ml_collections.ConfigDict:
     """Returns a copy of a configuration with what follows from other keys written out.
 
     Args:
         config: from `base_config`, with values in their ranges.
+        images: number of training images.
 
     Example:
         >>> config = base_config("vgg16_large_fov", backbone="resnet50")
         >>> config.train.rate_multipliers is None
         True
-        >>> resolve_config(config).train.rate_multipliers
+        >>> config.train.epochs, config.train.batch_size = 1.5, 4
+        >>> resolved = resolve_config(config, images=10)
+        >>> resolved.train.rate_multipliers
         (('fc1.*/kernel', 10.0), ('fc1.*/bias', 20.0))
+        >>> resolved.train.steps
+        4
     """
     resolved = copy.deepcopy(config)
     if resolved.train.rate_multipliers is None:
         resolved.train.rate_multipliers = rate_multipliers(config.model.backbone, config.model.head)
+    if config.train.epochs:
+        images_of_step = config.train.batch_size * config.train.iter_size
+        resolved.train.steps = math.ceil(config.train.epochs * images / images_of_step)
     return resolved

@@ -79,6 +79,10 @@ def _is_backbone(value: Any) -> bool:
     return isinstance(value, str) and bool(backbone_class(value))
 
 
+def _is_share(value: Any) -> bool:
+    return real(0).holds(value) and value < 1
+
+
 def _is_path(value) -> bool:
     return isinstance(value, str) and bool(expand_path(value))
 
@@ -132,6 +136,7 @@ RANGES: dict[str, dict[str, Range]] = {
     },
     "train": {
         "steps": whole(1),
+        "epochs": real(0),
         "batch_size": whole(1),
         "iter_size": whole(1),
         "optimizer": Range(
@@ -152,6 +157,8 @@ RANGES: dict[str, dict[str, Range]] = {
         "rate_multipliers": or_none(_MULTIPLIERS),
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
+        "clip_norm": real(0),
+        "ema_decay": Range("a number of at least 0 and below 1", _is_share),
         "loss": Range("a sum of losses", _is_loss),
         "precision": one_of(PRECISIONS),
         "normalize": one_of(NORMALIZATIONS),

@@ -20,7 +20,12 @@ from deeplab_tf.precision import PRECISIONS, Precision, explain_precision
 from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
-from deeplab_tf.training.interruption import RunInterruptedError, noting_signals
+from deeplab_tf.training.evaluations import Evaluations
+from deeplab_tf.training.interruption import (
+    Interruption,
+    RunInterruptedError,
+    noting_signals,
+)
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.run_lock import locked
@@ -84,7 +89,7 @@ class Trainer:
             log = say
         check_config(config)
         require_labels(split)
-        self.config = config = resolve_config(config)
+        self.config = config = resolve_config(config, len(split))
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
         self._is_chief = is_chief(self.strategy)
@@ -103,6 +108,8 @@ class Trainer:
             self._state = TrainingState(config, self.model, folder, self.log)
         require_same_step(self.strategy, self._state.first_step)
         self._loss = parse_loss(config.train.loss).for_split(split, self.log)
+        self._metrics: MetricsLog | None = None
+        self._best: BestModel | None = None
         # Only now: a configuration that cannot be built must not bind the folder.
         if self._is_chief:
             self._workdir.describe()
@@ -151,94 +158,72 @@ class Trainer:
             self.split.spec.ignore_label,
             settings.normalize,
             self._state.loss_scale,
+            settings.clip_norm,
+            self._state.average,
         )
         lock = locked(self._workdir.path) if self._is_chief else contextlib.nullcontext()
-        with lock, noting_signals() as self._interruption:
-            self._train(take_step, evaluate)
+        evaluations = Evaluations(
+            settings, self.strategy, self._state, self._metrics, self._best, evaluate
+        )
+        with lock, noting_signals() as interruption:
+            self._train(take_step, evaluations, interruption)
         gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 
-    def _train(self, take_step: Callable, evaluate: Callable[[DeepLab], dict] | None) -> None:
+    def _train(
+        self, take_step: Callable, evaluations: Evaluations, interruption: Interruption
+    ) -> None:
         settings, first_step = self.config.train, self._state.first_step
         batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
         if first_step < settings.steps:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
-        progress = Progress(first_step, settings.steps, settings.batch_size * settings.iter_size)
+        images_of_step = settings.batch_size * settings.iter_size
+        progress = Progress(first_step, settings.steps, images_of_step, self._state.losses)
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
-            self._make_up_evaluation(progress, evaluate)
-            self._leave_if_interrupted(first_step, progress)
-            step, last_step = first_step, first_step if self._is_exhausted() else settings.steps
+            evaluations.make_up(progress, interruption)
+            if number := self._signal(interruption):
+                raise RunInterruptedError(number, first_step, settings.steps)
+            is_over = evaluations.is_exhausted()
+            step, last_step = first_step, first_step if is_over else settings.steps
             for step in range(first_step + 1, last_step + 1):
                 batch = next(batches)
                 progress.add(take_step(batch))
-                is_last, is_evaluated = step == settings.steps, self._is_evaluated(step)
+                is_last, is_evaluated = step == settings.steps, evaluations.is_due(step)
                 if is_last or _is_due(step, settings.log_every):
                     self._write_log(step, progress)
                 # A restart must not come before the evaluation that was the best.
                 is_monitored = is_evaluated and settings.monitor
                 if is_last or is_monitored or _is_due(step, settings.checkpoint_every):
-                    progress.check(step)  # a broken network must not be what a restart finds
-                    self._state.save(step, self._one_crop(batch), write=self._is_chief)
+                    self._save(step, progress, batch)
                 if is_evaluated:
-                    self._evaluate(step, progress, evaluate)
-                    if self._is_exhausted():
+                    evaluations.run(step, progress, interruption)
+                    if evaluations.is_exhausted():
                         break
-                self._leave_if_interrupted(step, progress, batch)
-        if self._is_chief:
+                if number := self._signal(interruption):
+                    self._save(step, progress, batch)
+                    raise RunInterruptedError(number, step, settings.steps)
+        if self._best:
+            if self._state.average:
+                self._state.average.apply()
             self._best.restore(self.model)
             self._workdir.save_model(in_precision(self.model, "float32"), step)
 
-    def _leave_if_interrupted(
-        self, step: int, progress: Progress, batch: dict[str, tf.Tensor] | None = None
-    ) -> None:
-        # A signal may have reached one worker only: all leave after the same step.
-        number = max(gather(self.strategy, self._interruption.number))
-        if not number:
-            return
-        if batch is not None:
-            progress.check(step)
-            self._state.save(step, self._one_crop(batch), write=self._is_chief)
-        raise RunInterruptedError(number, step, self.config.train.steps)
+    def _signal(self, interruption: Interruption) -> int:
+        """Returns the number of a signal that has come to any worker, or 0: all leave together."""
+        return max(gather(self.strategy, interruption.number))
+
+    def _save(self, step: int, progress: Progress, batch: dict[str, tf.Tensor]) -> None:
+        progress.check(step)  # a broken network must not be what a restart finds
+        crop = self.strategy.experimental_local_results(batch["images"])[0][0, :1]
+        self._state.save(step, crop, progress.losses, write=self._is_chief)
 
     def _write_log(self, step: int, progress: Progress) -> None:
         rate = float(self._state.schedule(step - 1))
         values = progress.report(step, learning_rate=rate)
-        if self._is_chief:
+        if self._metrics:
             self._metrics.write(step, values)
             self.log(progress.line(step, values))
-
-    def _is_evaluated(self, step: int) -> bool:
-        every = self.config.train.eval_every
-        return every > 0 and (step == self.config.train.steps or _is_due(step, every))
-
-    def _make_up_evaluation(self, progress: Progress, evaluate: Callable | None) -> None:
-        """Evaluates what a kill between a checkpoint and its evaluation left out."""
-        step = self._state.first_step
-        if not (self._is_chief and step and self._is_evaluated(step)):
-            return
-        if step not in self._metrics.evaluations("split"):
-            self._evaluate(step, progress, evaluate)
-
-    def _evaluate(
-        self, step: int, progress: Progress, evaluate: Callable[[DeepLab], dict] | None
-    ) -> None:
-        # Nothing in an evaluation is shared: the others wait in the next step's sums.
-        if self._is_chief and evaluate:
-            with progress.pause():
-                results = self._interruption.try_to(evaluate, self.model)
-                if results is not None:
-                    self._metrics.write(step, results)
-                    self._best.update(step, results, self.model)
-
-    def _is_exhausted(self) -> bool:
-        """Whether the run ends early; only the chief knows, and tells the other workers."""
-        if not self.config.train.patience:
-            return False
-        return any(gather(self.strategy, int(self._is_chief and self._best.is_exhausted)))
-
-    def _one_crop(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        return self.strategy.experimental_local_results(batch["images"])[0][0, :1]
 
     def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
         settings = self.config.train

@@ -130,6 +130,7 @@ def apply_updates(
     gradients: Sequence[tf.Tensor],
     trained: Sequence[TrainedVariable],
     weight_decay: float,
+    clip_norm: float = 0.0,
 ) -> None:
     """Updates the variables once, with weight decay and multipliers as in Caffe.
 
@@ -141,8 +142,12 @@ def apply_updates(
         gradients: this replica's share of the gradient, one tensor a variable.
         trained: the variables.
         weight_decay: Caffe's factor: it adds `weight_decay * w` to the gradient of `w`.
+        clip_norm: length to which the gradient of all variables together, without weight decay, is
+            cut where it is longer; 0 cuts nothing.
     """
     context = tf.distribute.get_replica_context()
+    if clip_norm:
+        gradients = _clip(context, gradients, clip_norm)
     decay = weight_decay / context.num_replicas_in_sync
     pairs = [
         (gradient + decay * entry.decay_multiplier * entry.variable, entry.variable)
@@ -154,6 +159,18 @@ def apply_updates(
         optimizer.apply_gradients(pairs)
     if scaled:
         context.merge_call(_scale_updates, args=(scaled, before))
+
+
+def _clip(
+    context: tf.distribute.ReplicaContext, gradients: Sequence[tf.Tensor], longest: float
+) -> list[tf.Tensor]:
+    """Cuts this replica's share by the factor that cuts the sum of all shares."""
+    sums = list(gradients)
+    if context.num_replicas_in_sync > 1:
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+    # Nothing is as long as infinity: a length of 0 gives a factor of 1.
+    factor = tf.minimum(1.0, longest / tf.linalg.global_norm(sums))
+    return [gradient * factor for gradient in gradients]
 
 
 def _scale_updates(

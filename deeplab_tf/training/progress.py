@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -18,18 +18,24 @@ class Progress:
         first_step: steps that were done before.
         steps: steps of the whole run.
         images_per_step: images of one update.
+        losses: of steps before the first that no report has counted.
+
+    Attributes:
+        losses: of the steps since the last report.
     """
 
-    def __init__(self, first_step: int, steps: int, images_per_step: int):
+    def __init__(
+        self, first_step: int, steps: int, images_per_step: int, losses: Iterable[tf.Tensor] = ()
+    ):
         self._steps = steps
         self._images_per_step = images_per_step
-        self._losses: list[tf.Tensor] = []
+        self.losses = list(losses)
         self._begin = self._logged = (time.monotonic(), first_step)
         self._warm: tuple[float, int] | None = None
 
     def add(self, results: dict[str, tf.Tensor]) -> None:
         """Takes what the training step returned; waits for nothing."""
-        self._losses.append(results["loss"])
+        self.losses.append(results["loss"])
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
@@ -51,7 +57,7 @@ class Progress:
         Raises:
             FloatingPointError: it is not finite.
         """
-        loss = float(tf.reduce_mean(tf.stack(self._losses))) if self._losses else 0.0
+        loss = float(tf.reduce_mean(tf.stack(self.losses))) if self.losses else 0.0
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"The loss became {loss} between step {self._logged[1]} and step {step}. "
@@ -70,7 +76,7 @@ class Progress:
             FloatingPointError: the loss is not finite.
         """
         loss = self.check(step)
-        self._losses.clear()
+        self.losses.clear()
         now = time.monotonic()
         seconds = max(now - self._logged[0], 1e-9)
         speed = (step - self._logged[1]) * self._images_per_step / seconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ml_collections
@@ -15,6 +16,7 @@ from deeplab_tf.training.divergence import FiniteCheck
 from deeplab_tf.training.loss_scale import LossScale
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.schedules import build_schedule
+from deeplab_tf.training.weight_average import WeightAverage
 from deeplab_tf.weights.apply import load_into
 
 
@@ -35,7 +37,9 @@ class TrainingState:
         schedule: the learning rate as a function of the step.
         optimizer: with all its variables.
         loss_scale: of a network that computes in float16, else None.
+        average: of the weights, where `train.ema_decay` is not 0, else None.
         first_step: steps that were done before; 0 for a new run.
+        losses: of the last of them, which no line of the log has counted.
 
     Raises:
         ValueError: a value of the configuration is wrong, or the checkpoint or the first weights
@@ -57,7 +61,6 @@ class TrainingState:
         self.schedule = build_schedule(settings)
         self.optimizer = build_optimizer(settings.optimizer, settings.optimizer_args, self.schedule)
         compat.create_slots(self.optimizer, [entry.variable for entry in self.trained])
-        self.loss_scale = LossScale() if settings.precision == "float16" else None
         variables = model.variables_by_name()
         self._checkpoints = Checkpoints(
             folder,
@@ -65,7 +68,6 @@ class TrainingState:
             self.optimizer,
             settings.keep_checkpoints,
             log,
-            self.loss_scale.variables if self.loss_scale else {},
         )
         self.first_step = self._checkpoints.restore()
         if self.first_step:
@@ -73,16 +75,36 @@ class TrainingState:
         else:
             report = load_into(model, config.model.weights)
             log(report.summary() if config.model.weights == "random" else str(report))
+        # As many as there are: a restart must not change what the log averages.
+        self._losses = tf.Variable(tf.zeros([0]), trainable=False, shape=[None], name="losses")
+        self._checkpoints.add({"losses": self._losses})
+        self.losses = tf.unstack(self._losses)
+        self.loss_scale = LossScale() if settings.precision == "float16" else None
+        if self.loss_scale:
+            self._checkpoints.add(
+                {f"loss_scale_{name}": v for name, v in self.loss_scale.variables.items()}
+            )
+        self.average = None
+        if settings.ema_decay:  # begins with the weights that there are by now
+            self.average = WeightAverage(self.trained, settings.ema_decay)
+            self._checkpoints.add({"averages": self.average.variables})
         self._finite = FiniteCheck(model, self.optimizer)
         self._finite.check_start(self.first_step, config.model.weights)
         self._saved = self.first_step
 
-    def save(self, step: int, images: tf.Tensor, write: bool = True) -> None:
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Gives the network the average of its weights inside of a block, if there is one."""
+        return self.average.applied() if self.average else contextlib.nullcontext()
+
+    def save(
+        self, step: int, images: tf.Tensor, losses: Sequence[tf.Tensor] = (), write: bool = True
+    ) -> None:
         """Saves a checkpoint, of a network whose numbers are finite only, unless it has been saved.
 
         Args:
             step: steps that are done.
             images: a training crop or two, RGB [B, H, W, 3], on which the network is tried.
+            losses: of the last steps, which no line of the log has counted.
             write: whether this process is the one that writes; the others only check.
 
         Raises:
@@ -93,5 +115,6 @@ class TrainingState:
             return
         self._finite.check_step(step, self._saved, images)
         if write:
+            self._losses.assign(tf.stack(losses) if losses else tf.zeros([0]))
             self._checkpoints.save(step)
         self._saved = step

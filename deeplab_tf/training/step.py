@@ -17,6 +17,7 @@ from deeplab_tf.training.losses.batch_weights import (
     subsample_labels,
 )
 from deeplab_tf.training.optimizers import TrainedVariable, apply_updates
+from deeplab_tf.training.weight_average import WeightAverage
 
 
 def build_step(
@@ -29,6 +30,8 @@ def build_step(
     ignore_label: int = 255,
     normalize: str = "valid",
     loss_scale: LossScale | None = None,
+    clip_norm: float = 0.0,
+    average: WeightAverage | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """Builds the function that trains on one global batch.
 
@@ -51,6 +54,8 @@ def build_step(
             mean.
         loss_scale: for networks that compute in float16. A step whose gradients overflow changes
             nothing but the scale.
+        clip_norm: see `apply_updates`.
+        average: of the weights, which every step updates.
 
     Returns:
         A function from a (distributed) batch, as `data.pipeline` makes it, to a dict of scalars:
@@ -111,7 +116,7 @@ def build_step(
         return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}, gradients
 
     def update(gradients: list[tf.Tensor]) -> None:
-        apply_updates(optimizer, gradients, trained, weight_decay)
+        apply_updates(optimizer, gradients, trained, weight_decay, clip_norm)
 
     def sum_of(values: tf.Tensor) -> tf.Tensor:
         return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
@@ -131,6 +136,8 @@ def build_step(
             loss_scale.update(is_finite)
         else:
             update_on_replicas(gradients)
+        if average:
+            average.update(strategy, optimizer.iterations)
         return {name: sum_of(value) for name, value in results.items()}
 
     return step

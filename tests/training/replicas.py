@@ -91,7 +91,7 @@ def synchronized():
 
 def take_step(
     strategy, batches, normalize, loss="cross_entropy", build=small_model, watched=WATCHED,
-    scaled=False,
+    scaled=False, clip_norm=0.0,
 ):  # fmt: skip
     """Trains once; `batches` holds one element a replica, as the pipeline delivers them."""
     with strategy.scope():
@@ -103,8 +103,9 @@ def take_step(
         compat.create_slots(optimizer, [entry.variable for entry in trained])
         scale = LossScale() if scaled else None
     step = build_step(
-        model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize, scale
-    )
+        model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize, scale,
+        clip_norm,
+    )  # fmt: skip
     stacked = {name: np.stack([b[name] for b in batches]) for name in batches[0]}
     elements = strategy.distribute_datasets_from_function(
         lambda context: tf.data.Dataset.from_tensor_slices(stacked)
@@ -150,6 +151,7 @@ def results_on(count: int):
     if count in (1, 2):
         # One replica without the scale of the loss, two with it.
         results["scaled"] = take_step(strategy, split(batch, count), "valid", scaled=count == 2)
+        results["clipped"] = take_step(strategy, split(batch, count), "valid", clip_norm=0.1)
     if count == 1:
         results["caffe"] = take_step(strategy, divide(batch, 1), "caffe")
         results["losses"] = take_step(strategy, [batch], "valid", LOSSES)
@@ -159,7 +161,7 @@ def results_on(count: int):
         results["caffe"] = take_step(strategy, split(batch, 4), "caffe")
     built = {n: build_strategy(n).num_replicas_in_sync for n in ("auto", "mirrored", "one")}
     valid = batch["labels"] != VOID
-    strides = {"valid": 8, "scaled": 8, "losses": 8, "sync": 4}
+    strides = {"valid": 8, "scaled": 8, "clipped": 8, "losses": 8, "sync": 4}
     pixels = {what: int(valid[:, :, ::s, ::s].sum()) for what, s in strides.items()}
     return {**results, "strategies": built, "valid_pixels": pixels}
 

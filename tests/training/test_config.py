@@ -23,19 +23,29 @@ def test_preset_overrides_the_defaults(preset):
 
 def test_multipliers_follow_the_backbone_and_the_head_that_are_trained():
     config = base_config("vgg16_msc")
-    assert dict(resolve_config(config).train.rate_multipliers)[".*/bias"] == 2.0
+    assert dict(resolve_config(config, 7).train.rate_multipliers)[".*/bias"] == 2.0
     config.model.backbone, config.model.head = "resnet50", "fc"  # as flags do after the file
-    patterns = dict(resolve_config(config).train.rate_multipliers)
+    patterns = dict(resolve_config(config, 7).train.rate_multipliers)
     assert patterns == {"fc1.*/kernel": 10.0, "fc1.*/bias": 20.0}
 
 
 def test_given_multipliers_stay_and_the_configuration_is_not_changed():
     config = base_config("vgg16_msc")
     config.train.rate_multipliers = (("fc8/kernel", 5.0),)
-    assert resolve_config(config).train.rate_multipliers == (("fc8/kernel", 5.0),)
+    assert resolve_config(config, 7).train.rate_multipliers == (("fc8/kernel", 5.0),)
     config = base_config("vgg16_msc")
-    resolve_config(config)
+    resolve_config(config, 7)
     assert config.train.rate_multipliers is None
+
+
+@pytest.mark.parametrize(
+    ("epochs", "iter_size", "steps"), [(0, 1, 30), (3, 1, 8), (0.1, 1, 1), (10, 2, 13)]
+)
+def test_epochs_stand_for_steps(epochs, iter_size, steps):
+    config = base_config("vgg16_msc")
+    config.train.update(steps=30, epochs=epochs, batch_size=4, iter_size=iter_size)
+    assert resolve_config(config, images=10).train.steps == steps
+    assert config.train.steps == 30
 
 
 def test_unknown_preset_names_the_known_and_the_received():

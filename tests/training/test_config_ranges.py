@@ -22,7 +22,8 @@ KINDS = {
         train.log_every train.eval_every train.checkpoint_every train.keep_checkpoints
         train.eval_limit train.patience crf.iterations""",
     "real": """model.width model.dropout data.image_scale train.learning_rate train.gamma
-        train.power train.warmup_rate train.weight_decay crf.bilateral_weight crf.bilateral_sigma_xy
+        train.power train.warmup_rate train.weight_decay train.clip_norm train.epochs
+        train.ema_decay crf.bilateral_weight crf.bilateral_sigma_xy
         crf.bilateral_sigma_rgb crf.gaussian_weight crf.gaussian_sigma_xy crf.clip""",
     "switch": """model.msc_features data.cache data.check crf.from_probabilities
         crf.trainable""",
@@ -54,6 +55,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     ),
     "train.decay_multipliers": ((("[", 1.0),), ((".*/bias", "0"),), ((".*/bias", True),)),
     "crf.compatibility": ("pots", (), (math.nan,), ((1.0, 0.0),)),
+    "train.ema_decay": (1, 1.0),
     "crf.clip": (0, 1),
     "crf.bilateral_sigma_xy": (0,),
     **dict.fromkeys(

@@ -11,7 +11,14 @@ import pytest
 
 from deeplab_tf.training.interruption import RunInterruptedError, noting_signals
 from tests.tools.commands import ROOT, Command
-from tests.training.runs import checkpointed, metrics, trainer, weights
+from tests.training.runs import (
+    checkpointed,
+    metrics,
+    replace_steps,
+    small_config,
+    trainer,
+    weights,
+)
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg")
 
@@ -97,6 +104,24 @@ def test_a_signal_with_the_line_of_an_evaluated_step_leaves_the_evaluation_out(t
         trainer(tmp_path, logged=Log(4)).run(evaluate)
     assert "bias" not in metrics(tmp_path)[-1]
     assert_goes_on(tmp_path, whole)
+
+
+def test_a_line_of_the_log_counts_the_steps_before_the_restart(tmp_path, monkeypatch):
+    replace_steps(monkeypatch, [float(n) for n in range(1, 11)])
+    config = small_config(log_every=4, eval_every=6)
+
+    signals = [signal.SIGTERM]
+
+    def interrupted(model):
+        if signals:
+            send(signals.pop())
+        return evaluate(model)
+
+    with pytest.raises(RunInterruptedError, match="after step 6"):
+        trainer(tmp_path, config).run(interrupted)
+    trainer(tmp_path, config).run(interrupted)
+    lines = {line["step"]: line["loss"] for line in metrics(tmp_path) if "loss" in line}
+    assert lines == {4: 2.5, 8: 6.5, 10: 9.5}
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -14,7 +14,9 @@ RATES = [0.1, 0.1, 0.01, 0.01, 0.001]
 GRADIENTS = np.random.default_rng(3).normal(size=(len(RATES), 3, 3)).astype(np.float32)
 
 
-def train(optimizer, rate_multipliers=(), decay_multipliers=(), weight_decay=0.0, steps=5):
+def train(
+    optimizer, rate_multipliers=(), decay_multipliers=(), weight_decay=0.0, steps=5, clip_norm=0.0
+):
     """Feeds GRADIENTS (the bias gets the first row); returns values before and after."""
     model = LinearModel()
     names = model.variables_by_name()
@@ -25,7 +27,9 @@ def train(optimizer, rate_multipliers=(), decay_multipliers=(), weight_decay=0.0
     @tf.function
     def update(gradient):
         shares = {"fc8/kernel": gradient, "fc8/bias": gradient[0]}
-        apply_updates(optimizer, [shares[e.name] for e in trained], trained, weight_decay)
+        apply_updates(
+            optimizer, [shares[e.name] for e in trained], trained, weight_decay, clip_norm
+        )
 
     for gradient in GRADIENTS[:steps]:
         update(tf.constant(gradient))
@@ -62,6 +66,30 @@ def test_weight_decay_alone_is_lambda_times_the_weight():
     before, after = train(build_optimizer("SGD", "", 0.1), weight_decay=0.05, steps=1)
     wanted = before["fc8/kernel"] - 0.1 * (GRADIENTS[0] + 0.05 * before["fc8/kernel"])
     np.testing.assert_allclose(after["fc8/kernel"], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clip_norm", [0.5, 100.0])
+def test_clipping_cuts_all_gradients_together_and_leaves_decay_alone(clip_norm):
+    before, after = train(
+        build_optimizer("SGD", "", 0.1), weight_decay=0.05, steps=1, clip_norm=clip_norm
+    )
+    length = np.sqrt((GRADIENTS[0] ** 2).sum() + (GRADIENTS[0, 0] ** 2).sum())
+    factor = min(1.0, clip_norm / length)
+    assert (factor < 1) == (clip_norm < 1)
+    for name, gradient in {"fc8/kernel": GRADIENTS[0], "fc8/bias": GRADIENTS[0, 0]}.items():
+        wanted = before[name] - 0.1 * (factor * gradient + 0.05 * before[name])
+        np.testing.assert_allclose(after[name], wanted, rtol=1e-5, atol=1e-7)
+
+
+def test_gradients_of_zero_are_not_cut():
+    optimizer = build_optimizer("SGD", "", 0.1)
+    model = LinearModel()
+    trained = trained_variables(model, ())
+    before = value_of(model.kernel)
+    compat.create_slots(optimizer, [entry.variable for entry in trained])
+    zeros = [tf.zeros(entry.variable.shape) for entry in trained]
+    apply_updates(optimizer, zeros, trained, 0.0, clip_norm=1.0)
+    np.testing.assert_array_equal(value_of(model.kernel), before)
 
 
 def test_multiplier_scales_adams_update():

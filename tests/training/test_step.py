@@ -205,8 +205,9 @@ def replicas():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "count", "tolerance"),
-    [("valid", 4, 1e-4), ("scaled", 2, 1e-4), ("losses", 2, 1e-4), ("sync", 2, 0.1)],
-)
+    [("valid", 4, 1e-4), ("scaled", 2, 1e-4), ("clipped", 2, 1e-4), ("losses", 2, 1e-4),
+     ("sync", 2, 0.1)],
+)  # fmt: skip
 def test_one_two_and_four_replicas_take_the_same_step(replicas, what, count, tolerance):
     # "losses" has all kinds: on one replica in one micro-batch, on two in two each. "sync" has
     # normalisations over all replicas, which are deep over few points: rounding turns single units

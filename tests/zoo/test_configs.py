@@ -216,7 +216,7 @@ def test_fields_of_view_are_those_of_the_table(name):
     ("voc12_mobilenet_v2", "block_3_depthwise/kernel", 1, 0),
 ])  # fmt: skip
 def test_multipliers_are_the_released_ones(config, variable, rate, decay):
-    train = resolve_config(load_config(config)).train
+    train = resolve_config(load_config(config), 7).train
     assert factor(train.rate_multipliers, variable) == rate
     assert factor(train.decay_multipliers, variable) == decay
 
