@@ -207,10 +207,29 @@ def _operations(results: dict) -> Iterable[str]:
     )
 
 
+def _scaling(results: dict) -> Iterable[str]:
+    rates = list(results["rows"][0]["shares"])
+    yield from _table(
+        ["config", "crop", "trained weights, million", "gradient, MB", "GFLOP a crop", *rates],
+        [
+            [
+                f"`{row['config']}`",
+                row["side"],
+                f"{row['weights'] / 1e6:.1f}",
+                f"{4 * row['weights'] / 1e6:.0f}",
+                f"{row['operations'] / 1e9:.0f}",
+                *(f"{100 * row['shares'][rate]:.0f} %" for rate in rates),
+            ]
+            for row in results["rows"]
+        ],
+    )
+
+
 SUITES: dict[str, Callable[[dict], Iterable[str]]] = {
     "forward": _forward,
     "train": _train,
     "predict": _predict,
     "winograd": _winograd,
     "operations": _operations,
+    "scaling": _scaling,
 }

@@ -14,7 +14,8 @@ and times what the way through SavedModel and server costs; needs the extra `ser
 --suite=forward and --suite=train run --networks, with random weights, in float32 and bfloat16 on
 images of --side pixels, --batch at once; --suite=train says the memory of a step too.
 --suite=winograd compares a prototype of another convolution with TensorFlow's, --suite=operations
-single operations with those that take their place in bfloat16.
+single operations with those that take their place in bfloat16. --suite=scaling counts what several
+machines have to exchange in a step of every config of the zoo.
 
 `tools/benchmark_tables.py` puts the files of --output into docs/benchmarks.md.
 """
@@ -46,6 +47,7 @@ SUITE = flags.DEFINE_enum(
         "serving",
         "winograd",
         "operations",
+        "scaling",
     ],
     "What to time.",
     required=True,
@@ -184,6 +186,12 @@ def time_operations() -> dict:
     return operations.run(REPEATS.value)
 
 
+def count_scaling() -> dict:
+    from benchmarks import scaling
+
+    return scaling.run()
+
+
 SUITES = {
     "crf": time_crf,
     "forward": time_forward,
@@ -196,6 +204,7 @@ SUITES = {
     "serving": time_serving,
     "winograd": time_winograd,
     "operations": time_operations,
+    "scaling": count_scaling,
 }
 
 if __name__ == "__main__":

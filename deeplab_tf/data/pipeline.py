@@ -143,6 +143,20 @@ def example_at(position: tf.Tensor, count: int, seed: int) -> tf.Tensor:
     return tf.cast(index, tf.int64)
 
 
+def names_of_step(split: Split, step: int, images_per_step: int, seed: int) -> list[str]:
+    """Returns the names of the images that a step of a training run takes.
+
+    Args:
+        split: where examples come from.
+        step: 1 is the first.
+        images_per_step: over all replicas and micro-batches.
+        seed: the run's seed.
+    """
+    positions = range((step - 1) * images_per_step, step * images_per_step)
+    indices = [example_at(tf.constant(p, tf.int64), len(split), seed) for p in positions]
+    return [split.names[int(index)] for index in indices]
+
+
 def _position(counter, micro_batch, iter_size, replicas, local, worker) -> tf.Tensor:
     """Returns the position in the run of this worker's example number `counter`."""
     step, rest = counter // (local * iter_size * micro_batch), counter // micro_batch

@@ -10,7 +10,7 @@ import ml_collections
 import tensorflow as tf
 
 from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
-from deeplab_tf.data.pipeline import training_dataset
+from deeplab_tf.data.pipeline import names_of_step, training_dataset
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
@@ -179,7 +179,13 @@ class Trainer:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
         images_of_step = settings.batch_size * settings.iter_size
-        progress = Progress(first_step, settings.steps, images_of_step, self._state.losses)
+        progress = Progress(
+            first_step,
+            settings.steps,
+            images_of_step,
+            self._state.losses,
+            lambda step: names_of_step(self.split, step, images_of_step, settings.seed),
+        )
         with naming_lost_workers(self.strategy), naming_broken_files(self.split):
             evaluations.make_up(progress, interruption)
             if number := self._signal(interruption):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -19,14 +19,21 @@ class Progress:
         steps: steps of the whole run.
         images_per_step: images of one update.
         losses: of steps before the first that no report has counted.
+        names_of: from a step to the names of its images, for the message about a broken loss.
 
     Attributes:
         losses: of the steps since the last report.
     """
 
     def __init__(
-        self, first_step: int, steps: int, images_per_step: int, losses: Iterable[tf.Tensor] = ()
+        self,
+        first_step: int,
+        steps: int,
+        images_per_step: int,
+        losses: Iterable[tf.Tensor] = (),
+        names_of: Callable[[int], Sequence[str]] = lambda step: (),
     ):
+        self._names_of = names_of
         self._steps = steps
         self._images_per_step = images_per_step
         self.losses = list(losses)
@@ -57,13 +64,19 @@ class Progress:
         Raises:
             FloatingPointError: it is not finite.
         """
-        loss = float(tf.reduce_mean(tf.stack(self.losses))) if self.losses else 0.0
-        if not math.isfinite(loss):
+        if not self.losses:
+            return 0.0
+        losses = tf.stack(self.losses).numpy()
+        broken = np.flatnonzero(~np.isfinite(losses))
+        if broken.size:
+            first = step - len(losses) + 1 + int(broken[0])
+            names = self._names_of(first)
+            images = f", whose images are {', '.join(names)}" if names else ""
             raise FloatingPointError(
-                f"The loss became {loss} between step {self._logged[1]} and step {step}. "
+                f"The loss became {losses[broken[0]]} in step {first}{images}. "
                 "Lower train.learning_rate, or look for broken labels."
             )
-        return loss
+        return float(losses.mean())
 
     def report(self, step: int, **values: float) -> dict[str, float]:
         """Returns the mean loss and the images per second since the last report.

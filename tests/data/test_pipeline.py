@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.data.augment import AugmentationPipeline
-from deeplab_tf.data.pipeline import evaluation_dataset, example_at, training_dataset
+from deeplab_tf.data.pipeline import (
+    evaluation_dataset,
+    example_at,
+    names_of_step,
+    training_dataset,
+)
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.data.split import EncodedSplit
 from deeplab_tf.data.synthetic import SyntheticSplit
@@ -123,6 +128,14 @@ def test_batches_run_over_the_end_of_an_epoch():
     order = np.concatenate([numbers(e).ravel() for e in elements]).reshape(4, 5)
     for epoch in order:
         assert sorted(epoch) == list(range(5))
+
+
+def test_the_names_of_a_step_are_those_of_its_images():
+    split = NumberedSplit(5)
+    elements = batches(split, 3, UNMIRRORED, iter_size=2, steps=3, seed=7)
+    for step, element in enumerate(elements, 1):
+        names = names_of_step(split, step, 6, seed=7)
+        assert names == [str(number) for number in numbers(element).ravel()]
 
 
 @functools.cache

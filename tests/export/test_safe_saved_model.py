@@ -10,6 +10,7 @@ from tensorflow.python.framework import op_def_registry
 
 import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.export import safe_saved_model
 from deeplab_tf.export.fold import folded
 from deeplab_tf.export.operations import COMPUTING, SAVING
 from deeplab_tf.export.safe_saved_model import check_saved_model
@@ -250,3 +251,10 @@ def test_every_part_of_the_library_only_computes(name):
     functions = graph.library.function
     nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
     assert {"Conv2D", "ArgMax"} <= {node.op for node in nodes} <= COMPUTING
+
+
+def test_a_file_that_is_too_large_is_not_parsed(tmp_path, monkeypatch):
+    (tmp_path / "saved_model.pb").write_bytes(bytes(11))
+    monkeypatch.setattr(safe_saved_model, "_LARGEST_BYTES", 10)
+    with pytest.raises(ValueError, match=r"saved_model\.pb: larger than 10 bytes"):
+        check_saved_model(tmp_path)

@@ -55,3 +55,10 @@ def test_a_saved_predictor_raises_what_a_predictor_raises(module):
     assert predictor(good).shape == (20, 31)
     with pytest.raises(FloatingPointError, match="logits of the network are not finite"):
         predictor(bad)
+
+    def refuse(images):
+        raise tf.errors.InvalidArgumentError(None, None, "no such shape")
+
+    predictor._predict = refuse
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no such shape"):
+        predictor(good)

@@ -135,3 +135,10 @@ def test_what_is_no_model_is_refused(tmp_path, saved, make):
     with pytest.raises(ValueError, match=message) as caught:
         load_model(path)
     assert str(path) in str(caught.value)
+
+
+def test_another_model_that_keras_opens_is_named(tmp_path):
+    path = tmp_path / "other.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    with pytest.raises(ValueError, match=r"other\.keras: holds a Sequential, not a deeplab_tf"):
+        load_model(path, safe_mode=False)

@@ -47,6 +47,12 @@ def test_a_broken_later_checkpoint_is_not(tmp_path):
     assert newer_checkpoint(tmp_path) is None
 
 
+def test_checkpoints_that_are_all_broken_are_not(tmp_path):
+    run(tmp_path, 10, 30, (20,))
+    (tmp_path / "checkpoints/ckpt-20.index").unlink()
+    assert newer_checkpoint(tmp_path) is None
+
+
 @pytest.mark.parametrize(("steps", "expected"), [(20, None), (30, (20, None))])
 def test_a_run_of_an_earlier_version_is_known_by_its_steps(tmp_path, steps, expected):
     assert run(tmp_path, None, steps, (10, 20)) == expected

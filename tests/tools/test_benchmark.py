@@ -13,6 +13,7 @@ from benchmarks import (
     image_to_labels,
     large_images,
     operations,
+    scaling,
     serving,
     winograd,
 )
@@ -23,7 +24,7 @@ from tests.tools.loading import loaded, parse
 SUITES = {
     "crf": crf, "input": input_benchmark, "evaluate": evaluation, "predict": image_to_labels,
     "tiles": large_images, "formats": formats, "serving": serving,
-    "winograd": winograd, "operations": operations,
+    "winograd": winograd, "operations": operations, "scaling": scaling,
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def flags(tmp_path_factory):
     ("suite", "last"),
     [("crf", [2, 1]), ("evaluate", [2]), ("predict", [2, 1]), ("tiles", ["synthetic"]),
      ("formats", ["synthetic", 2, 1]), ("serving", [2, 7]), ("input", ["synthetic", "S", 2]),
-     ("winograd", [2]), ("operations", [2])],
+     ("winograd", [2]), ("operations", [2]), ("scaling", [])],
 )  # fmt: skip
 def test_every_suite_gets_what_the_flags_say(suite, last, flags, tmp_path):
     words = [f"--suite={suite}", *flags, "--requests=7", "--shards=S"]

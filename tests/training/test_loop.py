@@ -234,7 +234,7 @@ def test_where_no_checkpoint_can_be_read_the_run_is_left_as_it_is(copied):
 
 def test_loss_that_is_no_number_stops_the_run(tmp_path, losses):
     losses += [1.0, 1.0, float("nan")]
-    with pytest.raises(FloatingPointError, match=r"between step 2 and step 4.*learning_rate"):
+    with pytest.raises(FloatingPointError, match=r"in step 3, whose images are .*learning_rate"):
         trainer(tmp_path, small_config(log_every=2)).run()
     assert [line["step"] for line in metrics(tmp_path)] == [2]
     assert not (tmp_path / "model.keras").exists()

@@ -56,8 +56,16 @@ def test_the_time_left_ignores_the_first_interval_and_pauses(clock):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_is_an_error(bad):
-    found = Progress(first_step=2, steps=9, images_per_step=1)
-    assert found.check(2) == 0.0
-    add(found, 1.0, bad)
-    with pytest.raises(FloatingPointError, match=r"between step 2 and step 4.*learning_rate"):
-        found.report(4)
+    found = Progress(
+        first_step=3, steps=9, images_per_step=1, losses=[tf.constant(1.0)],
+        names_of=lambda step: [f"a{step}", "b"],
+    )  # fmt: skip
+    assert found.check(3) == 1.0
+    add(found, 1.0, bad, bad, 1.0)
+    with pytest.raises(FloatingPointError, match=r"in step 5, whose images are a5, b\. Lower"):
+        found.report(7)
+    without_names = Progress(first_step=0, steps=9, images_per_step=1)
+    assert without_names.check(0) == 0.0
+    add(without_names, bad)
+    with pytest.raises(FloatingPointError, match=r"in step 1\. Lower train\.learning_rate"):
+        without_names.check(1)

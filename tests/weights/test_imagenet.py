@@ -93,6 +93,17 @@ def test_no_network_is_an_error_that_says_what_to_do(monkeypatch, tmp_path):
     assert str(tmp_path / "models") in message
 
 
+def test_an_error_without_an_address_is_told_as_it_is(monkeypatch):
+    def fail(*arguments):
+        raise ValueError("the file\nis incomplete")
+
+    monkeypatch.setattr(imagenet, "build_application", fail)
+    with pytest.raises(
+        ValueError, match=r"^ImageNet weights of MobileNet: the file is incomplete$"
+    ):
+        model_of(weights="imagenet")
+
+
 @pytest.mark.slow
 def test_own_backbones_get_theirs(monkeypatch):
     published = random_classifier("ResNet50")

@@ -133,6 +133,26 @@ def test_a_window_outside_its_storage_is_refused(tmp_path, offset, shape, stride
         read_tensors(tmp_path / "net.pt")
 
 
+def test_numbers_of_a_big_endian_machine_are_refused(tmp_path):
+    path = tmp_path / "net.pt"
+    write_zip(path, tensor_pickle(0, (2,), (1,)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("net/byteorder", "big")
+    header = (dumps(0x1950A86A20F9469CFC6C), dumps(1001), dumps({"little_endian": False}))
+    (tmp_path / "legacy.pt").write_bytes(b"".join(header))
+    for file in (path, tmp_path / "legacy.pt"):
+        with pytest.raises(ValueError, match=rf"{file.name}.*big-endian"):
+            read_tensors(file)
+
+
+def test_a_tensor_without_a_storage_is_refused(tmp_path):
+    pickled = tensor_pickle(0, (2,), (1,))
+    begin, end = pickled.index(b"(X\x07"), pickled.index(b"tQ") + 2
+    write_zip(tmp_path / "net.pt", pickled[:begin] + _int(3) + pickled[end:])
+    with pytest.raises(ValueError, match="a tensor has no storage"):
+        read_tensors(tmp_path / "net.pt")
+
+
 def test_a_storage_of_another_length_is_refused(tmp_path):
     write_zip(tmp_path / "net.pt", tensor_pickle(0, (5,), (1,), count=5))
     with pytest.raises(ValueError, match="larger than 20 bytes"):
