@@ -16,7 +16,10 @@ from tests.tools.commands import run
 ROOT = Path(__file__).resolve().parents[1]
 NEW = 4  # photos that the network sees first when it labels them
 # Enough to show that it learns; docs/training.md has the figures of a whole run.
-SHORT = ["--config.train.steps=50"]
+SHORT = [
+    "--config.train.steps=50",
+    "--config.data.augmentation=scale(0.4..1)|rotate(10)|crop(161)|mirror|color_jitter(0.3)",
+]
 
 
 def commands():

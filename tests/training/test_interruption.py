@@ -53,57 +53,62 @@ def evaluate(model):
     return {"split": "val", "bias": float(weights(model)["fc8/bias"][0])}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Work directory and weights of a run that no signal ended."""
-    folder = tmp_path_factory.mktemp("whole")
+def run_whole(folder):
+    """Trains without a signal; returns the weights."""
     keras.utils.set_random_seed(1)
-    return folder, weights(trainer(folder).run(evaluate))
+    return weights(trainer(folder).run(evaluate))
 
 
-def assert_goes_on(folder, whole):
+@pytest.mark.slow
+def test_a_signal_between_two_checkpoints(tmp_path):
+    wanted = run_whole(tmp_path / "whole")
+    stopped = tmp_path / "stopped"
+    keras.utils.set_random_seed(1)
+    with pytest.raises(RunInterruptedError, match=r"by SIGTERM after step 7 of 10; the same comm"):
+        trainer(stopped, logged=Log(7)).run(evaluate)
+    assert checkpointed(stopped) == {5, 7} and not (stopped / "model.keras").exists()
     logged = []
-    again = trainer(folder, logged=logged)
-    for name, value in weights(again.run(evaluate)).items():
-        np.testing.assert_array_equal(value, whole[1][name], err_msg=name)
-    assert without_time(folder) == without_time(whole[0])
-    return logged
+    for name, value in weights(trainer(stopped, logged=logged).run(evaluate)).items():
+        np.testing.assert_array_equal(value, wanted[name], err_msg=name)
+    assert "going on from the checkpoint of step 7" in logged
+    assert without_time(stopped) == without_time(tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_a_signal_between_two_checkpoints(tmp_path, whole):
-    keras.utils.set_random_seed(1)
-    with pytest.raises(
-        RunInterruptedError, match="stopped by SIGTERM after step 7 of 10; the same"
-    ):
-        trainer(tmp_path, logged=Log(7)).run(evaluate)
-    assert checkpointed(tmp_path) == {5, 7} and not (tmp_path / "model.keras").exists()
-    assert "going on from the checkpoint of step 7" in assert_goes_on(tmp_path, whole)
+@pytest.fixture
+def no_training(monkeypatch):
+    """Steps return their loss, 1, and nothing else."""
+    replace_steps(monkeypatch, [])
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("no_training")
 @pytest.mark.parametrize("step", [4, 10])
-def test_a_signal_in_an_evaluation_leaves_it_at_once(tmp_path, whole, step):
+def test_a_signal_in_an_evaluation_leaves_it_at_once(tmp_path, step):
     def interrupted(model):
-        if len(metrics(tmp_path)) >= step:  # a line a step, and those of evaluations
+        if len(metrics(stopped)) >= step:  # a line a step, and those of evaluations
             send(signal.SIGINT)
             raise AssertionError("goes on")
         return evaluate(model)
 
+    run_whole(tmp_path / "whole")
+    stopped = tmp_path / "stopped"
     keras.utils.set_random_seed(1)
     with pytest.raises(RunInterruptedError, match=f"by SIGINT after step {step} of 10") as stop:
-        trainer(tmp_path).run(interrupted)
-    assert stop.value.number == signal.SIGINT and step in checkpointed(tmp_path)
-    assert_goes_on(tmp_path, whole)
+        trainer(stopped).run(interrupted)
+    assert stop.value.number == signal.SIGINT and step in checkpointed(stopped)
+    trainer(stopped).run(evaluate)
+    assert without_time(stopped) == without_time(tmp_path / "whole")
 
 
-@pytest.mark.slow
-def test_a_signal_with_the_line_of_an_evaluated_step_leaves_the_evaluation_out(tmp_path, whole):
+@pytest.mark.usefixtures("no_training")
+def test_a_signal_with_the_line_of_an_evaluated_step_leaves_the_evaluation_out(tmp_path):
+    run_whole(tmp_path / "whole")
+    stopped = tmp_path / "stopped"
     keras.utils.set_random_seed(1)
     with pytest.raises(RunInterruptedError, match="after step 4 of 10"):
-        trainer(tmp_path, logged=Log(4)).run(evaluate)
-    assert "bias" not in metrics(tmp_path)[-1]
-    assert_goes_on(tmp_path, whole)
+        trainer(stopped, logged=Log(4)).run(evaluate)
+    assert "bias" not in metrics(stopped)[-1]
+    trainer(stopped).run(evaluate)
+    assert without_time(stopped) == without_time(tmp_path / "whole")
 
 
 def test_a_line_of_the_log_counts_the_steps_before_the_restart(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from deeplab_tf.models.loading import load_model
 from deeplab_tf.training.optimizers import trained_variables
 from deeplab_tf.training.weight_average import WeightAverage
 from tests.training.fakes import LinearModel, value_of
-from tests.training.runs import metrics, small_config, trainer, weights
+from tests.training.runs import metrics, replace_steps, small_config, trainer, weights
 
 DECAY = 0.5
 
@@ -108,9 +108,9 @@ def test_a_run_in_two_parts_ends_with_the_same_bits(runs):
         np.testing.assert_array_equal(ended["parts"][name], value, err_msg=name)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("shallow_vgg")
-def test_a_run_may_go_on_with_an_average_and_without_one(tmp_path):
+def test_a_run_may_go_on_with_an_average_and_without_one(tmp_path, monkeypatch):
+    replace_steps(monkeypatch, [])
     trainer(tmp_path, small_config(steps=2, eval_every=0)).run()
     for steps, decay in ((4, 0.9), (6, 0.0)):
         config = small_config(steps=steps, ema_decay=decay, eval_every=0, checkpoint_every=2)
