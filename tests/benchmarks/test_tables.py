@@ -88,7 +88,8 @@ def test_the_tool_finds_its_parts_from_any_folder(tmp_path):
     assert "2 cores of Quick CPU" in (tmp_path / "own.md").read_text()
 
 
-def test_the_documentation_shows_the_figures_that_are_committed():
-    document = (ROOT / "docs/benchmarks.md").read_text("utf-8")
+@pytest.mark.parametrize("name", ["benchmarks", "distributed"])
+def test_the_documentation_shows_the_figures_that_are_committed(name):
+    document = (ROOT / f"docs/{name}.md").read_text("utf-8")
     assert "<!-- results: " in document
     assert fill_tables(document, ROOT / "benchmarks/results") == document
