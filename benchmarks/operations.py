@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from benchmarks.timing import PRECISIONS, time_in_turn
+from benchmarks.timing import time_in_turn
 from deeplab_tf.layers.atrous_conv import native_atrous_conv
 
 
@@ -39,12 +39,11 @@ OPERATIONS = (
     Operation("gradient of a 1x1 kernel, 512 to 2048 channels", 1, 1, 512, 2048, True),
     Operation("3x3 of rate 12, 2048 to 21 channels", 3, 12, 2048, 21, False),
 )
-THEIRS, OURS = "TensorFlow", "deeplab_tf"
 BATCH, SIDE = 2, 41
 
 
 def run(repeats: int, side: int = SIDE) -> dict:
-    """Times both forms of every operation in turn and prints them.
+    """Times all forms of every operation in turn and prints them.
 
     Args:
         repeats: rounds of which the median counts.
@@ -57,8 +56,7 @@ def run(repeats: int, side: int = SIDE) -> dict:
     for operation in OPERATIONS:
         calls = {
             f"{precision}, {form}": _call(operation, convolve, precision, side)
-            for precision in PRECISIONS
-            for form, convolve in ((THEIRS, _theirs), (OURS, native_atrous_conv))
+            for precision, form, convolve in FORMS
         }
         rows.append({"operation": operation.name, "seconds": time_in_turn(calls, repeats)})
         times = "".join(f"  {name} {1e3 * t:.1f} ms" for name, t in rows[-1]["seconds"].items())
@@ -70,11 +68,17 @@ def _theirs(inputs: tf.Tensor, kernel: tf.Tensor, rate: int) -> tf.Tensor:
     return tf.nn.conv2d(inputs, kernel, 1, "SAME", dilations=rate)
 
 
+FORMS = (
+    ("float32", "TensorFlow", _theirs),
+    ("bfloat16", "TensorFlow", _theirs),
+    ("bfloat16", "deeplab_tf", native_atrous_conv),
+)
+
+
 def _call(operation: Operation, convolve: Callable, precision: str, side: int) -> Callable:
     taps, channels, filters = operation.taps, operation.channels, operation.filters
     inputs = tf.cast(tf.random.normal([BATCH, side, side, channels]), precision)
     kernel = tf.cast(tf.random.normal([taps, taps, channels, filters]), precision)
-
     upstream = tf.cast(tf.random.normal([BATCH, side, side, filters]), precision)
 
     @tf.function(autograph=False)

@@ -13,7 +13,7 @@ from benchmarks.image_to_labels import multiply_adds
 from deeplab_tf.data.augment import read_augmentation
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.build_model import build_model
-from deeplab_tf.models.rate_multipliers import rate_multipliers
+from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.optimizers import trained_variables
 
 ZOO = Path(__file__).resolve().parents[1] / "zoo"
@@ -38,12 +38,10 @@ def run(names: list[str] | None = None) -> dict:
     rows = []
     for name in names or sorted(path.stem for path in ZOO.glob("*.py")):
         config = runpy.run_path(str(ZOO / f"{name}.py"))["get_config"]()
+        config = resolve_config(config, images=1)
         side = read_augmentation(config.data).crop_size
         model = build_model(config, SPEC)
-        multipliers = config.train.rate_multipliers
-        if multipliers is None:
-            multipliers = rate_multipliers(config.model.backbone, config.model.head)
-        trained = trained_variables(model, multipliers)
+        trained = trained_variables(model, config.train.rate_multipliers)
         weights = sum(entry.variable.shape.num_elements() for entry in trained)
         # Forward, gradient of the inputs and gradient of the kernels, two operations each.
         operations = 6.0 * multiply_adds(model, side)

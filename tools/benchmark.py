@@ -32,26 +32,6 @@ from deeplab_tf import cli
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # `benchmarks` is not installed
 CAMVID = "../shared/data/camvid"
-SUITE = flags.DEFINE_enum(
-    "suite",
-    None,
-    [
-        "crf",
-        "forward",
-        "train",
-        "input",
-        "evaluate",
-        "predict",
-        "tiles",
-        "formats",
-        "serving",
-        "winograd",
-        "operations",
-        "scaling",
-    ],
-    "What to time.",
-    required=True,
-)
 OUTPUT = cli.define_path_flag("output", "JSON file for the figures.")
 OVERWRITE = cli.define_overwrite_flag()
 THREADS = flags.DEFINE_integer("threads", 2, "Threads for TensorFlow and PyTorch.", lower_bound=1)
@@ -206,6 +186,7 @@ SUITES = {
     "operations": time_operations,
     "scaling": count_scaling,
 }
+SUITE = flags.DEFINE_enum("suite", None, list(SUITES), "What to time.", required=True)
 
 if __name__ == "__main__":
     cli.run(main)

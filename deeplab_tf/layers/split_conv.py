@@ -19,8 +19,8 @@ from deeplab_tf import compat
 
 # Channels in and out from which two halves can be faster than one image (docs/benchmarks.md).
 _WIDE = 256
-# As halves a convolution has to be so many times as fast. Intel's with AMX is 1.8 times, AMD's of
-# the fourth EPYC generation is slower.
+# As halves a convolution has to be so many times as fast. It is on Intel's processors with AMX, and
+# slower on AMD's fourth generation of EPYC (docs/benchmarks.md).
 _LEAST_GAIN = 1.3
 _splitting = contextvars.ContextVar("splitting", default=True)
 

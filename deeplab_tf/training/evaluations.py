@@ -13,7 +13,7 @@ from deeplab_tf.training.interruption import Interruption
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.workdir import MetricsLog
-from deeplab_tf.training.workers import gather, is_chief
+from deeplab_tf.training.workers import gather
 
 
 class Evaluations:
@@ -38,8 +38,7 @@ class Evaluations:
         evaluate: Callable[[DeepLab], dict] | None,
     ):
         self._settings, self._strategy, self._state = settings, strategy, state
-        self._metrics, self._best = metrics, best
-        self._evaluate = evaluate if is_chief(strategy) else None
+        self._metrics, self._best, self._evaluate = metrics, best, evaluate
 
     def is_due(self, step: int) -> bool:
         """Whether a step has an evaluation: the last one and every `train.eval_every`, if not 0."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.weights.safe_hdf5 import check_expansion, check_hdf5, unpacked_bytes
+from deeplab_tf.weights.weight_source import check_file
 
 
 def read_layers(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
@@ -33,8 +34,7 @@ def read_layers(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
             have other files read (see `check_hdf5`).
     """
     path = user_path(path)
-    if not path.is_file():
-        raise ValueError(f"weights file not found: {path}")
+    check_file(path)
     size = path.stat().st_size
     try:
         with h5py.File(path) as file:

@@ -29,6 +29,11 @@ def _accepts(text: str) -> bool:
     return text.lower().endswith(".keras") or (bool(text) and Path(text).is_dir())
 
 
+def _check(text: str) -> None:
+    if not Path(text).is_dir():
+        check_file(text)
+
+
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
     # A DeepLab loads weights itself, so its module imports this one.
     from deeplab_tf.models.loading import is_workdir, load_model, load_workdir
@@ -41,5 +46,5 @@ SOURCE = Source(
     "the path of a trained DeepLab, a .keras file or a work directory",
     _accepts,
     _read_source,
-    check_file,
+    _check,
 )

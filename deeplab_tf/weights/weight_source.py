@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,13 +32,13 @@ class Source(NamedTuple):
     check: Callable[[str], object] = lambda text: None
 
 
-def check_file(path: str) -> None:
-    """Checks that a file or folder of weights is there.
+def check_file(path: str | os.PathLike) -> None:
+    """Checks that a file of weights is there.
 
     Raises:
         ValueError: it is not.
     """
-    if not Path(path).exists():
+    if not Path(path).is_file():
         raise ValueError(f"weights file not found: {path}")
 
 

@@ -22,6 +22,7 @@ from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.strategies import build_strategy
+from deeplab_tf.training.weight_average import WeightAverage
 from tests.training.fakes import VOID, random_batch, value_of
 
 # All kinds at once; what one of them did wrong would show.
@@ -103,9 +104,10 @@ def take_step(
         optimizer = build_optimizer("SGD", "momentum=0.9", 1e-2)
         compat.create_slots(optimizer, [entry.variable for entry in trained])
         scale = LossScale() if scaled else None
+        average = WeightAverage(trained, 0.9) if clip_norm else None
     step = build_step(
         model, optimizer, trained, strategy, 5e-4, parse_loss(loss), VOID, normalize, scale,
-        clip_norm,
+        clip_norm, average,
     )  # fmt: skip
     stacked = {name: np.stack([b[name] for b in batches]) for name in batches[0]}
     elements = strategy.distribute_datasets_from_function(
@@ -114,6 +116,9 @@ def take_step(
     results = {name: float(value) for name, value in step(next(iter(elements))).items()}
     after = read(model, watched)
     changes = {name: (after[name] - before[name]).ravel().tolist() for name in watched}
+    if average:
+        moved = average.variables["fc8/kernel"].numpy() - before["fc8/kernel"]
+        changes["average of fc8/kernel"] = moved.ravel().tolist()
     return {**results, "changes": changes}
 
 
