@@ -9,8 +9,7 @@ from collections.abc import Callable
 import ml_collections
 import tensorflow as tf
 
-from deeplab_tf.data.augment import AugmentationPipeline, read_augmentation
-from deeplab_tf.data.pipeline import names_of_step, training_dataset
+from deeplab_tf.data.pipeline import names_of_step
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
@@ -28,6 +27,7 @@ from deeplab_tf.training.interruption import (
 )
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.progress import Progress
+from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
 from deeplab_tf.training.run_lock import locked
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
@@ -98,7 +98,7 @@ class Trainer:
             precision = self._choose_precision(workdir)
             self.log(str(precision))
             config.train.precision = precision.name
-        self._micro_batch = share_of_batch(config.train.batch_size, self.strategy)
+        share_of_batch(config.train.batch_size, self.strategy)  # refuses what cannot be divided
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         with naming_lost_workers(self.strategy), self.strategy.scope():
@@ -174,7 +174,14 @@ class Trainer:
         self, take_step: Callable, evaluations: Evaluations, interruption: Interruption
     ) -> None:
         settings, first_step = self.config.train, self._state.first_step
-        batches = iter(self.strategy.distribute_datasets_from_function(self._dataset))
+        batches = distributed_batches(
+            self.config,
+            self.split,
+            self._augmentation,
+            self.model.mean_rgb,
+            self.strategy,
+            first_step,
+        )
         if first_step < settings.steps:
             self.log(f"loss: {parse_loss(settings.loss).describe()}")
             self.log(f"augmentation: {self._augmentation.describe()}")
@@ -230,39 +237,6 @@ class Trainer:
         if self._metrics:
             self._metrics.write(step, values)
             self.log(progress.line(step, values))
-
-    def _dataset(self, context: tf.distribute.InputContext) -> tf.data.Dataset:
-        settings = self.config.train
-        return training_dataset(
-            self.split,
-            self._augmentation,
-            self.model.mean_rgb,
-            micro_batch=self._micro_batch,
-            iter_size=settings.iter_size,
-            seed=settings.seed,
-            start_step=self._state.first_step,
-            replicas=self.strategy.num_replicas_in_sync,
-            worker=context.input_pipeline_id,
-            workers=context.num_input_pipelines,
-            cache=self.config.data.cache,
-        )
-
-
-def build_augmentation(config: ml_collections.ConfigDict, model: DeepLab) -> AugmentationPipeline:
-    """Builds the augmentation of a configuration.
-
-    Raises:
-        ValueError: the crop does not fit the grid of logits; the message names sizes that do.
-    """
-    augmentation, multiple = read_augmentation(config.data), model.size_multiple
-    side = augmentation.crop_size
-    if side % multiple != 1 % multiple:
-        below = max(side - 1, multiple) // multiple * multiple + 1
-        raise ValueError(
-            f"The crop of data.augmentation must be a multiple of {multiple} plus 1, such as "
-            f"crop({below}) or crop({below + multiple}). Received: {config.data.augmentation!r}"
-        )
-    return augmentation
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -5,10 +5,10 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.training.loop import Trainer
+from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
 from tests.training.fakes import value_of
 from tests.training.runs import (
     SPLIT,
@@ -186,10 +186,13 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
 @pytest.mark.slow
 def test_the_cache_changes_no_batch(finished):
     run, found = finished[1], []
+    augmentation = build_augmentation(run.config, run.model)
     for cache in (True, False):
         run.config.data.cache = cache
-        dataset = run._dataset(tf.distribute.InputContext())
-        found.append([e["images"].numpy() for e in dataset.take(6)])
+        batches = distributed_batches(
+            run.config, SPLIT, augmentation, run.model.mean_rgb, run.strategy, 0
+        )
+        found.append([next(batches)["images"].numpy() for _ in range(6)])
     np.testing.assert_array_equal(*found)
 
 
