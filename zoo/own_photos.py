@@ -25,7 +25,6 @@ def get_config():
         checkpoint_every=50,
         eval_every=50,
         eval_limit=0,
-        monitor="miou",
         patience=5,
     )
     return config

@@ -11,10 +11,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.files import file_hash, plain_reason, write_atomically
 from deeplab_tf.data.paths import without_wildcards
 
-_FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+)")
+_FILE = re.compile(r"ckpt-(\d+)\.(?:index|data-\d+-of-\d+|sha256)")
+# A line of a manifest, as sha256sum writes it.
+_HASH = re.compile(r"([0-9a-f]{64})  (ckpt-\d+\.[\w-]+)")
 
 
 def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variable]) -> None:
@@ -69,10 +71,14 @@ def newest_whole(folder: Path, log: Callable[[str], None]) -> int | None:
 def fault(folder: Path, step: int) -> str | None:
     """Reads a whole checkpoint and returns what is wrong with it, None if nothing is.
 
+    Its files are compared with its manifest. Where a kill has come before that was written,
     TensorFlow verifies the checksum of every tensor that it reads.
     """
     if not (folder / f"ckpt-{step}.index").exists():
         return f"ckpt-{step}.index is missing"
+    hashes = _read_manifest(folder / f"ckpt-{step}.sha256")
+    if hashes:
+        return next(filter(None, (_file_fault(folder / n, h) for n, h in hashes.items())), None)
     with without_wildcards(folder) as plain:
         try:
             reader = tf.train.load_checkpoint(f"{plain}/ckpt-{step}")
@@ -81,6 +87,36 @@ def fault(folder: Path, step: int) -> str | None:
         except Exception as error:  # of a broken file TensorFlow raises many kinds
             return plain_reason(error).replace(plain, str(folder))
     return None
+
+
+def write_manifest(folder: Path, step: int) -> None:
+    """Writes `ckpt-STEP.sha256` with the hashes of a checkpoint's files, for `sha256sum --check`.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    manifest = folder / f"ckpt-{step}.sha256"
+    files = [file for file in files_by_step(folder)[step] if file != manifest]
+    lines = [f"{file_hash(file)}  {file.name}\n" for file in sorted(files)]
+    write_atomically(manifest, "".join(lines).encode())
+
+
+def _read_manifest(file: Path) -> dict[str, str]:
+    """Returns the hashes of a manifest by file; nothing where it is missing or not whole."""
+    lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+    matches = [_HASH.fullmatch(line) for line in lines]
+    if not all(match and Path(match[2]).stem == file.stem for match in matches):
+        return {}
+    hashes = {match[2]: match[1] for match in matches if match}
+    return hashes if f"{file.stem}.index" in hashes and len(hashes) > 1 else {}
+
+
+def _file_fault(file: Path, wanted: str) -> str | None:
+    try:
+        is_same = file_hash(file) == wanted
+    except OSError as error:
+        return f"{file.name}: {error.strerror}"
+    return None if is_same else f"{file.name} is not the file whose SHA-256 was written beside it"
 
 
 def read_checkpoint(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> Any:

@@ -8,6 +8,8 @@ Any value of the configuration can be changed: --config.train.steps=100
 
 from __future__ import annotations
 
+import functools
+
 from absl import flags
 from ml_collections import config_flags
 
@@ -84,11 +86,12 @@ def main() -> int:
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
-    predictor = Predictor(trainer.model)  # one for all evaluations, so that it is traced once
+    # One for all evaluations of a phase, so that it is traced once.
+    predictor_of = functools.lru_cache(maxsize=1)(Predictor)
 
-    def validate(_):
+    def validate(model):
         limit = config.train.eval_limit or None
-        results = evaluate(predictor, splits[1], limit, cli.progress_bar)
+        results = evaluate(predictor_of(model), splits[1], limit, cli.progress_bar)
         print(one_line(results))
         return {"split": config.data.eval_split, **results}
 

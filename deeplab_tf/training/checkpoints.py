@@ -19,10 +19,11 @@ from deeplab_tf.models.checkpoint_files import (
     newest_whole,
     read_checkpoint,
     read_parts,
+    write_manifest,
 )
 
 # TensorFlow writes `ckpt-STEP_temp/` first, moves the data out of it, writes the index beside them
-# and removes the folder last.
+# and removes the folder last. The manifest comes after that.
 _STATE = 'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
 _UNFINISHED = re.compile(r"ckpt-(\d+)_temp")
 
@@ -61,8 +62,12 @@ class Checkpoints:
         self._folder, self._keep, self._log = Path(folder), keep, log
         self._whole: set[int] = set()  # steps whose files are known to be whole
 
-    def restore(self) -> int:
+    def restore(self, before: int = 0) -> int:
         """Restores the newest whole checkpoint and returns its step, 0 if there are no checkpoints.
+
+        Args:
+            before: step at which another phase of the run ended; of the checkpoint of that step the
+                optimizer, which was another, is left.
 
         Raises:
             ValueError: there are checkpoints and all are broken, or the newest whole one does not
@@ -70,19 +75,22 @@ class Checkpoints:
         """
         step = newest_whole(self._folder, self._log)
         if step is not None:
-            read_checkpoint(tf.train.Checkpoint(**self._contents), self._folder, step)
+            left = {"optimizer"} if step == before else set()
+            wanted = {name: part for name, part in self._contents.items() if name not in left}
+            read_checkpoint(tf.train.Checkpoint(**wanted), self._folder, step)
             self._whole.add(step)
         return int(self.step.numpy())
 
-    def add(self, variables: Mapping[str, Any]) -> None:
+    def add(self, variables: Mapping[str, Any], is_new: bool = False) -> None:
         """Adds what the restored checkpoint may lack, as a run may go on with other settings.
 
         Args:
             variables: variables, or dicts of them, by name. What the checkpoint has of them takes
                 its value from there, the rest stays.
+            is_new: whether all of them stay.
         """
         step = int(self.step.numpy())
-        if step in self._whole:
+        if step in self._whole and not is_new:
             read_parts(tf.train.Checkpoint(**variables), self._folder, step)
         self._contents |= variables
 
@@ -102,6 +110,7 @@ class Checkpoints:
         try:
             with naming_written(self._folder / name):
                 tf.train.Checkpoint(**self._contents).write(str(self._folder / name))
+            write_manifest(self._folder, step)
         except OSError:
             self._remove_part(step)
             raise
@@ -123,7 +132,7 @@ class Checkpoints:
         kept = 0
         for step, files in files_by_step(self._folder).items():
             if kept == self._keep:
-                for file in sorted(files, reverse=True):  # the index, then the data
+                for file in sorted(files, reverse=True):  # the manifest, the index, then the data
                     file.unlink()
             elif step <= newest and self._is_whole(step):
                 kept += 1

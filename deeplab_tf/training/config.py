@@ -81,6 +81,11 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # (pattern of the variable's name, factor); the first that matches decides, else 1. None are
         # those of the backbone and the head.
         "rate_multipliers": ml_collections.config_dict.placeholder(tuple),
+        # Factor on the rate from one convolution of the backbone to the one before it, such as
+        # 0.9: the head has 1, and layers near the image change the least.
+        "layer_decay": 1.0,
+        # Added to the gradient, as Caffe does. The decoupled one of AdamW and SGDW is an argument
+        # of the optimizer: "weight_decay=0.05".
         "weight_decay": 5e-4,
         "decay_multipliers": ((".*/bias", 0.0),),
         # Length to which the gradient of all variables together is cut; 0 cuts nothing.
@@ -97,6 +102,13 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # "valid": one mean over the pixels of the global batch; "caffe": the mean over
         # micro-batches of the mean over the pixels of each.
         "normalize": "valid",
+        # "stop" ends a run whose loss or weights are not finite any more; "rollback" goes back to
+        # the newest checkpoint, from which the images come in another order, up to three times.
+        "on_nan": "stop",
+        # Pairs of a step and of what changes from it on, as in
+        # ((30000, "model.output_stride=8, model.batch_norm='frozen', train.learning_rate=1e-3"),).
+        # The learning rate of a phase runs from its first step to its last.
+        "phases": (),
         "seed": 0,
         # Numbers of steps; 0 is never, but the last step is always logged and saved.
         "log_every": 10,
@@ -107,8 +119,9 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         # Images of an evaluation during training; 0 means all.
         "eval_limit": 0,
         # The number of an evaluation whose best network becomes the model: "miou",
-        # "pixel_accuracy", "mean_accuracy" or "frequency_weighted_iou". "" takes the last network.
-        "monitor": "",
+        # "pixel_accuracy", "mean_accuracy" or "frequency_weighted_iou". "" takes the last network,
+        # as a run without evaluations does; `last.keras` has it in any case.
+        "monitor": "miou",
         # Evaluations in a row that are no better than the best before the run ends; 0 ends none.
         "patience": 0,
     }
@@ -140,4 +153,6 @@ def resolve_config(config: ml_collections.ConfigDict, images: int) -> ml_collect
     if config.train.epochs:
         images_of_step = config.train.batch_size * config.train.iter_size
         resolved.train.steps = math.ceil(config.train.epochs * images / images_of_step)
+    if not config.train.eval_every:
+        resolved.train.monitor = ""
     return resolved

@@ -28,10 +28,12 @@ from deeplab_tf.training.best_model import MONITORED
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
+from deeplab_tf.training.phases import parse_changes
 from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, or_none, real, whole
 from deeplab_tf.training.schedules import POLICIES
 
 LARGEST_SEED = 2**32 - 1  # NumPy's
+ON_NAN = ("stop", "rollback")
 
 
 def _falling_scales(value: Any) -> bool:
@@ -81,6 +83,20 @@ def _is_backbone(value: Any) -> bool:
 
 def _is_share(value: Any) -> bool:
     return real(0).holds(value) and value < 1
+
+
+def _is_positive_share(value: Any) -> bool:
+    return real(0, above=True).holds(value) and value <= 1
+
+
+def _phase(value: Any) -> bool:
+    if not is_sequence(value) or len(value) != 2 or not isinstance(value[1], str):
+        return False
+    for (section, key), changed in parse_changes(value[1]).items():
+        problem = _problem(f"{section}.{key}", {key: changed}, key, RANGES[section].get(key))
+        if problem:
+            raise ValueError(problem)
+    return whole(1).holds(value[0])
 
 
 def _is_path(value) -> bool:
@@ -155,6 +171,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "warmup_steps": whole(0),
         "warmup_rate": real(0),
         "rate_multipliers": or_none(_MULTIPLIERS),
+        "layer_decay": Range("a number above 0 and up to 1", _is_positive_share),
         "weight_decay": real(0),
         "decay_multipliers": _MULTIPLIERS,
         "clip_norm": real(0),
@@ -162,6 +179,11 @@ RANGES: dict[str, dict[str, Range]] = {
         "loss": Range("a sum of losses", _is_loss),
         "precision": one_of(PRECISIONS),
         "normalize": one_of(NORMALIZATIONS),
+        "on_nan": one_of(ON_NAN),
+        "phases": many(
+            Range("", _phase),
+            "pairs of a step and of changes, such as ((30000, 'model.output_stride=8'),)",
+        ),
         "seed": whole(0, LARGEST_SEED),
         "log_every": _EVERY,
         "checkpoint_every": _EVERY,
@@ -204,11 +226,10 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     if problems:
         raise ValueError("; ".join(problems))
     train = values["train"]
-    if train["monitor"] and not train["eval_every"]:
-        raise ValueError("--config.train.monitor needs evaluations: --config.train.eval_every is 0")
-    if train["patience"] and not train["monitor"]:
+    if train["patience"] and not (train["monitor"] and train["eval_every"]):
         raise ValueError(
-            "--config.train.patience needs --config.train.monitor, the number that must get better"
+            "--config.train.patience needs --config.train.monitor, the number that must get "
+            "better, and evaluations, which --config.train.eval_every=0 makes none of"
         )
     try:
         CrfParameters.from_dict(values["crf"])
@@ -216,7 +237,9 @@ def check_config(config: ml_collections.ConfigDict) -> None:
         raise ValueError(f"--config.crf: {error}") from error
 
 
-def _problem(flag: str, section: dict | None, key: str, allowed: Range) -> str | None:
+def _problem(flag: str, section: dict | None, key: str, allowed: Range | None) -> str | None:
+    if allowed is None:
+        return f"{flag}: there is no such key"
     if section is None or key not in section:
         return f"{flag} is missing. Start from training.config.base_config"
     value = section[key]

@@ -11,6 +11,10 @@ from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import first_not_finite
 
 
+class DivergedError(FloatingPointError):
+    """The loss of a step or a number of the network is not finite, in every worker."""
+
+
 class FiniteCheck:
     """Looks for numbers that are not finite in a network and its optimizer.
 
@@ -45,27 +49,25 @@ class FiniteCheck:
         if broken:
             raise ValueError(f"{weights}: {broken} is not finite (NaN or infinity) in the weights.")
 
-    def check_step(self, step: int, saved: int, images: tf.Tensor) -> None:
-        """Checks a network that is to be saved.
+    def fault(self, step: int, saved: int, images: tf.Tensor) -> str | None:
+        """Returns what is not finite in a network that is to be saved, or None.
 
         Args:
             step: number of finished steps.
             saved: step of the newest checkpoint; 0 for none.
             images: a crop or two, RGB 0..255 [B, H, W, 3]: logits can be infinite where weights
                 are huge but finite.
-
-        Raises:
-            FloatingPointError: a number is not finite; the message names the variable.
         """
         broken = self._first_broken()
         if not broken and not np.isfinite(self._model.logit_maps(images)[0]).all():
             broken = "a logit"
-        if broken:
-            start = f"the checkpoint of step {saved}" if saved else "the start"
-            raise FloatingPointError(
-                f"{broken} is not finite (NaN or infinity) after step {step}, which is not saved. "
-                f"Lower train.learning_rate and run again: it goes on from {start}."
-            )
+        if not broken:
+            return None
+        start = f"the checkpoint of step {saved}" if saved else "the start"
+        return (
+            f"{broken} is not finite (NaN or infinity) after step {step}, which is not saved. "
+            f"Lower train.learning_rate and run again: it goes on from {start}."
+        )
 
     def _first_broken(self) -> str | None:
         variables = list(self._model.variables_by_name().items())

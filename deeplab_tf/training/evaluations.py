@@ -42,7 +42,7 @@ class Evaluations:
 
     def is_due(self, step: int) -> bool:
         """Whether a step has an evaluation: the last one and every `train.eval_every`, if not 0."""
-        every = self._settings.eval_every
+        every = self._settings.eval_every if self._evaluate else 0
         return every > 0 and (step == self._settings.steps or step % every == 0)
 
     def make_up(self, progress: Progress, interruption: Interruption) -> None:

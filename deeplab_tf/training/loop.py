@@ -1,7 +1,8 @@
-"""The training loop: repeats the step, logs, saves and asks for evaluations."""
+"""A run of training: its checks, its phases, and what ends it."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 from collections.abc import Callable
@@ -9,37 +10,24 @@ from collections.abc import Callable
 import ml_collections
 import tensorflow as tf
 
-from deeplab_tf.data.pipeline import names_of_step
-from deeplab_tf.data.split import Split, naming_broken_files, require_labels
-from deeplab_tf.models.build_model import build_model
+from deeplab_tf.data.split import Split, require_labels
+from deeplab_tf.models.checkpoint_files import newest_whole
 from deeplab_tf.models.deeplab import DeepLab
-from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.models.old_names import warn_renamed
 from deeplab_tf.precision import PRECISIONS, Precision, explain_precision
-from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
-from deeplab_tf.training.evaluations import Evaluations
-from deeplab_tf.training.interruption import (
-    Interruption,
-    RunInterruptedError,
-    noting_signals,
-)
-from deeplab_tf.training.losses import parse_loss
-from deeplab_tf.training.progress import Progress
-from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
+from deeplab_tf.training.divergence import DivergedError
+from deeplab_tf.training.interruption import Interruption, noting_signals
+from deeplab_tf.training.phase_checks import check_later_phases
+from deeplab_tf.training.phase_training import PhaseTraining
+from deeplab_tf.training.phases import phase_at, split_phases
 from deeplab_tf.training.run_lock import locked
-from deeplab_tf.training.state import TrainingState
-from deeplab_tf.training.step import build_step
-from deeplab_tf.training.workdir import MetricsLog, Workdir, recorded_precision
-from deeplab_tf.training.workers import (
-    gather,
-    is_chief,
-    naming_lost_workers,
-    require_same_run,
-    require_same_step,
-    share_of_batch,
-)
+from deeplab_tf.training.workdir import Workdir, recorded_precision
+from deeplab_tf.training.workers import gather, is_chief, require_same_run, share_of_batch
+
+# Orders of the images that `train.on_nan="rollback"` tries from one checkpoint.
+_MOST_ORDERS = 3
 
 
 class Trainer:
@@ -53,9 +41,6 @@ class Trainer:
             and only the chief's writes, evaluates and logs.
         log: receives lines for people.
         say: the name of `log` in version 0.1.
-
-    Attributes:
-        model: the network.
 
     Raises:
         ValueError: a value of the configuration is wrong, or it contradicts itself or the work
@@ -98,25 +83,34 @@ class Trainer:
             precision = self._choose_precision(workdir)
             self.log(str(precision))
             config.train.precision = precision.name
-        share_of_batch(config.train.batch_size, self.strategy)  # refuses what cannot be divided
+        self._phases = split_phases(config)
+        for phase in self._phases:  # refuses what cannot be divided
+            share_of_batch(phase.config.train.batch_size, self.strategy)
         require_same_run(self.strategy, config.to_json(), split)
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
-        with naming_lost_workers(self.strategy), self.strategy.scope():
-            self.model = build_model(config, split.spec, config.train.precision)
-            self._augmentation = build_augmentation(config, self.model)
+        self._orders_tried = collections.Counter[int]()
+        step = 0
+        if len(self._phases) > 1:  # else it need not be known yet
             folder = self._workdir.path / "checkpoints"
-            self._state = TrainingState(config, self.model, folder, self.log)
-        require_same_step(self.strategy, self._state.first_step)
-        self._loss = parse_loss(config.train.loss).for_split(split, self.log)
-        self._metrics: MetricsLog | None = None
-        self._best: BestModel | None = None
-        # Only now: a configuration that cannot be built must not bind the folder.
-        if self._is_chief:
-            self._workdir.describe()
-            self._metrics = MetricsLog(self._workdir.path, self._state.first_step)
-            monitor = config.train.monitor
-            values = self._metrics.evaluations(monitor)
-            self._best = BestModel(folder, monitor, config.train.patience, values, self.log)
+            step = newest_whole(folder, lambda line: None) or 0
+        self._index = phase_at(self._phases, step)
+        self._training = self._go_on()
+        check_later_phases(self._phases[self._index + 1 :], self.model)
+        self._training.open_files()
+
+    def _go_on(self) -> PhaseTraining:
+        """Builds what trains from the newest checkpoint, or from the start."""
+        phase = self._phases[self._index]
+        return PhaseTraining(phase, self.split, self._workdir, self.strategy, self.log)
+
+    def _reopen(self) -> None:
+        self._training = self._go_on()
+        self._training.open_files()
+
+    @property
+    def model(self) -> DeepLab:
+        """The network; with another phase of the run it is another object."""
+        return self._training.model
 
     def _choose_precision(self, workdir: str | os.PathLike) -> Precision:
         # A run that goes on keeps what it began with, on another machine too.
@@ -127,7 +121,7 @@ class Trainer:
         return precision
 
     def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
-        """Trains to the last step and saves `WORKDIR/model.keras`.
+        """Trains to the last step and saves `WORKDIR/model.keras` and `WORKDIR/last.keras`.
 
         Args:
             evaluate: called with the model every `eval_every` steps and at the end, never where
@@ -135,7 +129,7 @@ class Trainer:
                 the chief calls it, and the other workers wait.
 
         Returns:
-            The trained model, with the weights that are saved.
+            The trained model, with the weights of `model.keras`.
 
         Raises:
             FloatingPointError: the loss or a weight is not a finite number any more. Of such a
@@ -147,101 +141,40 @@ class Trainer:
                 evaluation that it came in is made up when the run goes on.
             ValueError: another process is training in the work directory.
         """
-        settings = self.config.train
-        take_step = build_step(
-            self.model,
-            self._state.optimizer,
-            self._state.trained,
-            self.strategy,
-            settings.weight_decay,
-            self._loss,
-            self.split.spec.ignore_label,
-            settings.normalize,
-            self._state.loss_scale,
-            settings.clip_norm,
-            self._state.average,
-        )
         lock = locked(self._workdir.path) if self._is_chief else contextlib.nullcontext()
-        evaluations = Evaluations(
-            settings, self.strategy, self._state, self._metrics, self._best, evaluate
-        )
         with lock, noting_signals() as interruption:
-            self._train(take_step, evaluations, interruption)
+            while not self._is_over(evaluate, interruption):
+                pass
+            self._training.finish()
         gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
         return self.model
 
-    def _train(
-        self, take_step: Callable, evaluations: Evaluations, interruption: Interruption
-    ) -> None:
-        settings, first_step = self.config.train, self._state.first_step
-        batches = distributed_batches(
-            self.config,
-            self.split,
-            self._augmentation,
-            self.model.mean_rgb,
-            self.strategy,
-            first_step,
-        )
-        if first_step < settings.steps:
-            self.log(f"loss: {parse_loss(settings.loss).describe()}")
-            self.log(f"augmentation: {self._augmentation.describe()}")
-        images_of_step = settings.batch_size * settings.iter_size
-        progress = Progress(
-            first_step,
-            settings.steps,
-            images_of_step,
-            self._state.losses,
-            lambda step: names_of_step(self.split, step, images_of_step, settings.seed),
-        )
-        with naming_lost_workers(self.strategy), naming_broken_files(self.split):
-            evaluations.make_up(progress, interruption)
-            if number := self._signal(interruption):
-                raise RunInterruptedError(number, first_step, settings.steps)
-            is_over = evaluations.is_exhausted()
-            step, last_step = first_step, first_step if is_over else settings.steps
-            for step in range(first_step + 1, last_step + 1):
-                batch = next(batches)
-                progress.add(take_step(batch))
-                is_last, is_evaluated = step == settings.steps, evaluations.is_due(step)
-                if is_last or _is_due(step, settings.log_every):
-                    self._write_log(step, progress)
-                # A restart must not come before the evaluation that was the best.
-                is_monitored = is_evaluated and settings.monitor
-                if is_last or is_monitored or _is_due(step, settings.checkpoint_every):
-                    self._save(step, progress, batch)
-                if is_evaluated:
-                    evaluations.run(step, progress, interruption)
-                    if evaluations.is_exhausted():
-                        break
-                if number := self._signal(interruption):
-                    self._save(step, progress, batch)
-                    raise RunInterruptedError(number, step, settings.steps)
-        if self._best:
-            if self._state.average:
-                self._state.average.apply()
-            self._best.restore(self.model)
-            self._workdir.save_model(in_precision(self.model, "float32"), step)
+    def _is_over(self, evaluate: Callable | None, interruption: Interruption) -> bool:
+        """Trains to the end of a phase, or goes back where the run breaks and may do so."""
+        try:
+            ends_early = self._training.run(evaluate, interruption)
+        except DivergedError as error:
+            self._go_back(error)
+            return False
+        if ends_early or self._index == len(self._phases) - 1:
+            return True
+        self._index += 1
+        self._reopen()
+        return False
 
-    def _signal(self, interruption: Interruption) -> int:
-        """Returns the number of a signal that has come to any worker, or 0: all leave together."""
-        return max(gather(self.strategy, interruption.number))
-
-    def _save(self, step: int, progress: Progress, batch: dict[str, tf.Tensor]) -> None:
-        progress.check(step)  # a broken network must not be what a restart finds
-        crop = self.strategy.experimental_local_results(batch["images"])[0][0, :1]
-        self._state.save(step, crop, progress.losses, write=self._is_chief)
-
-    def _write_log(self, step: int, progress: Progress) -> None:
-        rate = float(self._state.schedule(step - 1))
-        values = progress.report(step, learning_rate=rate)
-        if self._metrics:
-            self._metrics.write(step, values)
-            self.log(progress.line(step, values))
-
-
-def _is_due(step: int, every: int) -> bool:
-    """Whether something that happens every so many steps happens now; 0 is never."""
-    return every > 0 and step % every == 0
+    def _go_back(self, error: DivergedError) -> None:
+        """Goes back to the newest checkpoint, from which the images come in another order."""
+        saved = self._training.state.saved
+        self._orders_tried[saved] += 1
+        if self.config.train.on_nan == "stop":
+            raise error
+        if self._orders_tried[saved] > _MOST_ORDERS:
+            raise DivergedError(
+                f"{error} From step {saved} {_MOST_ORDERS} other orders of the images ended so."
+            ) from error
+        self.log(f"{error} Going back to step {saved}, with the images in another order.")
+        self._reopen()
+        self._training.state.reorders += self._orders_tried[saved]
 
 
 def _no_log(line: str) -> None:

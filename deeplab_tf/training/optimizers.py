@@ -83,6 +83,7 @@ def trained_variables(
     model: DeepLab,
     rate_multipliers: Sequence[tuple[str, float]],
     decay_multipliers: Sequence[tuple[str, float]] = (),
+    layer_decay: float = 1.0,
 ) -> list[TrainedVariable]:
     """Lists the variables to train with their multipliers.
 
@@ -91,6 +92,7 @@ def trained_variables(
         rate_multipliers: pairs of a regular expression and a factor; the first expression that
             matches a whole name such as `fc8/bias` decides, 1 where none does. 0 freezes.
         decay_multipliers: the same for weight decay.
+        layer_decay: see `layer_factors`.
 
     Returns:
         The variables that are trained at all, in the model's order.
@@ -106,11 +108,12 @@ def trained_variables(
                 f"No variable matches the multiplier pattern {pattern!r}. "
                 f"Names look like: {', '.join(list(names)[-4:])}."
             )
+    factors = layer_factors(model, layer_decay)
     found = [
         TrainedVariable(
             name,
             compat.tf_variable(variable),
-            _first_match(rate_multipliers, name),
+            _first_match(rate_multipliers, name) * factors.get(name, 1.0),
             _first_match(decay_multipliers, name),
         )
         for name, variable in names.items()
@@ -119,6 +122,46 @@ def trained_variables(
     if not found:
         raise ValueError("All variables are frozen; nothing is left to train.")
     return found
+
+
+def layer_factors(model: DeepLab, decay: float) -> dict[str, float]:
+    """Returns factors on the learning rate that fall from layer to layer towards the image.
+
+    Layers near the image, which know the most from their first training, change the least.
+
+    Args:
+        model: the network.
+        decay: factor from one convolution of the backbone to the one before it; the last of them
+            has this factor, and the head 1. 1 changes nothing.
+
+    Returns:
+        A factor for every variable of the backbone, by name.
+
+    Source: Howard and Ruder 2018 (arXiv 1801.06146), section 3.2.
+    """
+    if decay == 1:
+        return {}
+    inside = {id(variable) for variable in model.backbone.variables}
+    depths, depth = {}, 0
+    for name, variable in model.variables_by_name().items():
+        if id(variable) in inside:
+            depth += name.endswith("/kernel")
+            depths[name] = depth
+    return {name: decay ** (depth + 1 - own) for name, own in depths.items()}
+
+
+def exclude_from_decay(
+    optimizer: keras.optimizers.Optimizer, trained: Sequence[TrainedVariable]
+) -> None:
+    """Keeps the optimizer's own weight decay, as AdamW has one, from variables with multiplier 0.
+
+    Args:
+        optimizer: from `build_optimizer`, without its variables yet.
+        trained: from `trained_variables`.
+    """
+    if getattr(optimizer, "weight_decay", None) and hasattr(optimizer, "exclude_from_weight_decay"):
+        excluded = [entry.variable for entry in trained if entry.decay_multiplier == 0]
+        optimizer.exclude_from_weight_decay(var_list=excluded)
 
 
 def _first_match(multipliers: Sequence[tuple[str, float]], name: str) -> float:

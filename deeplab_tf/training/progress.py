@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from deeplab_tf.training.divergence import DivergedError
+
 
 class Progress:
     """Collects the losses of steps and measures how fast they come.
@@ -37,12 +39,14 @@ class Progress:
         self._steps = steps
         self._images_per_step = images_per_step
         self.losses = list(losses)
+        self._largest_logits: list[tf.Tensor] = []  # of the last of these steps
         self._begin = self._logged = (time.monotonic(), first_step)
         self._warm: tuple[float, int] | None = None
 
     def add(self, results: dict[str, tf.Tensor]) -> None:
         """Takes what the training step returned; waits for nothing."""
         self.losses.append(results["loss"])
+        self._largest_logits.append(results["largest_logit"])
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
@@ -62,21 +66,35 @@ class Progress:
             step: the step just done.
 
         Raises:
-            FloatingPointError: it is not finite.
+            DivergedError: it is not finite.
         """
         if not self.losses:
             return 0.0
         losses = tf.stack(self.losses).numpy()
         broken = np.flatnonzero(~np.isfinite(losses))
         if broken.size:
-            first = step - len(losses) + 1 + int(broken[0])
-            names = self._names_of(first)
-            images = f", whose images are {', '.join(names)}" if names else ""
-            raise FloatingPointError(
-                f"The loss became {losses[broken[0]]} in step {first}{images}. "
-                "Lower train.learning_rate, or look for broken labels."
+            place = int(broken[0])
+            raise DivergedError(
+                self._describe(step - len(losses) + 1 + place, place, losses[place])
             )
         return float(losses.mean())
+
+    def _describe(self, step: int, place: int, loss: float) -> str:
+        names = self._names_of(step)
+        images = f", whose images are {', '.join(names)}" if names else ""
+        # None is known of steps before a restart.
+        logits = [None] * (len(self.losses) - len(self._largest_logits)) + self._largest_logits
+        shown = [
+            f"{float(logit):.3g} in step {number}"
+            for number, logit in ((step - 1, logits[place - 1] if place else None),
+                                  (step, logits[place]))
+            if logit is not None
+        ]  # fmt: skip
+        largest = f" The largest logits: {', '.join(shown)}." if shown else ""
+        return (
+            f"The loss became {loss} in step {step}{images}.{largest} "
+            "Lower train.learning_rate, or look for broken labels."
+        )
 
     def report(self, step: int, **values: float) -> dict[str, float]:
         """Returns the mean loss and the images per second since the last report.
@@ -86,10 +104,11 @@ class Progress:
             **values: other numbers that belong to the line.
 
         Raises:
-            FloatingPointError: the loss is not finite.
+            DivergedError: the loss is not finite.
         """
         loss = self.check(step)
         self.losses.clear()
+        self._largest_logits.clear()
         now = time.monotonic()
         seconds = max(now - self._logged[0], 1e-9)
         speed = (step - self._logged[1]) * self._images_per_step / seconds

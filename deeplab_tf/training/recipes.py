@@ -14,28 +14,30 @@ _V3: dict[str, dict[str, object]] = {
     "data": {"augmentation": "scale(0.5..2.0)|crop(513)|mirror"},
     "train": {"policy": "poly", "learning_rate": 7e-3, "power": 0.9, "steps": 30000,
               "batch_size": 16, "rate_multipliers": ((".*/bias", 2.0),),
-              "decay_multipliers": ((".*/(bias|gamma|beta)|.*_depthwise/kernel", 0.0),)},
+              "decay_multipliers": ((".*/(bias|gamma|beta)|.*_depthwise/kernel", 0.0),),
+              "monitor": ""},
 }  # fmt: skip
 
 # Momentum 0.9 is the same in all and base_config's; so are a decay of 5e-4, a crop of 321 and
-# mirroring in those of v1 and v2.
+# mirroring in those of v1 and v2. The papers take the last network, so none is monitored.
 RECIPES: dict[str, dict[str, dict[str, object]]] = {
     # DeepLab-LargeFOV, released solver.prototxt and train.prototxt. The paper's text says a batch
     # of 20; the file and table 2 of Chen et al. 2016 say 30.
     "v1_vgg16": {
         "train": {"policy": "step", "learning_rate": 1e-3, "gamma": 0.1, "step_size": 2000,
-                  "steps": 6000, "batch_size": 30},
+                  "steps": 6000, "batch_size": 30, "monitor": ""},
     },
     # DeepLabv2_VGG16, released files: no random scale.
     "v2_vgg16": {
         "train": {"policy": "poly", "learning_rate": 1e-3, "power": 0.9,
-                  "steps": 20000, "batch_size": 10},
+                  "steps": 20000, "batch_size": 10, "monitor": ""},
     },
     # DeepLabv2_ResNet101, released files: gradients of ten single images are averaged.
     "v2_resnet101": {
         "data": {"augmentation": "scale(0.5|0.75|1|1.25|1.5)|crop(321)|mirror"},
         "train": {"policy": "poly", "learning_rate": 2.5e-4, "power": 0.9,
-                  "steps": 20000, "batch_size": 1, "iter_size": 10, "normalize": "caffe"},
+                  "steps": 20000, "batch_size": 1, "iter_size": 10, "normalize": "caffe",
+                  "monitor": ""},
     },
     # The decays are those that train.py gives for ResNets, and for MobileNetV2 and Xception.
     "v3_resnet": {**_V3, "train": {**_V3["train"], "weight_decay": 1e-4}},

@@ -39,6 +39,7 @@ def distributed_batches(
     pad_color: tuple[float, float, float],
     strategy: tf.distribute.Strategy,
     start_step: int,
+    seed: int,
 ) -> Iterator[Any]:
     """Returns the batches of a run, one for every step.
 
@@ -49,6 +50,7 @@ def distributed_batches(
         pad_color: RGB of padding.
         strategy: where to train; every worker reads the part of its own replicas.
         start_step: steps that are done.
+        seed: of the order of the images and of their augmentation.
     """
     settings = config.train
 
@@ -59,7 +61,7 @@ def distributed_batches(
             pad_color,
             micro_batch=share_of_batch(settings.batch_size, strategy),
             iter_size=settings.iter_size,
-            seed=settings.seed,
+            seed=seed,
             start_step=start_step,
             replicas=strategy.num_replicas_in_sync,
             worker=context.input_pipeline_id,

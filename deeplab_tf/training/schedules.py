@@ -201,22 +201,24 @@ class Inverse(_Schedule):
         return self.base_rate * tf.pow(1.0 + self.gamma * tf.cast(step, tf.float32), -self.power)
 
 
-# Name of a policy -> function from the section `train` to the schedule. The first four are Caffe's.
-POLICIES: dict[str, Callable[[ml_collections.ConfigDict], _Schedule]] = {
-    "fixed": lambda s: Fixed(s.learning_rate),
-    "step": lambda s: Step(s.learning_rate, s.gamma, s.step_size),
-    "poly": lambda s: Polynomial(s.learning_rate, s.steps, s.power, s.warmup_steps, s.warmup_rate),
-    "inv": lambda s: Inverse(s.learning_rate, s.gamma, s.power),
-    "cosine": lambda s: Cosine(s.learning_rate, s.steps, s.warmup_steps, s.warmup_rate),
+# Name of a policy -> function from the section `train` and the number of steps to the schedule. The
+# first four are Caffe's.
+POLICIES: dict[str, Callable[[ml_collections.ConfigDict, int], _Schedule]] = {
+    "fixed": lambda s, _: Fixed(s.learning_rate),
+    "step": lambda s, _: Step(s.learning_rate, s.gamma, s.step_size),
+    "poly": lambda s, n: Polynomial(s.learning_rate, n, s.power, s.warmup_steps, s.warmup_rate),
+    "inv": lambda s, _: Inverse(s.learning_rate, s.gamma, s.power),
+    "cosine": lambda s, n: Cosine(s.learning_rate, n, s.warmup_steps, s.warmup_rate),
 }
 
 
-def build_schedule(settings: ml_collections.ConfigDict) -> _Schedule:
+def build_schedule(settings: ml_collections.ConfigDict, steps: int | None = None) -> _Schedule:
     """Builds the schedule of a configuration.
 
     Args:
         settings: section `train`, or anything that has `policy`, `learning_rate`, `steps`,
             `gamma`, `step_size`, `power`, `warmup_steps` and `warmup_rate`.
+        steps: length of the training, in place of `settings.steps`.
 
     Raises:
         ValueError: an unknown policy.
@@ -225,4 +227,4 @@ def build_schedule(settings: ml_collections.ConfigDict) -> _Schedule:
         raise ValueError(
             f"train.policy must be one of {sorted(POLICIES)}. Received: {settings.policy!r}"
         )
-    return POLICIES[settings.policy](settings)
+    return POLICIES[settings.policy](settings, settings.steps if steps is None else steps)

@@ -59,7 +59,9 @@ def build_step(
 
     Returns:
         A function from a (distributed) batch, as `data.pipeline` makes it, to a dict of scalars:
-        `loss`, the sum over the maps of logits that are trained, and `valid_pixels`.
+        `loss`, the sum over the maps of logits that are trained, `valid_pixels`, and
+        `largest_logit`, the largest absolute value of this worker's logits; infinity, where one is
+        not finite.
     """
     strides = model.logit_strides
     variables = [entry.variable for entry in trained]
@@ -90,8 +92,8 @@ def build_step(
             total += whole / replicas  # every replica knows the whole, and they are added up
 
         def add_micro_batch(
-            i: tf.Tensor, total: tf.Tensor, gradients: list[tf.Tensor]
-        ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            i: tf.Tensor, total: tf.Tensor, largest: tf.Tensor, gradients: list[tf.Tensor]
+        ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
                 own_labels, maps = forward(i)
@@ -107,13 +109,16 @@ def build_step(
                     objective = loss_scale.scale(objective)
             additions = tape.gradient(objective, variables)
             sums = [old + new for old, new in zip(gradients, additions, strict=True)]
-            return total + part, sums
+            return total + part, tf.maximum(largest, _largest(maps)), sums
 
         zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        total, gradients = _repeat(micro_batches, add_micro_batch, (total, zeros), unrolled)
+        total, largest, gradients = _repeat(
+            micro_batches, add_micro_batch, (total, tf.constant(0.0), zeros), unrolled
+        )
         if loss_scale:
             gradients = loss_scale.unscale(gradients)
-        return {"loss": total, "valid_pixels": tf.reduce_sum(counts[:, 0])}, gradients
+        pixels = tf.reduce_sum(counts[:, 0])
+        return {"loss": total, "valid_pixels": pixels, "largest_logit": largest}, gradients
 
     def update(gradients: list[tf.Tensor]) -> None:
         apply_updates(optimizer, gradients, trained, weight_decay, clip_norm)
@@ -138,9 +143,16 @@ def build_step(
             update_on_replicas(gradients)
         if average:
             average.update(strategy, optimizer.iterations)
-        return {name: sum_of(value) for name, value in results.items()}
+        largest = strategy.experimental_local_results(results.pop("largest_logit"))
+        sums = {name: sum_of(value) for name, value in results.items()}
+        return {**sums, "largest_logit": tf.reduce_max(largest)}
 
     return step
+
+
+def _largest(maps: Sequence[tf.Tensor]) -> tf.Tensor:
+    sizes = [tf.where(tf.math.is_finite(m), tf.abs(m), float("inf")) for m in maps]
+    return tf.reduce_max([tf.reduce_max(size) for size in sizes])
 
 
 def _count_not_finite(gradients: list[tf.Tensor]) -> tf.Tensor:

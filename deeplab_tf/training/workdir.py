@@ -24,7 +24,7 @@ _FIXED_SECTIONS = ("model", "data")
 # Keys in them that change no number.
 _FREE_KEYS = ("cache", "check")
 # Files that a run replaces; they must not be those of a data set or of another program.
-_FILES = (FILE_NAME, "model.keras", "metrics.jsonl")
+_FILES = (FILE_NAME, "model.keras", "last.keras", "metrics.jsonl")
 _ADVICE = "The folder holds something else than a run: give another --workdir."
 _BROKEN_ADVICE = "Put back a copy, or give another --workdir."
 
@@ -82,11 +82,6 @@ class Workdir:
         text = json.dumps(self._config, indent=2) + "\n"
         write_atomically(self.path / "config.json", text.encode())
 
-    @property
-    def model_file(self) -> Path:
-        """Path of the trained model."""
-        return self.path / "model.keras"
-
     def _refuse_other_run(self, new: dict) -> None:
         config_file = self.path / "config.json"
         if not config_file.exists():
@@ -107,16 +102,23 @@ class Workdir:
             )
 
     def save_model(self, model: keras.Model, step: int) -> None:
-        """Saves the `.keras` file, replacing it at once; a reader never sees an incomplete one.
+        """Saves `model.keras`, replacing it at once; a reader never sees an incomplete one.
 
         Args:
             model: the network.
             step: number of finished steps of the run, which is written beside it.
         """
-        # Keras looks at the ending.
-        with whole_file(self.model_file, ending=".partial.keras") as temporary:
-            model.save(temporary)
+        self._save(model, "model.keras")
         record_step(self.path, step)
+
+    def save_last(self, model: keras.Model) -> None:
+        """Saves `last.keras`, as `save_model` does."""
+        self._save(model, "last.keras")
+
+    def _save(self, model: keras.Model, name: str) -> None:
+        # Keras looks at the ending.
+        with whole_file(self.path / name, ending=".partial.keras") as temporary:
+            model.save(temporary)
 
 
 class MetricsLog:

@@ -5,7 +5,7 @@ import json
 import tensorflow as tf
 
 from deeplab_tf.data.synthetic import SyntheticSplit
-from deeplab_tf.training import loop
+from deeplab_tf.training import phase_training
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
 from tests.training.fakes import value_of
@@ -18,6 +18,7 @@ def small_config(**train):
     config.model.width = 0.05
     config.data.augmentation = "crop(17)|mirror"
     config.train.update(steps=10, batch_size=2, log_every=1, checkpoint_every=5, eval_every=4)
+    config.train.monitor = ""
     config.train.update(train)
     return config
 
@@ -43,6 +44,10 @@ def replace_steps(monkeypatch, losses):
     """Puts a step that only returns these numbers, taken out of the list, then 1, in place."""
 
     def build_step(*_):
-        return lambda batch: {"loss": tf.constant(losses.pop(0) if losses else 1.0)}
+        return lambda batch: step_results(losses.pop(0) if losses else 1.0)
 
-    monkeypatch.setattr(loop, "build_step", build_step)
+    monkeypatch.setattr(phase_training, "build_step", build_step)
+
+
+def step_results(loss, largest_logit=2.0):
+    return {"loss": tf.constant(loss), "largest_logit": tf.constant(largest_logit)}

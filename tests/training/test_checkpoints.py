@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import keras
 import numpy as np
 import pytest
@@ -75,7 +78,7 @@ def test_only_the_newest_are_kept(tmp_path, keep, name):
     again.checkpoints.restore()
     again.save(100)
     assert steps_in(tmp_path / name) == set([5, 10, 100][-keep:])
-    assert len(list((tmp_path / name).iterdir())) == 2 * keep + 1
+    assert len(list((tmp_path / name).iterdir())) == 3 * keep + 1
 
 
 def test_nothing_can_be_kept_of_no_checkpoints(tmp_path):
@@ -105,6 +108,73 @@ def test_a_checkpoint_of_another_model_is_another_error(tmp_path):
     Run(tmp_path).save(1, 2)
     with pytest.raises(ValueError, match="ckpt-2: not a checkpoint of this model"):
         Run(tmp_path, units=5).checkpoints.restore()
+
+
+# === Manifests ===
+
+
+def test_the_manifest_is_one_for_sha256sum(tmp_path):
+    Run(tmp_path).save(1)
+    done = subprocess.run(
+        ["sha256sum", "--check", "ckpt-1.sha256"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [
+        "ckpt-1.data-00000-of-00001: OK", "ckpt-1.index: OK"
+    ]  # fmt: skip
+
+
+def test_the_files_of_another_checkpoint_do_not_pass(tmp_path):
+    run = Run(tmp_path)
+    (first, _) = run.save(1, 2)
+    for ending in ("index", "data-00000-of-00001"):  # whole, and not those of step 2
+        shutil.copy(tmp_path / f"ckpt-1.{ending}", tmp_path / f"ckpt-2.{ending}")
+    again = Run(tmp_path)
+    assert again.checkpoints.restore() == 1
+    assert_equal(again.values(), first)
+    assert again.logged == [
+        f"skipped {tmp_path}/ckpt-2, which is broken: ckpt-2.data-00000-of-00001 is not the file "
+        "whose SHA-256 was written beside it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "\xff", f"{'0' * 64}  ckpt-1.index\n", f"{'0' * 64}  ../ckpt-2.index\n"]
+)
+def test_without_a_whole_manifest_the_tensors_are_read(tmp_path, text):
+    (before, values) = Run(tmp_path).save(1, 2)
+    manifest = tmp_path / "ckpt-2.sha256"
+    manifest.unlink() if text is None else manifest.write_text(text, encoding="latin-1")
+    again = Run(tmp_path)
+    assert again.checkpoints.restore() == 2
+    assert_equal(again.values(), values)
+    change(tmp_path / "ckpt-2.data-00000-of-00001", lambda data: flip(data, -1))
+    again = Run(tmp_path)
+    assert again.checkpoints.restore() == 1
+    assert_equal(again.values(), before)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    Run(tmp_path).save(1, 2)
+    data = tmp_path / "ckpt-2.data-00000-of-00001"
+    data.unlink()
+    data.mkdir()
+    again = Run(tmp_path)
+    assert again.checkpoints.restore() == 1
+    assert f"broken: {data.name}: Is a directory" in again.logged[0]
+
+
+# === Phases ===
+
+
+def test_of_the_phase_before_the_optimizer_is_left(tmp_path):
+    run = Run(tmp_path)
+    run.save(3)
+    again = Run(tmp_path)
+    assert again.checkpoints.restore(before=3) == 3
+    assert_equal(again.values(), run.values())
+    assert int(again.optimizer.iterations) == 0
+    later = Run(tmp_path)
+    assert later.checkpoints.restore(before=2) == 3 and int(later.optimizer.iterations) == 1
 
 
 # === Broken checkpoints ===

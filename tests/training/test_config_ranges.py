@@ -55,7 +55,9 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     ),
     "train.decay_multipliers": ((("[", 1.0),), ((".*/bias", "0"),), ((".*/bias", True),)),
     "crf.compatibility": ("pots", (), (math.nan,), ((1.0, 0.0),)),
-    "train.ema_decay": (1, 1.0),
+    "train.ema_decay": (1, 1.0), "train.layer_decay": (0, 1.5, -0.5, "0.9", True, None),
+    "train.on_nan": ("", "go on", None, 1),
+    "train.phases": ("100", 100, ((100,),), ((0, "train.gamma=1"),), ((100, 3),)),
     "crf.clip": (0, 1),
     "crf.bilateral_sigma_xy": (0,),
     **dict.fromkeys(
@@ -126,8 +128,16 @@ def test_the_zoo_is_right(name):
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"monitor": "miou", "eval_every": 0}, "monitor needs evaluations: .*eval_every is 0"),
-     ({"patience": 3}, "patience needs --config.train.monitor")],
+    [({"patience": 3, "eval_every": 0}, "patience needs .* evaluations, which .*eval_every=0"),
+     ({"patience": 3, "monitor": ""}, "patience needs --config.train.monitor"),
+     ({"phases": ((9, ""),)}, r"phases: changes look like .* Received: ''"),
+     ({"phases": ((9, "fast"),)}, r"phases: changes look like .* Received: 'fast'"),
+     ({"phases": ((9, "train.gamma=much"),)}, r"phases: train\.gamma takes a Python .*: much"),
+     ({"phases": ((9, "train.gamma=-1"),)}, r"phases: train\.gamma must be .*Received: -1"),
+     ({"phases": ((9, "train.gama=1"),)}, r"phases: train\.gama: there is no such key"),
+     ({"phases": ((9, "train.seed=1"),)}, r"phases: a phase changes .*Received: train\.seed"),
+     ({"phases": ((9, "crf.clip=0.1"),)}, r"phases: a phase changes .*Received: crf\.clip"),
+     ({"phases": ((9, "model.head='fc'"),)}, r"phases: a phase changes .*model\.head")],
 )  # fmt: skip
 def test_values_that_need_another_say_which(values, message):
     config = base_config("vgg16_large_fov")

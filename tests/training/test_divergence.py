@@ -3,8 +3,15 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.training import loop
-from tests.training.runs import checkpointed, replace_steps, small_config, trainer, weights
+from deeplab_tf.training import phase_training
+from tests.training.runs import (
+    checkpointed,
+    replace_steps,
+    small_config,
+    step_results,
+    trainer,
+    weights,
+)
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg")
 
@@ -19,9 +26,9 @@ def breaking_step(run, monkeypatch, last, value):
         if steps[-1] == last:
             bias.assign(tf.fill(bias.shape, 1e30))  # finite, but not times a huge kernel
             kernel.assign(tf.fill(kernel.shape, value))
-        return {"loss": tf.constant(1.0)}
+        return step_results(1.0)
 
-    monkeypatch.setattr(loop, "build_step", lambda *_: step)
+    monkeypatch.setattr(phase_training, "build_step", lambda *_: step)
 
 
 @pytest.mark.slow
@@ -50,7 +57,9 @@ def test_broken_last_step_is_not_saved_and_a_restart_goes_on(tmp_path, monkeypat
 def test_broken_momentum_is_not_saved(tmp_path, monkeypatch):
     replace_steps(monkeypatch, [])
     run = trainer(tmp_path, small_config(steps=1))
-    slots = [v for v in compat.optimizer_variables(run._state.optimizer) if len(v.shape) == 4]
+    slots = [
+        v for v in compat.optimizer_variables(run._training.state.optimizer) if len(v.shape) == 4
+    ]
     slots[0].assign(tf.fill(slots[0].shape, float("inf")))
     with pytest.raises(FloatingPointError, match=r"^the optimizer's .* not finite .* step 1"):
         run.run()
@@ -73,6 +82,6 @@ def test_a_broken_checkpoint_of_an_older_version_is_named(tmp_path):
     run = trainer(tmp_path, small_config(steps=2))
     bias = run.model.variables_by_name()["fc8/bias"]
     bias.assign([float("nan")] * 5)
-    run._state._checkpoints.save(2)
+    run._training.state._checkpoints.save(2)
     with pytest.raises(ValueError, match=r"fc8/bias is not finite .* checkpoint of step 2"):
         trainer(tmp_path, small_config(steps=2))

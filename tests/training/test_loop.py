@@ -179,7 +179,7 @@ def test_values_that_no_recipe_combines_reach_what_they_are_for(tmp_path):
     lines = metrics(tmp_path / "run")
     assert [line["learning_rate"] for line in lines] == pytest.approx([0.01, 0.01, 0.005, 0.005])
     assert all(np.isfinite(line["loss"]) for line in lines)
-    values = run._state.optimizer.get_config()
+    values = run._training.state.optimizer.get_config()
     assert (values["momentum"], values["nesterov"]) == (0.8, True)
 
 
@@ -190,7 +190,7 @@ def test_the_cache_changes_no_batch(finished):
     for cache in (True, False):
         run.config.data.cache = cache
         batches = distributed_batches(
-            run.config, SPLIT, augmentation, run.model.mean_rgb, run.strategy, 0
+            run.config, SPLIT, augmentation, run.model.mean_rgb, run.strategy, 0, 0
         )
         found.append([next(batches)["images"].numpy() for _ in range(6)])
     np.testing.assert_array_equal(*found)

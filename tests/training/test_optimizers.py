@@ -4,8 +4,15 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import compat
-from deeplab_tf.training.optimizers import apply_updates, build_optimizer, trained_variables
+from deeplab_tf.training.optimizers import (
+    apply_updates,
+    build_optimizer,
+    exclude_from_decay,
+    layer_factors,
+    trained_variables,
+)
 from deeplab_tf.training.schedules import Step
+from tests.models.narrow import narrow_model
 from tests.training.fakes import LinearModel, caffe_sgd, value_of
 
 # Rates of steps 0..4: 0.1, 0.1, 0.01, 0.01, 0.001.
@@ -178,3 +185,63 @@ def test_schedule_stays_part_of_the_optimizer():
         {"class_name": "SGD", "config": optimizer.get_config()}
     ).get_config()
     assert again["learning_rate"]["config"] == SCHEDULE.get_config()
+
+
+# === Rates that fall towards the image ===
+
+
+@pytest.mark.parametrize(
+    ("backbone", "head", "ends"),
+    [("vgg16", "large_fov", ("conv1_1/kernel", "conv5_3/bias")),
+     ("resnet50", "fc", ("conv1/kernel", "bn5c_branch2c/moving_variance")),
+     ("mobilenet_v2", "v3plus", ("Conv1/kernel", "block_16_project_norm/moving_variance"))],
+)  # fmt: skip
+def test_a_layer_has_a_share_of_the_rate_of_the_next(backbone, head, ends):
+    model = narrow_model(backbone, head, width=0.05)
+    factors = layer_factors(model, 0.5)
+    inside = [name for name in model.variables_by_name() if name in factors]
+    assert (inside[0], inside[-1]) == ends
+    kernels = [factors[name] for name in inside if name.endswith("/kernel")]
+    np.testing.assert_allclose(kernels, 0.5 ** np.arange(len(kernels), 0, -1))
+
+
+def test_it_is_a_factor_on_the_multipliers():
+    model = narrow_model(width=0.05)
+    plain = {e.name: e.rate_multiplier for e in trained_variables(model, (("conv.*", 2.0),))}
+    found = trained_variables(model, (("conv.*", 2.0),), layer_decay=0.9)
+    factors = layer_factors(model, 0.9)
+    assert {e.name: e.rate_multiplier for e in found} == pytest.approx(
+        {name: value * factors.get(name, 1.0) for name, value in plain.items()}
+    )
+    assert factors["conv1_1/kernel"] == factors["conv1_1/bias"] < factors["conv1_2/kernel"]
+    assert not any(name.startswith("fc8") for name in factors) and layer_factors(model, 1.0) == {}
+
+
+# === Decoupled weight decay ===
+
+
+def decoupled(optimizer, arguments, strategy=None):
+    """Takes a step without gradients; returns the factors on kernel and bias."""
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = LinearModel()
+        trained = trained_variables(model, (("fc8/kernel", 10.0),), ((".*/bias", 0.0),))
+        optimizer = build_optimizer(optimizer, arguments, Step(0.5, 0.1, 100))
+        exclude_from_decay(optimizer, trained)
+        compat.create_slots(optimizer, [entry.variable for entry in trained])
+    before = {n: value_of(v) for n, v in model.variables_by_name().items()}
+    zeros = [tf.zeros(entry.variable.shape) for entry in trained]
+    (strategy or tf.distribute.get_strategy()).run(
+        tf.function(lambda: apply_updates(optimizer, zeros, trained, weight_decay=0.0))
+    )
+    return [value_of(v) / before[n] for n, v in model.variables_by_name().items()]
+
+
+@pytest.mark.parametrize("strategy", [None, "mirrored"])
+@pytest.mark.parametrize(
+    ("optimizer", "arguments"), [("AdamW", "weight_decay=0.01"), ("SGD", "weight_decay=0.01")]
+)
+def test_decay_of_the_optimizers_own_follows_both_multipliers(optimizer, arguments, strategy):
+    strategy = strategy and tf.distribute.MirroredStrategy(["CPU:0"])
+    kernel, bias = decoupled(optimizer, arguments, strategy)
+    np.testing.assert_allclose(kernel, 1 - 10 * 0.5 * 0.01, rtol=1e-5)
+    np.testing.assert_array_equal(bias, 1)

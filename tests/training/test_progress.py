@@ -3,6 +3,7 @@ import tensorflow as tf
 
 from deeplab_tf.training import progress
 from deeplab_tf.training.progress import Progress
+from tests.training.runs import step_results
 
 
 class Clock:
@@ -21,9 +22,9 @@ def clock(monkeypatch):
     return clock
 
 
-def add(found, *losses):
-    for loss in losses:
-        found.add({"loss": tf.constant(loss)})
+def add(found, *losses, logits=()):
+    for number, loss in enumerate(losses):
+        found.add(step_results(loss, *logits[number : number + 1]))
 
 
 def test_a_report_has_the_mean_loss_and_the_speed_since_the_last(clock):
@@ -61,11 +62,21 @@ def test_a_loss_that_is_not_finite_is_an_error(bad):
         names_of=lambda step: [f"a{step}", "b"],
     )  # fmt: skip
     assert found.check(3) == 1.0
-    add(found, 1.0, bad, bad, 1.0)
-    with pytest.raises(FloatingPointError, match=r"in step 5, whose images are a5, b\. Lower"):
+    add(found, 1.0, bad, bad, 1.0, logits=(7.25, float("inf")))
+    wanted = (
+        rf"became {bad} in step 5, whose images are a5, b\. The largest logits: 7\.25 in step 4, "
+        r"inf in step 5\. Lower train\.learning_rate"
+    )
+    with pytest.raises(FloatingPointError, match=wanted):
         found.report(7)
-    without_names = Progress(first_step=0, steps=9, images_per_step=1)
-    assert without_names.check(0) == 0.0
-    add(without_names, bad)
+
+
+def test_of_steps_before_a_restart_no_logits_are_known():
+    found = Progress(first_step=1, steps=9, images_per_step=1, losses=[tf.constant(1.0)])
+    assert found.check(1) == 1.0
+    add(found, float("nan"), logits=(1e12,))
+    with pytest.raises(FloatingPointError, match=r"step 2\. .* logits: 1e\+12 in step 2\."):
+        found.check(2)
+    unknown = Progress(1, 9, 1, losses=[tf.constant(float("nan"))])
     with pytest.raises(FloatingPointError, match=r"in step 1\. Lower train\.learning_rate"):
-        without_names.check(1)
+        unknown.check(1)

@@ -132,8 +132,21 @@ def test_void_alone_changes_nothing_and_gives_no_nan(normalize, loss):
     batch = random_batch(iter_size=2, batch=2)
     batch["labels"][:] = VOID
     results, changes = one_step(LinearModel(), batch, normalize, loss=loss)
-    assert results == {"loss": 0.0, "valid_pixels": 0.0}
+    assert results["loss"] == results["valid_pixels"] == 0.0
     assert all(np.all(change == 0) for change in changes.values())
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("bad", [float("nan"), float("-inf")])
+def test_the_largest_logit_is_of_all_images_and_maps(bad):
+    batch = random_batch(iter_size=2, batch=2)
+    batch["images"][1, 0, 4, 4] = -1000.0  # on the grids of both
+    model = LinearModel(strides=(1, 4))
+    logits = batch["images"] @ value_of(model.kernel) + value_of(model.bias)
+    assert np.abs(logits[1]).max() > 2 * np.abs(logits[0]).max()
+    assert one_step(model, batch)[0]["largest_logit"] == pytest.approx(np.abs(logits).max())
+    batch["images"][0, 1, 0, 0] = bad
+    assert one_step(LinearModel(strides=(1, 4)), batch)[0]["largest_logit"] == float("inf")
 
 
 @pytest.mark.usefixtures("eager")

@@ -181,14 +181,15 @@ def test_tensorboard_reads_the_numbers(tmp_path):
 
 def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
     workdir = Workdir(tmp_path, config(), SPEC)
-    workdir.model_file.write_bytes(b"before")
+    file = tmp_path / "model.keras"
+    file.write_bytes(b"before")
     model = keras.Sequential([keras.layers.Dense(200)])
     model.build((None, 300))
     with pytest.raises(OSError, match="cannot be written") as error, small_files(20_000):
         workdir.save_model(model, step=3)
-    assert error.value.filename == str(workdir.model_file)
+    assert error.value.filename == str(file)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
-    assert workdir.model_file.read_bytes() == b"before"
+    assert file.read_bytes() == b"before"
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):

@@ -10,9 +10,9 @@ import tensorflow as tf
 from deeplab_tf import compat
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.export import load
+from deeplab_tf.models.build_model import build_model
 from deeplab_tf.training import workers
 from deeplab_tf.training.config import base_config
-from deeplab_tf.training.loop import build_model
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
 from deeplab_tf.training.strategies import build_strategy
 from tests.imports import ROOT
