@@ -18,8 +18,15 @@ _EXAMPLE = (
     'TF_CONFIG=\'{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
     '"task": {"type": "worker", "index": 0}}\', with another index on every machine'
 )
-# Errors that TensorFlow raises when a worker is gone.
-_LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+# Errors that TensorFlow raises when a worker is gone; the last one when the first of them does not
+# answer, who looks after the others.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
+_TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 
 
 def check_tf_config() -> None:
@@ -174,6 +181,18 @@ def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
         if not _jobs(strategy):
             raise
         raise ConnectionError(
-            "Another worker stopped or cannot be reached; its own last line says why. Start all "
-            "again: they go on from the last checkpoint."
+            f"{_name_of_lost(error, strategy)} stopped or cannot be reached; its own last line "
+            "says why. Start all workers again with the same command: they go on from the last "
+            "checkpoint."
         ) from error
+
+
+def _name_of_lost(error: tf.errors.OpError, strategy: tf.distribute.Strategy) -> str:
+    """Names the worker that an error is about, by what TensorFlow's text says of it."""
+    jobs, resolver = _jobs(strategy), strategy.cluster_resolver
+    own = (resolver.task_type, resolver.task_id)
+    found = [(kind, int(index)) for kind, index in _TASK.findall(error.message)]
+    if isinstance(error, tf.errors.DeadlineExceededError) and not found:
+        found = [("chief" if "chief" in jobs else "worker", 0)]
+    lost = next((task for task in found if task != own and task[0] in jobs), None)
+    return f"{lost[0]} {lost[1]} ({jobs[lost[0]][lost[1]]})" if lost else "Another worker"

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 
@@ -119,16 +120,38 @@ def test_batch_that_cannot_be_divided():
         workers.share_of_batch(6, FourReplicas)
 
 
-@pytest.mark.parametrize("error", [tf.errors.UnavailableError, tf.errors.AbortedError])
-def test_a_worker_that_is_gone_is_named(monkeypatch, error):
-    def lose_one():
-        with workers.naming_lost_workers(ONE):
-            raise error(None, None, "{{function_node f}} Socket closed\nAdditional information")
+class SecondOfTwo:
+    """A strategy of the second of two workers."""
 
+    class cluster_resolver:  # noqa: N801
+        task_type, task_id = "worker", 1
+
+
+PEER = (
+    "failed to connect to all addresses\nremote target /job:worker/replica:0/task:0 while calling"
+)
+OWN = "Collective ops is aborted by: /job:worker/replica:0/task:1"
+HEARTBEAT = "Deadline Exceeded\n\nRPC: /tensorflow.CoordinationService/Heartbeat"
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "name"),
+    [(tf.errors.UnavailableError, PEER, r"worker 0 \(127.0.0.1:2222\)"),
+     (tf.errors.AbortedError, f"{OWN}; {PEER}", r"worker 0 \(127.0.0.1:2222\)"),
+     (tf.errors.CancelledError, OWN, "Another worker"),
+     (tf.errors.UnavailableError, "{{function_node f}} Socket closed", "Another worker"),
+     (tf.errors.DeadlineExceededError, HEARTBEAT, r"worker 0 \(127.0.0.1:2222\)")],
+)  # fmt: skip
+def test_a_worker_that_is_gone_is_named(monkeypatch, error, text, name):
+    def lose_one():
+        with workers.naming_lost_workers(SecondOfTwo):
+            raise error(None, None, text)
+
+    monkeypatch.setattr(workers, "_jobs", lambda strategy: {})
     with pytest.raises(error):  # one process alone has lost something else
         lose_one()
     monkeypatch.setattr(workers, "_jobs", lambda strategy: {"worker": TWO})
-    with pytest.raises(ConnectionError, match=r"^Another worker stopped.*checkpoint\.$"):
+    with pytest.raises(ConnectionError, match=rf"^{name} stopped or cannot .*checkpoint\.$"):
         lose_one()
 
 
@@ -196,8 +219,8 @@ def train(workdir, *arguments):
     return ends(start(workdir, *arguments))
 
 
-def ends(commands):
-    ended = [command.wait(timeout=900) for command in commands]
+def ends(commands, timeout=900):
+    ended = [command.wait(timeout) for command in commands]
     return [
         (status, out, [line for line in err.splitlines() if line.startswith("error:")])
         for status, out, err in ended
@@ -279,6 +302,25 @@ def test_a_signal_to_one_worker_ends_both_after_the_same_step(tmp_path):
     assert [(status, errors) for status, _, errors in both] == [(0, [])] * 2
     step = last.split()[5]
     assert (tmp_path / f"checkpoints/ckpt-{step}.index").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "lost"), [(signal.SIGKILL, 1), (signal.SIGSTOP, 0)])
+def test_a_worker_that_is_gone_ends_the_other_and_nothing_is_lost(runs, tmp_path, way, lost):
+    steps = ["--config.train.steps=4", "--config.train.eval_every=4"]
+    commands = start(tmp_path, *steps, "--config.train.checkpoint_every=1")
+    assert commands[0].wait_for_line("step 2/").startswith("step 2/")
+    os.kill(commands[lost].process.pid, way)
+    status, _, errors = ends([commands[1 - lost]], timeout=60)[0]
+    assert status == 1 and len(errors) == 1
+    assert re.match(rf"error: worker {lost} \(127\.0\.0\.1:\d+\) stopped or cannot be", errors[0])
+    if way == signal.SIGSTOP:  # it wakes up, and finds itself given up
+        os.kill(commands[lost].process.pid, signal.SIGCONT)
+    assert ends([commands[lost]], timeout=60)[0][0] not in (0, None)
+    assert [status for status, _, _ in train(tmp_path, *steps)] == [0, 0]
+    wanted, found = (load(folder).variables_by_name() for folder in (runs[1], tmp_path))
+    for name, variable in wanted.items():
+        np.testing.assert_array_equal(value_of(found[name]), value_of(variable), err_msg=name)
 
 
 @pytest.mark.slow
