@@ -23,8 +23,9 @@ STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
     ["auto", "one", "mirrored", "multi_worker"],
-    "auto: mirrored where there are several GPUs, else one. multi_worker: the machines of the "
-    "environment variable TF_CONFIG; docs/training.md shows how to start it.",
+    "auto: multi_worker where TF_CONFIG or Slurm has several workers, mirrored where there are "
+    "several GPUs, else one. multi_worker: the machines of the environment variable TF_CONFIG or "
+    "the tasks of a Slurm step; docs/distributed.md shows how to start them.",
 )
 LOGICAL_DEVICES = flags.DEFINE_integer(
     "logical_devices", 1, "Splits the CPU into so many devices, to try mirrored without GPUs.",
@@ -48,6 +49,7 @@ def main() -> int:
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.models.loading import is_workdir
+    from deeplab_tf.training.cluster import count_workers
     from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.interruption import RunInterruptedError
     from deeplab_tf.training.loop import Trainer
@@ -61,8 +63,8 @@ def main() -> int:
     check_config(config)
     if not is_workdir(check_workdir(WORKDIR.value)):  # a run that goes on has its weights
         check_source(expand_path(config.model.weights))
-    if STRATEGY.value == "multi_worker":
-        print("waiting until all workers of TF_CONFIG have started")
+    if STRATEGY.value == "multi_worker" or (STRATEGY.value == "auto" and count_workers() > 1):
+        print("waiting until all workers have started")
     strategy = build_strategy(STRATEGY.value, LOGICAL_DEVICES.value)
     writes = is_chief(strategy)
     splits = [

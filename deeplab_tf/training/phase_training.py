@@ -19,6 +19,7 @@ from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.phases import Phase
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
+from deeplab_tf.training.start_lines import FirstSteps, describe_steps
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
 from deeplab_tf.training.workdir import MetricsLog, Workdir
@@ -107,6 +108,9 @@ class PhaseTraining:
             lambda step: names_of_step(self._split, step, images_of_step, seed),
         )
         if first_step < self._phase.last_step:
+            replicas = self._strategy.num_replicas_in_sync
+            crop, images = self._augmentation.crop_size, len(self._split)
+            self._log(describe_steps(settings, crop, images, replicas))
             self._log(f"loss: {parse_loss(settings.loss).describe()}")
             self._log(f"augmentation: {self._augmentation.describe()}")
         with naming_lost_workers(self._strategy), naming_broken_files(self._split):
@@ -129,9 +133,12 @@ class PhaseTraining:
             self._phase.config, self._split, self._augmentation, self.model.mean_rgb,
             self._strategy, self.state.first_step, seed,
         )  # fmt: skip
+        first_steps = FirstSteps(self.state.first_step, last_step)
         for step in range(self.state.first_step + 1, last_step + 1):
             batch = next(batches)
             progress.add(take_step(batch))
+            if line := first_steps.measure(step, progress.losses[-1]):
+                self._log(line)
             is_last, is_evaluated = step == last_step, evaluations.is_due(step)
             if is_last or _is_due(step, settings.log_every):
                 self._write_log(step, progress)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import tensorflow as tf
 
 from deeplab_tf.data.files import plain_reason
-from deeplab_tf.training.workers import check_tf_config
+from deeplab_tf.training.cluster import check_tf_config, count_workers, slurm_config
 
 
 def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribute.Strategy:
@@ -13,15 +15,16 @@ def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribut
 
     Args:
         name: `one`, `mirrored` (all devices of this machine), `multi_worker` (the machines of
-            the environment variable TF_CONFIG; waits until all of them have started), or `auto`
-            (`mirrored` where there are several devices, else `one`).
+            the environment variable TF_CONFIG, or the tasks of a Slurm step; waits until all of
+            them have started), or `auto` (`multi_worker` where TF_CONFIG or Slurm has several
+            workers, `mirrored` where there are several devices, else `one`).
         logical_devices: number of devices to split the CPU into.
 
     Raises:
         ValueError: the name is unknown, TF_CONFIG is missing or wrong, or TensorFlow was used
             before: then the CPU cannot be split nor machines joined any more.
     """
-    if name == "multi_worker":
+    if name == "multi_worker" or (name == "auto" and count_workers() > 1):
         return _join_workers(logical_devices)
     if logical_devices > 1:
         _split_cpu(logical_devices)
@@ -39,6 +42,8 @@ def build_strategy(name: str = "auto", logical_devices: int = 1) -> tf.distribut
 
 
 def _join_workers(logical_devices: int) -> tf.distribute.Strategy:
+    if count_workers() > 1 and not os.environ.get("TF_CONFIG"):
+        os.environ["TF_CONFIG"] = slurm_config()
     check_tf_config()
     if logical_devices > 1:
         raise ValueError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,10 +13,6 @@ import tensorflow as tf
 
 from deeplab_tf.data.split import Split
 
-_EXAMPLE = (
-    'TF_CONFIG=\'{"cluster": {"worker": ["host0:2222", "host1:2222"]}, '
-    '"task": {"type": "worker", "index": 0}}\', with another index on every machine'
-)
 # Errors that TensorFlow raises when a worker is gone; the last one when the first of them does not
 # answer, who looks after the others.
 _LOST = (
@@ -27,42 +22,6 @@ _LOST = (
     tf.errors.DeadlineExceededError,
 )
 _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
-
-
-def check_tf_config() -> None:
-    """Checks the environment variable TF_CONFIG, which lists the workers.
-
-    Raises:
-        ValueError: it is missing or wrong.
-    """
-    problem = _problem_of(os.environ.get("TF_CONFIG", ""))
-    if problem:
-        raise ValueError(f"multi_worker reads TF_CONFIG, which {problem}. Set {_EXAMPLE}.")
-
-
-def _problem_of(text: str) -> str | None:
-    if not text.strip():
-        return "is not set"
-    try:
-        values = json.loads(text)
-        cluster, task = {**values["cluster"]}, {**values["task"]}
-        kind, index = task["type"], int(task["index"])
-    except json.JSONDecodeError as error:
-        return f"is not JSON ({error})"
-    except (KeyError, TypeError, ValueError) as error:
-        return f"lacks a part: it must hold cluster, task.type and task.index ({error!r})"
-    if not cluster or not {*cluster} <= {"chief", "worker"}:
-        return f"must list worker (and chief, if you like). Received: {sorted(cluster)}"
-    for addresses in cluster.values():
-        if not isinstance(addresses, list) or not all(map(_is_address, addresses)):
-            return f"must hold lists of HOST:PORT. Received: {addresses!r}"
-    if kind not in cluster or not 0 <= index < len(cluster[kind]):
-        return f"names a task that its cluster does not list. Received: {kind!r}, index {index}"
-    return None
-
-
-def _is_address(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[^\s/]+:\d+", value) is not None
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

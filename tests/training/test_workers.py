@@ -20,53 +20,14 @@ from tests.imports import ROOT
 from tests.tools.commands import Command
 from tests.tools.loading import call
 from tests.training.fakes import value_of
+from tests.training.test_cluster import TWO, tf_config
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg")
 
 SPLIT = SyntheticSplit("train", 4)
 ONE = tf.distribute.get_strategy()
 
-# === TF_CONFIG ===
-
-
-def tf_config(cluster, kind="worker", index=0):
-    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
-
-
-TWO = ["127.0.0.1:2222", "127.0.0.1:2223"]
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [(None, "is not set"), (" ", "is not set"), ('{"cluster": ', "is not JSON"),
-     ("[1]", "lacks a part"), ('{"cluster": {"worker": []}}', "lacks a part"),
-     ('{"cluster": 3, "task": {"type": "worker", "index": 0}}', "lacks a part"),
-     (tf_config({"worker": TWO}, index="first"), "lacks a part"),
-     (tf_config({}), r"must list worker .*Received: \[\]"),
-     (tf_config({"worker": TWO, "ps": TWO}), "must list worker .*Received: .'ps', 'worker'"),
-     (tf_config({"worker": TWO[0]}), "must hold lists of HOST:PORT. Received: '127"),
-     (tf_config({"worker": ["127.0.0.1"]}), "must hold lists of HOST:PORT"),
-     (tf_config({"worker": [2222, 2223]}), "must hold lists of HOST:PORT"),
-     (tf_config({"worker": TWO}, index=2), "names a task .*'worker', index 2"),
-     (tf_config({"worker": TWO}, "chief"), "names a task .*'chief', index 0")],
-)  # fmt: skip
-def test_what_is_wrong_with_tf_config(monkeypatch, text, reason):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    if text is not None:
-        monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match=rf"reads TF_CONFIG, which {reason}.* Set TF_CONFIG=") as e:
-        build_strategy("multi_worker")
-    assert "\n" not in str(e.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [tf_config({"worker": TWO}, index=1), tf_config({"worker": TWO}, index="1"),
-     tf_config({"chief": ["a:1"], "worker": ["some-host.local:2"]}, "chief")],
-)  # fmt: skip
-def test_tf_config_that_is_right(monkeypatch, text):
-    monkeypatch.setenv("TF_CONFIG", text)
-    workers.check_tf_config()
+# === Joining ===
 
 
 def test_workers_can_only_be_joined_at_the_start(monkeypatch):
@@ -201,17 +162,25 @@ def flags_of(workdir):
 
 def start(workdir, *arguments):
     """Starts tools/train.py in two processes."""
-    flags = [*flags_of(workdir), *arguments, "--strategy=multi_worker"]
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    configs = [tf_config({"worker": addresses}, index=index) for index in range(2)]
+    flags = [*flags_of(workdir), *arguments, "--strategy=multi_worker"]
     return [
-        Command(
-            "train.py",
-            *flags,
-            cwd=ROOT,
-            environment={"TF_CONFIG": tf_config({"worker": addresses}, index=index)},
-        )
-        for index in range(2)
+        Command("train.py", *flags, cwd=ROOT, environment={"TF_CONFIG": config})
+        for config in configs
     ]
+
+
+def start_with_slurm(workdir, *arguments):
+    """Starts tools/train.py as `srun --ntasks=2` does."""
+    step = {
+        "SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost", "SLURM_STEP_TASKS_PER_NODE": "2",
+        "SLURMD_NODENAME": "localhost",
+    }  # fmt: skip
+    tasks = [{**step, "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)} for i in range(2)]
+    flags = [*flags_of(workdir), *arguments]
+    return [Command("train.py", *flags, cwd=ROOT, environment=task) for task in tasks]
 
 
 def train(workdir, *arguments):
@@ -293,7 +262,7 @@ def test_both_workers_end_early(tmp_path):
 
 @pytest.mark.slow
 def test_a_signal_to_one_worker_ends_both_after_the_same_step(tmp_path):
-    commands = start(tmp_path, "--config.train.steps=500", "--config.train.eval_every=0")
+    commands = start_with_slurm(tmp_path, "--config.train.steps=500", "--config.train.eval_every=0")
     assert commands[0].wait_for_line("step 2/").startswith("step 2/500")
     os.kill(commands[1].process.pid, signal.SIGTERM)  # the chief has to hear of it
     both = ends(commands)
