@@ -10,6 +10,7 @@ from deeplab_tf.cli.flags import (
     define_path_flag,
     define_paths_flag,
     define_prediction_flags,
+    define_shard_flag,
     define_text_flag,
 )
 from deeplab_tf.cli.program import print_labelled, progress_bar, run, run_program
@@ -24,6 +25,7 @@ __all__ = [
     "define_path_flag",
     "define_paths_flag",
     "define_prediction_flags",
+    "define_shard_flag",
     "define_text_flag",
     "print_labelled",
     "progress_bar",

@@ -9,6 +9,7 @@ from absl import flags
 
 from deeplab_tf.cli.program import progress_bar
 from deeplab_tf.data.paths import expand_path
+from deeplab_tf.data.split_shard import parse_shard
 from deeplab_tf.precision import PRECISIONS, explain_precision
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ def define_paths_flag(name: str, help_string: str) -> flags.FlagHolder:
     return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
 
 
+class _ShardParser(flags.ArgumentParser):
+    """Reads a shard such as 2/8; see `parse_shard`."""
+
+    syntactic_help = "NUMBER/SHARDS, such as 2/8"
+
+    def parse(self, argument: str | tuple[int, int]) -> tuple[int, int]:
+        return parse_shard(argument) if isinstance(argument, str) else argument
+
+
 class _CrfParser(flags.ArgumentParser):
     """Turns the three spellings of --crf into False, True or a path."""
 
@@ -114,6 +124,19 @@ def define_overwrite_flag() -> flags.FlagHolder:
     return flags.DEFINE_bool(
         "overwrite", False, "Also replace files that are there and this program did not write."
     )
+
+
+def define_shard_flag() -> flags.FlagHolder:
+    """Defines --shard of a program that works on one of several shards of a split."""
+    flag = flags.Flag(
+        _ShardParser(),
+        _AS_TEXT,
+        "shard",
+        default=None,
+        help_string="2/8 takes the second of eight shards, which are images 2, 10, 18 and so on of "
+        "the split (with --limit, of those); every image is in one shard.",
+    )
+    return flags.DEFINE_flag(flag)
 
 
 def define_crf_flag() -> flags.FlagHolder:

@@ -13,6 +13,7 @@ from deeplab_tf.version import __version__
 COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
+    "merge-metrics": "merge_metrics",
     "predict": "predict",
     "export": "export",
     "convert": "convert",

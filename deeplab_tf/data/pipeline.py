@@ -15,6 +15,7 @@ from deeplab_tf.data.augment import AugmentationPipeline, augment, augment_windo
 from deeplab_tf.data.cache import CachedSplit
 from deeplab_tf.data.encoded import decode_lazily
 from deeplab_tf.data.split import EncodedSplit, Split
+from deeplab_tf.data.split_shard import items_of_shard
 
 # AutoGraph would rewrite every function that is called, which takes seconds; none needs it.
 _unconverted = tf.autograph.experimental.do_not_convert
@@ -88,19 +89,22 @@ def training_dataset(
     return _finish(dataset, prefetch=2 * local)
 
 
-def evaluation_dataset(split: Split, limit: int | None = None) -> tf.data.Dataset:
+def evaluation_dataset(
+    split: Split, limit: int | None = None, shard: tuple[int, int] | None = None
+) -> tf.data.Dataset:
     """Returns the images of a split one by one, in canonical order and in their own sizes.
 
     Args:
         split: where examples come from.
         limit: deliver so many only, spread evenly over the split.
+        shard: deliver one shard of these only: its number, from 1, and the number of shards.
 
     Returns:
         A data set of ``image`` uint8 ``[height, width, 3]``, ``label`` int32
         ``[height, width]`` and ``name`` string.
     """
-    indices = tf.constant(spread_evenly(len(split), limit), tf.int64)
-    dataset = tf.data.Dataset.from_tensor_slices(indices)
+    chosen = items_of_shard(spread_evenly(len(split), limit), shard)
+    dataset = tf.data.Dataset.from_tensor_slices(tf.constant(chosen, tf.int64))
     dataset = dataset.map(_unconverted(split.load), num_parallel_calls=2, deterministic=True)
     # The tuner of tf.data sleeps for up to a minute at a time, and the end of the data set does
     # not always wake it: an evaluation then waits for it (TensorFlow 2.21; one run in three).

@@ -2,6 +2,7 @@
 
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import evaluate
+from deeplab_tf.evaluation.merged_metrics import merge_metrics
 from deeplab_tf.evaluation.predictor import Predictor
 
-__all__ = ["ConfusionMatrix", "Predictor", "evaluate"]
+__all__ = ["ConfusionMatrix", "Predictor", "evaluate", "merge_metrics"]

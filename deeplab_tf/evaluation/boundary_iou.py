@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deeplab_tf.evaluation.confusion import check_pair, mean_over_classes, ratio
+from deeplab_tf.evaluation.confusion import check_pair, checked_counts, mean_over_classes, ratio
 
 
 class BoundaryIoU:
@@ -38,6 +40,28 @@ class BoundaryIoU:
     def __init__(self, num_classes: int, ignore_label: int = 255, ratio: float = 0.02):
         self._num_classes, self._ignore_label, self._ratio = num_classes, ignore_label, ratio
         self._labelled, self._predicted, self._both = np.zeros([3, num_classes], np.int64)
+
+    @property
+    def counts(self) -> dict[str, np.ndarray]:
+        """int64 [C] each: pixels of the rims in labels, in predictions, and in both, by name."""
+        return {"labelled": self._labelled, "predicted": self._predicted, "both": self._both}
+
+    def add_counts(self, counts: Mapping[str, Any]) -> None:
+        """Adds what another one with the same `ratio` has counted.
+
+        Args:
+            counts: as the property of that name; lists of whole numbers will do.
+
+        Raises:
+            ValueError: they are no counts of so many classes; nothing is added then.
+        """
+        shape = self._labelled.shape
+        checked = {
+            name: checked_counts(counts.get(name), shape, f"boundary_pixels' {name}")
+            for name in self.counts
+        }
+        for name, count in self.counts.items():
+            count += checked[name]
 
     def update(self, label: ArrayLike, prediction: ArrayLike) -> None:
         """Counts the pixels of one image.

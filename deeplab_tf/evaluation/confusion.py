@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -68,6 +71,17 @@ class ConfusionMatrix:
         pairs += predictions[counted].astype(np.int64)
         counts = np.bincount(pairs, minlength=self.matrix.size)
         self.matrix += counts.reshape(self.matrix.shape)
+
+    def add_counts(self, counts: ArrayLike) -> None:
+        """Adds what another matrix has counted.
+
+        Args:
+            counts: whole numbers [C, C], as `matrix` or a list of its rows.
+
+        Raises:
+            ValueError: they are no counts of so many classes.
+        """
+        self.matrix += checked_counts(counts, self.matrix.shape, "confusion_matrix")
 
     def merge(self, other: ConfusionMatrix) -> ConfusionMatrix:
         """Adds the counts of another matrix, as of another replica, and returns itself.
@@ -195,6 +209,31 @@ def check_pair(
     _check_ids(labels, counted, num_classes, "Labels", hint)
     _check_ids(predictions, counted, num_classes, "Predictions")
     return labels, predictions, counted
+
+
+def checked_counts(counts: Any, shape: Sequence[int], name: str) -> np.ndarray:
+    """Validates counts of pixels that come from a file.
+
+    Args:
+        counts: whole numbers, none negative.
+        shape: which they must have.
+        name: what the message calls them.
+
+    Returns:
+        int64 of that shape.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    try:
+        array = np.asarray(counts)
+    except ValueError:  # rows of several lengths
+        array = np.asarray(None)
+    right = array.dtype == np.int64 and array.shape == tuple(shape) and (array >= 0).all()
+    if not right:
+        size = " x ".join(map(str, shape))
+        raise ValueError(f"{name} is not {size} whole numbers of pixels")
+    return array
 
 
 def _check_ids(

@@ -13,10 +13,11 @@ import numpy as np
 from deeplab_tf.data.class_mapping import class_mapping
 from deeplab_tf.data.formatting import percent
 from deeplab_tf.data.majority_baseline import format_baseline, majority_baseline
-from deeplab_tf.data.pipeline import evaluation_dataset
+from deeplab_tf.data.pipeline import evaluation_dataset, spread_evenly
 from deeplab_tf.data.split import Split, naming_broken_files, require_labels
 from deeplab_tf.evaluation.metrics import Metrics
 from deeplab_tf.evaluation.predictor import Predictor
+from deeplab_tf.evaluation.shard_record import describe_shard
 from deeplab_tf.models.old_names import renamed_argument, warn_renamed
 
 # Images that may wait to be counted and written while the next ones are labelled.
@@ -62,6 +63,7 @@ def evaluate(
     limit: int | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
     callbacks: Sequence[Callable[[EvaluatedImage], object]] = (),
+    shard: tuple[int, int] | None = None,
     **measures: Any,
 ) -> dict[str, Any]:
     """Computes the metrics of a predictor on the images of a split at their own sizes.
@@ -77,17 +79,20 @@ def evaluate(
         callbacks: each is called with every image, in the order of the split and in one
             thread, but not the caller's; such as a `SubmissionWriter`. Images that were
             labelled before something went wrong still reach them.
+        shard: evaluate one shard of the images only: its number k, from 1, and the number n of
+            shards. It has the images k, k + n, k + 2n ...; `merge_metrics` merges all shards.
         **measures: which metrics are computed: `trimap`, `boundary` and `absent` of `Metrics`.
 
     Returns:
-        The content of `metrics.json`: `images`, the results of a `Metrics` (None for a class that
-        occurs neither in labels nor in predictions), the same under `crf` where the predictor has
-        one, the majority-class baseline of the same pixels under `best_constant`, and `seconds`.
+        The content of `metrics.json`: `images`, the results of a `Metrics` with their counts (None
+        for a class that occurs neither in labels nor in predictions), the same under `crf` where
+        the predictor has one, the majority-class baseline of the same pixels under
+        `best_constant`, and `seconds`; of a shard also what `describe_shard` returns under `shard`.
         A split without labels has no metrics.
 
     Raises:
-        ValueError: model and data set have other classes; or the metrics or a callback failed
-            with an OSError or ValueError, and the message names the image.
+        ValueError: model and data set have other classes; there is no such shard; or the metrics or
+            a callback failed with an OSError or ValueError, and the message names the image.
         DataError: a file is broken; the message names it. Or there are neither labels nor
             callbacks, or there is one class only.
         FloatingPointError: the network's logits for an image are not finite.
@@ -103,11 +108,12 @@ def evaluate(
     mapping = class_mapping(predictor.model.spec, spec)
     if split.labelled or not callbacks:
         require_labels(split)
+    dataset = evaluation_dataset(split, limit, shard)
     stage_metrics = [Metrics(spec, **measures) for _ in range(1 if predictor.crf is None else 2)]
     start, images = time.monotonic(), 0
     waiting: deque[Future] = deque()
     with naming_broken_files(split), ThreadPoolExecutor(max_workers=1) as worker:
-        for example in progress(evaluation_dataset(split, limit)):
+        for example in progress(dataset):
             image = _predict(predictor, example, split.labelled, mapping)
             waiting.append(worker.submit(_receive, image, stage_metrics, callbacks))
             if len(waiting) > _WAITING:
@@ -116,10 +122,13 @@ def evaluate(
         for received in waiting:
             received.result()
     results: dict[str, Any] = {"images": images}
+    if shard is not None:
+        names = [split.names[i] for i in spread_evenly(len(split), limit)]
+        results["shard"] = describe_shard(shard, predictor, names)
     if split.labelled:
-        results.update(stage_metrics[0].results())
+        results.update(stage_metrics[0].results(counts=True))
         if predictor.crf is not None:
-            results["crf"] = stage_metrics[1].results()
+            results["crf"] = stage_metrics[1].results(counts=True)
         label_pixels = stage_metrics[0].confusion.matrix.sum(1)
         results["best_constant"] = majority_baseline(label_pixels, spec.class_names)
     return {**results, "seconds": round(time.monotonic() - start, 3)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.boundary_iou import BoundaryIoU
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.trimap import Trimap
+
+_COUNTS = {"confusion_matrix", "confusion_matrices", "boundary_pixels"}
 
 
 class Metrics:
@@ -67,8 +69,29 @@ class Metrics:
         for metric in self._all:
             metric.update(label, prediction)
 
-    def results(self) -> dict[str, Any]:
-        """Returns the metrics by name; None where there is none, as JSON has no NaN."""
+    def add_counts(self, results: Mapping[str, Any]) -> None:
+        """Adds what another one with the same arguments has counted.
+
+        Args:
+            results: its results with counts.
+
+        Raises:
+            ValueError: they are no counts of these classes and measures.
+        """
+        self.confusion.add_counts(results["confusion_matrix"])
+        if self._trimap is not None:
+            self._trimap.add_counts(results["trimap"]["confusion_matrices"])
+        if self._boundary is not None:
+            self._boundary.add_counts(results["boundary_pixels"])
+
+    def results(self, counts: bool = False) -> dict[str, Any]:
+        """Returns the metrics by name; None where there is none, as JSON has no NaN.
+
+        Args:
+            counts: whether the pixels that they are computed from are there too, as lists of whole
+                numbers: `confusion_matrix` [C, C] (row = label, column = prediction),
+                `confusion_matrices` [widths, C, C] of the trimap, `boundary_pixels`.
+        """
         confusion, absent = self.confusion, self._absent
         results: dict[str, Any] = {
             "miou": or_none(confusion.mean_iou(absent)),
@@ -88,7 +111,33 @@ class Metrics:
         if self._boundary is not None:
             results["boundary_iou"] = or_none(self._boundary.mean_iou(absent))
             results["per_class_boundary_iou"] = self._by_name(self._boundary.per_class_iou())
-        return results
+        return {**results, **self._counts(results)} if counts else results
+
+    def _counts(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Returns what the results have besides with the counts."""
+        counts: dict[str, Any] = {"confusion_matrix": self.confusion.matrix.tolist()}
+        if self._trimap is not None:
+            matrices = self._trimap.matrices.tolist()
+            counts["trimap"] = {**results["trimap"], "confusion_matrices": matrices}
+        if self._boundary is not None:
+            counts["boundary_pixels"] = {k: v.tolist() for k, v in self._boundary.counts.items()}
+        return counts
 
     def _by_name(self, values: Iterable[float]) -> dict[str, float | None]:
         return dict(zip(self._names, map(or_none, values), strict=True))
+
+
+def without_counts(results: dict[str, Any]) -> dict[str, Any]:
+    """Returns the results of `evaluate` as they are without counts, for a log.
+
+    Args:
+        results: with counts or without.
+
+    Example:
+        >>> without_counts({"miou": 1.0, "confusion_matrix": [[3]], "crf": {"miou": 1.0}})
+        {'miou': 1.0, 'crf': {'miou': 1.0}}
+    """
+    kept = {key: value for key, value in results.items() if key not in _COUNTS}
+    for part in {"crf", "trimap"} & set(kept):
+        kept[part] = without_counts(kept[part])
+    return kept

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deeplab_tf.evaluation.confusion import check_pair, class_ious, mean_over_classes, share_right
+from deeplab_tf.evaluation.confusion import (
+    check_pair,
+    checked_counts,
+    class_ious,
+    mean_over_classes,
+    share_right,
+)
 
 TRIMAP_SOURCES = ("void", "label_edges")
 MAX_WIDTH = 40
@@ -82,6 +90,19 @@ class Trimap:
     def matrices(self) -> np.ndarray:
         """int64 [max_width, C, C]: the confusion matrix of the band of every width."""
         return self._added.cumsum(axis=0)
+
+    def add_counts(self, matrices: Any) -> None:
+        """Adds what another trimap of the same contours and widths has counted.
+
+        Args:
+            matrices: whole numbers [max_width, C, C], as `matrices` or lists of their rows.
+
+        Raises:
+            ValueError: they are no counts, or a band has fewer pixels than a narrower one.
+        """
+        name = "trimap's confusion_matrices"
+        added = np.diff(checked_counts(matrices, self._added.shape, name), axis=0, prepend=0)
+        self._added += checked_counts(added, self._added.shape, f"{name}, from width to width,")
 
     def mean_iou(self, absent: str = "exclude") -> np.ndarray:
         """Returns float64 [max_width]; `absent` as for `mean_over_classes`."""

@@ -3,10 +3,10 @@
     python tools/evaluate.py --workdir=DIR --data_dir=DATA --split=val --crf
 
 With --report, also writes a page for people. With --submission, also writes the labels as a
-benchmark's server takes them; a split without labels is then labelled and not evaluated.
+benchmark's server takes them; a split without labels is then labelled and not evaluated. With
+--shard=2/8, evaluates the second of eight parts of the split; merge_metrics.py merges them.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,11 @@ MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = cli.define_text_flag("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
-OUTPUT = cli.define_path_flag("output", "Folder for metrics.json; WORKDIR/eval-SPLIT if left out.")
+SHARD = cli.define_shard_flag()
+OUTPUT = cli.define_path_flag(
+    "output",
+    "Folder for metrics.json; if left out WORKDIR/eval-SPLIT, of a shard ...-SPLIT-2-of-8.",
+)
 OVERWRITE = cli.define_overwrite_flag()
 SUBMISSION = flags.DEFINE_enum(
     "submission", None, ["voc", "cityscapes"],
@@ -50,10 +54,11 @@ PREDICTION = cli.define_prediction_flags()
 
 def main() -> None:
     from deeplab_tf.data import open_split
-    from deeplab_tf.data.files import write_atomically
-    from deeplab_tf.data.own_files import check_outputs, is_json_with
+    from deeplab_tf.data.own_files import check_outputs
     from deeplab_tf.data.pipeline import spread_evenly
+    from deeplab_tf.data.split_shard import items_of_shard
     from deeplab_tf.evaluation.evaluate import EvaluatedImage, evaluate, format_table
+    from deeplab_tf.evaluation.metrics_file import FILE_NAME, is_metrics_file, write_metrics
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.loading import load_model
@@ -70,15 +75,16 @@ def main() -> None:
             f"{WORKDIR.value}: {newer}. Run tools/train.py to the end, or give "
             f"--model={model_file} to evaluate the earlier model."
         )
-    output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}")
+    of_shard = "-{}-of-{}".format(*SHARD.value) if SHARD.value else ""
+    output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}{of_shard}")
     split = open_split(DATA_DIR.value, SPLIT.value)
-    metrics_file = output / "metrics.json"
+    chosen = items_of_shard(spread_evenly(len(split), LIMIT.value), SHARD.value)
+    metrics_file = output / FILE_NAME
     callbacks: list[Callable[[EvaluatedImage], object]] = []
-    owners = {metrics_file: is_json_with("split", "images", "seconds")}
+    owners = {metrics_file: is_metrics_file}
     if SUBMISSION.value:
         submission = SubmissionWriter(SUBMISSION.value, split.spec, output)
         callbacks.append(submission)
-        chosen = spread_evenly(len(split), LIMIT.value)
         owners |= submission.owners(split.names[i] for i in chosen)
     report = Report(split, compare=COMPARE.value) if REPORT.value else None
     if report:
@@ -88,14 +94,13 @@ def main() -> None:
     split.check(LIMIT.value)
     predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
     results = evaluate(
-        predictor, split, LIMIT.value, cli.progress_bar, callbacks,
+        predictor, split, LIMIT.value, cli.progress_bar, callbacks, SHARD.value,
         trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
     )  # fmt: skip
     results = {"split": SPLIT.value, **results}
     if split.labelled:
         print(format_table(results))
-    text = json.dumps(results, indent=2) + "\n"
-    write_atomically(metrics_file, text.encode())
+    write_metrics(results, metrics_file)
     if report:
         settings = describe_run(sys.argv, model_file, predictor, split.spec, DATA_DIR.value)
         page = report.write(results, settings, output)

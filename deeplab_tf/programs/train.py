@@ -47,6 +47,7 @@ def main() -> int:
     from deeplab_tf.data.overlap import overlap_warning
     from deeplab_tf.data.paths import expand_path
     from deeplab_tf.evaluation.evaluate import evaluate, one_line
+    from deeplab_tf.evaluation.metrics import without_counts
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.models.loading import is_workdir
     from deeplab_tf.training.cluster import count_workers
@@ -95,7 +96,7 @@ def main() -> int:
         limit = config.train.eval_limit or None
         results = evaluate(predictor_of(model), splits[1], limit, cli.progress_bar)
         print(one_line(results))
-        return {"split": config.data.eval_split, **results}
+        return {"split": config.data.eval_split, **without_counts(results)}
 
     try:
         trainer.run(validate)

@@ -218,6 +218,16 @@ def test_a_limit_takes_images_from_all_over_the_split():
     assert len(list(evaluation_dataset(split, limit=99))) == 10
 
 
+def test_a_shard_of_an_evaluation_takes_every_nth_image_of_the_limited():
+    split = NumberedSplit(10)
+    whole = [e["name"].numpy() for e in evaluation_dataset(split, limit=5)]
+    parts = [
+        [e["name"].numpy() for e in evaluation_dataset(split, limit=5, shard=(k, 2))]
+        for k in (1, 2)
+    ]
+    assert parts == [whole[0::2], whole[1::2]]
+
+
 def test_the_end_of_an_evaluation_does_not_wait_for_the_tuner():
     assert evaluation_dataset(NumberedSplit(10)).options().autotune.enabled is False
 

@@ -8,6 +8,8 @@ import pytest
 import deeplab_tf
 from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation.evaluate import evaluate, format_table, one_line
+from deeplab_tf.evaluation.merged_metrics import merge_metrics
+from deeplab_tf.evaluation.metrics import without_counts
 from tests.evaluation.reordered import reordered
 from tests.evaluation.small_crf import CRF
 from tests.models.narrow import uncertain_model
@@ -69,6 +71,42 @@ def test_limit_is_spread_over_the_split(split, model):
         progress=lambda items: (seen.append(e["name"].numpy().decode()) or e for e in items),
     )  # fmt: skip
     assert seen == [split.names[0], split.names[2], split.names[4]]
+
+
+@pytest.mark.slow
+def test_merged_shards_equal_the_whole_split(split, with_crf):
+    measures = {"limit": 5, "trimap": "void", "boundary": True, "absent": "zero"}
+    whole = evaluate(with_crf, split, **measures)
+    parts = [evaluate(with_crf, split, shard=(number, 2), **measures) for number in (1, 2)]
+    assert [part["images"] for part in parts] == [3, 2]
+    merged = merge_metrics(parts)
+    assert merged.pop("seconds") == pytest.approx(sum(part["seconds"] for part in parts))
+    del whole["seconds"]
+    assert merged == whole
+
+
+@pytest.mark.parametrize(("number", "of"), [(1, 4), (2, 4), (4, 4)])
+def test_a_shard_has_every_nth_image(split, model, number, of):
+    seen = []
+    results = evaluate(
+        deeplab_tf.Predictor(model), split, shard=(number, of), callbacks=[seen.append]
+    )
+    assert [image.name for image in seen] == split.names[number - 1 :: of]
+    assert results["images"] == len(seen)
+    assert (results["shard"]["number"], results["shard"]["images"]) == (number, 6)
+
+
+def test_a_shard_that_cannot_be_is_refused_before_any_work(split, model):
+    for shard, message in (((7, 6), "number from 1"), ((1, 7), "at most 6")):
+        with pytest.raises(ValueError, match=message):
+            evaluate(deeplab_tf.Predictor(model), split, shard=shard)
+
+
+def test_the_table_has_no_counts(split, model):
+    results = evaluate(deeplab_tf.Predictor(model), split, limit=2, boundary=True, trimap="void")
+    table = format_table(results)
+    assert table == format_table(without_counts(results))
+    assert "confusion" not in table and "boundary_pixels" not in table
 
 
 @pytest.mark.slow

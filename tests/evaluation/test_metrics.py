@@ -6,7 +6,7 @@ import pytest
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.boundary_iou import BoundaryIoU
 from deeplab_tf.evaluation.confusion import ConfusionMatrix
-from deeplab_tf.evaluation.metrics import Metrics
+from deeplab_tf.evaluation.metrics import Metrics, without_counts
 from deeplab_tf.evaluation.trimap import Trimap
 from tests.evaluation.label_maps import NUM_CLASSES, labels_and_predictions
 
@@ -72,3 +72,40 @@ def test_wrong_names_and_input():
     with pytest.raises(ValueError, match="same shape"):
         metrics.update(np.zeros([3, 4], int), np.zeros([4, 3], int))
     assert metrics.results() == Metrics(SPEC, "void", boundary=True).results()
+
+
+# === Counts ===
+
+
+@pytest.mark.parametrize("measures", [{}, {"trimap": "label_edges", "boundary": True}])
+def test_counts_of_parts_add_up_to_those_of_the_whole(measures):
+    whole, first, second = (Metrics(SPEC, **measures) for _ in range(3))
+    for number, pair in enumerate(labels_and_predictions()[:3]):
+        whole.update(*pair)
+        (second if number == 1 else first).update(*pair)
+    results = json.loads(json.dumps(second.results(counts=True)))
+    first.add_counts(results)
+    assert first.results(counts=True) == whole.results(counts=True)
+    assert whole.results(counts=True).keys() - whole.results().keys() == (
+        {"confusion_matrix", "boundary_pixels"} if measures else {"confusion_matrix"}
+    )
+
+
+def test_counts_are_those_that_metrics_are_computed_from():
+    metrics = Metrics(DatasetSpec("pets", ("background", "cat")), "void", boundary=True)
+    metrics.update(np.array([[0, 0, 1, 255]]), np.array([[0, 1, 1, 1]]))
+    results = metrics.results(counts=True)
+    assert results["confusion_matrix"] == [[1, 1], [0, 1]]
+    # The label 1 is beside void, the 0 next to it one further, the first 0 another.
+    assert results["trimap"]["confusion_matrices"][:3] == [
+        [[0, 0], [0, 1]], [[0, 1], [0, 1]], [[1, 1], [0, 1]],
+    ]  # fmt: skip
+    assert results["boundary_pixels"] == {"labelled": [2, 1], "predicted": [1, 2], "both": [1, 1]}
+
+
+def test_without_counts_is_what_there_was_before():
+    metrics = Metrics(SPEC, "void", boundary=True)
+    metrics.update(*labels_and_predictions()[0])
+    both = {"images": 1, **metrics.results(counts=True), "crf": metrics.results(counts=True)}
+    plain = {"images": 1, **metrics.results(), "crf": metrics.results()}
+    assert without_counts(both) == plain == without_counts(plain)

@@ -20,6 +20,7 @@ PATHS = {
     "doctor.py": {"data_dir", "output"},
     "evaluate.py": {"compare", "crf", "data_dir", "model", "output", "workdir"},
     "export.py": {"calibrate_on", "crf", "model", "output", "verify_on"},
+    "merge_metrics.py": {"output", "parts"},
     "predict.py": {"crf", "input", "model", "output"},
     "quickstart_summary.py": {"workdir"},
     "serve_client.py": {"dataset", "input", "output"},

@@ -10,6 +10,7 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models import loading
 from tests.data.archives import save_image
 from tests.data.fakes import make_voc_folder
+from tests.evaluation.shards import image_pairs, results_of
 from tests.tools.commands import TOOLS
 from tests.tools.loading import run_here
 
@@ -22,6 +23,7 @@ GOOD = {
     "doctor.py": "--data_dir=data --output=new",
     "evaluate.py": "--model=model.keras --data_dir=data --output=new",
     "export.py": "--model=model.keras --output=new/1",
+    "merge_metrics.py": "--parts=shard.json --output=new",
     "predict.py": "--model=model.keras --input=photos --output=new",
     "quickstart_summary.py": "--workdir=run",
     "serve_client.py": "--server=localhost:9 --dataset=data --input=photos --output=new",
@@ -47,6 +49,7 @@ ODD = {
         "doctor.py": ("--data_dir=none", DATA),
         "evaluate.py": ("--model=none.keras", MODEL),
         "export.py": ("--verify_on=none", f"none: {NO_IMAGES}"),
+        "merge_metrics.py": ("--parts=none.json", "none.json: no such file"),
         "predict.py": ("--input=none", f"none: {NO_IMAGES}"),
         "quickstart_summary.py": ("--workdir=none", "none/eval-val/metrics.json: No such file"),
         "serve_client.py": ("--dataset=none", DATA),
@@ -62,6 +65,7 @@ ODD = {
         "doctor.py": ("--data_dir=as_folders", f"dataset.json: {IS_FOLDER}"),
         "evaluate.py": ("--crf=empty", f"empty: cannot be read: {IS_FOLDER}"),
         "export.py": ("--model=empty", "empty: a folder. Give the .keras file"),
+        "merge_metrics.py": ("--parts=empty", f"empty: {IS_FOLDER}"),
         "predict.py": ("--crf=empty", f"empty: cannot be read: {IS_FOLDER}"),
         "quickstart_summary.py": ("--workdir=as_folders", f"metrics.json: {IS_FOLDER}"),
         "serve_client.py": ("--dataset=as_folders", f"dataset.json: {IS_FOLDER}"),
@@ -77,6 +81,7 @@ ODD = {
         "doctor.py": ("--data_dir=file", NOT_A_FOLDER),
         "evaluate.py": ("--data_dir=file", NOT_A_FOLDER),
         "export.py": ("--output=file", "file exists. Give a new version"),
+        "merge_metrics.py": ("--output=file", IN_A_FILE),
         "predict.py": ("--output=file", IN_A_FILE),
         "quickstart_summary.py": ("--workdir=file", "Not a directory"),
         "serve_client.py": ("--dataset=file", NOT_A_FOLDER),
@@ -92,6 +97,7 @@ ODD = {
         "doctor.py": ("--data_dir=empty", TEMPLATE),
         "evaluate.py": ("--data_dir=empty", TEMPLATE),
         "export.py": ("--verify_on=empty", f"empty: {NO_IMAGES}"),
+        "merge_metrics.py": ("--parts=empty/*.json", "empty/*.json: no such file"),
         "predict.py": ("--input=empty", f"empty: {NO_IMAGES}"),
         "quickstart_summary.py": ("--workdir=empty", "metrics.json: No such file"),
         "serve_client.py": ("--input=empty", f"empty: {NO_IMAGES}"),
@@ -108,6 +114,7 @@ ODD = {
         "doctor.py": ("--output=/proc/new", NOT_MADE),
         "evaluate.py": ("--output=/proc/new", NOT_MADE),
         "export.py": ("--output=/proc/new/1", "/proc/new/1: cannot be written"),
+        "merge_metrics.py": ("--output=/proc/new", NOT_MADE),
         "predict.py": ("--output=/proc/new", NOT_MADE),
         "quickstart_summary.py": ("--workdir=/proc/new", "metrics.json: No such file"),
         "serve_client.py": ("--output=/proc/new", NOT_MADE),
@@ -123,6 +130,7 @@ ODD = {
         "doctor.py": ("--output=out", THERE),
         "evaluate.py": ("--output=out", THERE),
         "export.py": ("--output=out", "out exists. Give a new version"),
+        "merge_metrics.py": ("--output=out", THERE),
         "predict.py": ("--output=out", THERE),
         "quickstart_summary.py": ("--workdir=other", "not the metrics before and after the CRF"),
         "serve_client.py": ("--output=out", THERE),
@@ -151,6 +159,7 @@ ODD = {
         "doctor.py": ("--split=", "flag --split=: is empty"),
         "evaluate.py": ("--split=", "flag --split=: is empty"),
         "export.py": ("--size=", "flag --size=: is empty"),
+        "merge_metrics.py": ("--parts=", EMPTY_PATH),
         "predict.py": ("--scales=", "scales must be 1 to 32"),
         "quickstart_summary.py": ("--workdir=", EMPTY_PATH),
         "serve_client.py": ("--model_name=", "flag --model_name=: is empty"),
@@ -166,6 +175,7 @@ ODD = {
         "doctor.py": ("--crops=0", "0 is not a positive integer"),
         "evaluate.py": ("--tile=0", "tile must be at least 9 here. Received: tile=0"),
         "export.py": ("--min_agreement=2", "2.0 is not a number in the range"),
+        "merge_metrics.py": ("--parts=out_of_range.json", "not a metrics.json of evaluate.py"),
         "predict.py": ("--scales=-1", "scales must be 1 to 32 positive"),
         "quickstart_summary.py": ("--workdir=other", "not the metrics before and after the CRF"),
         "serve_client.py": ("--server=localhost:99999", "with a port from 1 to 65535"),
@@ -189,6 +199,9 @@ ROWS += [
     ("an unknown value", "train.py", "--strategy=x", "error: flag --strategy=x: value should be"),
     ("a port that is none", "serve_client.py", "--server=localhost:x", "must be HOST:PORT"),
     ("below a file", "export.py", "--output=file/1", "file/1: cannot be written"),
+    ("no such shard", "evaluate.py", "--shard=9/8", "--shard=9/8: A shard is (number, shards)"),
+    ("a shard of none", "evaluate.py", "--shard=1/9", "2 images cannot be cut into 9 shards"),
+    ("not a shard", "evaluate.py", "--shard=2", "--shard=2: must be NUMBER/SHARDS such as 2/8"),
     ("an unknown row", "benchmark.py", "--suite=forward --networks=x", "Received: 'x'"),
     ("other figures", "benchmark_tables.py", "--results=other", "not figures that tools/benchmark"),
     ("no text", "benchmark_tables.py", "--document=latin.md", "latin.md: no text in UTF-8"),
@@ -215,6 +228,9 @@ def folder(tmp_path_factory):
         (here / "other" / name).parent.mkdir(parents=True)
         (here / "other" / name).write_text('{"suite": "train"}')
     (here / "crf.json").write_text("{}")
+    shard = results_of(image_pairs(1), (1, 1))
+    (here / "shard.json").write_text(json.dumps(shard))
+    (here / "out_of_range.json").write_text(json.dumps({**shard, "images": -1}))
     (here / "unknown.json").write_text(json.dumps({"iteration": 3}))
     begin, end = "<!-- results: m/train.json -->\n", "<!-- end of results -->\n"
     (here / "document.md").write_text(begin + end)

@@ -39,6 +39,7 @@ NO_MODEL = "none.keras: no such file"
 PREDICT = "predict.py --model=none.keras --input=in --output=out"
 SERVE = "serve_client.py --server=localhost:9 --dataset=none --input=in --output=out"
 EVALUATE = "evaluate.py --model=none.keras --data_dir=synthetic --output=out"
+MERGE = "merge_metrics.py --parts=none.json --output=out"
 DOCTOR = "doctor.py --data_dir=synthetic --output=out"
 TUNE = "tune_crf.py --model=none.keras --data_dir=synthetic --output=crf.json --workers=1"
 WRITE = "write_synthetic.py --output=out --train=0 --val=2"
@@ -57,6 +58,7 @@ COMMANDS = [
     (f"{EVALUATE} --report", "out/report.html", NO_MODEL),
     (f"{EVALUATE} --report", "out/report-worst-5.png", NO_MODEL),
     (f"{EVALUATE} --submission=voc", SUBMITTED, NO_MODEL),
+    (MERGE, "out/metrics.json", "none.json: no such file"),
     (f"{DOCTOR} --split=none", "out/doctor.json", "no split 'none'"),
     (f"{DOCTOR} --split=none", "out/contact_sheet.png", "no split 'none'"),
     (TUNE, "crf.json", NO_MODEL),

@@ -53,6 +53,7 @@ def test_train_leaves_a_complete_workdir(workdir):
     scores = [line for line in lines if "miou" in line]
     assert [line["step"] for line in scores] == [3, 6]
     assert all({"split", "per_class_iou"} <= line.keys() for line in scores)
+    assert not any("confusion_matrix" in line for line in lines)
     assert {"step", "loss", "learning_rate"} <= lines[-2].keys()
 
 
@@ -105,7 +106,8 @@ def test_evaluate_predict(workdir, tmp_path):
     metrics = json.loads(first.read_text())
     scores = {
         "miou", "absent", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou",
-        "per_class_iou", "trimap", "boundary_iou", "per_class_boundary_iou",
+        "per_class_iou", "trimap", "boundary_iou", "per_class_boundary_iou", "confusion_matrix",
+        "boundary_pixels",
     }  # fmt: skip
     assert metrics.keys() == {"split", "images", *scores, "crf", "best_constant", "seconds"}
     assert metrics["crf"].keys() == scores

@@ -42,6 +42,8 @@ WRONG = [
         "--format=litert needs --size=HEIGHTxWIDTH",
     ),
     ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
+    ("merge_metrics.py", ["--output=o"], "Give the files to merge: --parts=FILE"),
+    ("merge_metrics.py", ["--parts=p"], "--output must have a value"),
     ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no images"),
     (
         "predict.py",

@@ -11,6 +11,7 @@ from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.evaluate import MEANS
+from deeplab_tf.evaluation.metrics_file import LARGEST_BYTES
 
 
 def split_stages(name: str, results: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -43,7 +44,7 @@ def load_comparisons(files: Sequence[str], spec: DatasetSpec) -> list[dict[str, 
 
 def _load(file: str, spec: DatasetSpec) -> dict:
     try:
-        results = read_json(user_path(file))
+        results = read_json(user_path(file), LARGEST_BYTES)
     except OSError as error:
         raise DataError(f"--compare={file}: {error.strerror}.") from None
     except ValueError as error:

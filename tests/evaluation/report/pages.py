@@ -54,7 +54,7 @@ def make_results(spec, images, **measures):
     for image in images:
         for metrics, prediction in zip(stages, image.predictions, strict=True):
             metrics.update(image.label, prediction)
-    first, *others = [metrics.results() for metrics in stages]
+    first, *others = [metrics.results(counts=True) for metrics in stages]
     constant = majority_baseline(stages[0].confusion.matrix.sum(1), spec.class_names)
     crf = {"crf": others[0]} if others else {}
     counts = {"split": "val", "images": len(images), "seconds": 3.25}

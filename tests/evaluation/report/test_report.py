@@ -19,8 +19,9 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.own_files import REPORT, check_outputs, png_mark
 from deeplab_tf.data.spec import DataError
+from deeplab_tf.evaluation.metrics import without_counts
 from deeplab_tf.evaluation.report import Report, describe_run
-from tests.evaluation.report.pages import make_images, make_split, text, write
+from tests.evaluation.report.pages import make_images, make_results, make_split, text, write
 from tests.imports import ROOT
 
 IMAGES = make_images(23)
@@ -53,6 +54,18 @@ def test_best_and_worst_images_are_the_right_ones(page):
     assert [heading.text.strip() for heading in headings] == names
     assert [text(node) for node in page.iter("h3")] == ["Best", "Worst"]
     assert f"→ {100 * pixel_accuracy(ascending[-1]):.2f} %" in text(headings[0])
+
+
+def test_counts_of_the_results_are_not_shown(tmp_path):
+    images, report = make_images(3), Report(make_split())
+    for image in images:
+        report(image)
+    results = make_results(make_split().spec, images, boundary=True)
+    pages = [
+        report.write(counted, {"model": "x"}, tmp_path).read_text()
+        for counted in (results, without_counts(results))
+    ]
+    assert results != without_counts(results) and pages[0] == pages[1]
 
 
 def test_few_images_are_shown_once_and_old_ones_removed(tmp_path):
