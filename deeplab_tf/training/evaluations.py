@@ -10,9 +10,9 @@ import tensorflow as tf
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.interruption import Interruption
+from deeplab_tf.training.metrics_log import MetricsLog
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.state import TrainingState
-from deeplab_tf.training.workdir import MetricsLog
 from deeplab_tf.training.workers import gather
 
 

@@ -1,22 +1,21 @@
-"""Writes the files of a work directory: configuration, data set, metrics and model."""
+"""Writes the files of a work directory: configuration, data set and model."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import keras
-import tensorflow as tf
 
-from deeplab_tf.data.files import make_folder, naming_written, whole_file, write_atomically
+from deeplab_tf.data.files import make_folder, whole_file, write_atomically
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.old_augmentation import current_data
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 from deeplab_tf.models.model_step import record_step
+from deeplab_tf.training.metrics_log import MetricsLog as MetricsLog  # the loop's import
 from deeplab_tf.training.run_lock import refuse_locked
 
 # A change in these sections makes it another run.
@@ -121,59 +120,6 @@ class Workdir:
             model.save(temporary)
 
 
-class MetricsLog:
-    """Appends to `metrics.jsonl` and to TensorBoard's event files.
-
-    Args:
-        folder: the work directory.
-        first_step: number of steps done before; lines of later steps are removed, because an
-            interrupted run repeats them.
-
-    Raises:
-        ValueError: `metrics.jsonl` is not text.
-    """
-
-    def __init__(self, folder: str | os.PathLike, first_step: int = 0):
-        self._path = Path(folder) / "metrics.jsonl"
-        lines = _read_text(self._path).splitlines() if self._path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= first_step]
-        write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
-        self._evaluations = [line for line in map(json.loads, kept) if "split" in line]
-        self._events = tf.summary.create_file_writer(str(folder))
-
-    def evaluations(self, name: str) -> dict[int, Any]:
-        """Returns a value of the evaluations that were made before, by step."""
-        return {line["step"]: line[name] for line in self._evaluations if name in line}
-
-    def write(self, step: int, values: dict) -> None:
-        """Writes one line, and its numbers for TensorBoard too.
-
-        Args:
-            step: number of finished steps.
-            values: JSON values by name; `split` is the prefix of the names in TensorBoard.
-        """
-        with naming_written(self._path), self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        prefix = values.get("split", "train")
-        # tf.summary.scalar needs the package tensorboard; TensorFlow itself can write the event.
-        summary = tf.compat.v1.Summary()
-        for name, value in values.items():
-            if isinstance(value, (int, float)):
-                summary.value.add(tag=f"{prefix}/{name}", simple_value=value)
-        with self._events.as_default():
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
-        self._events.flush()
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{file}: broken, it is not UTF-8 text ({error}). Put back a copy, or move it away."
-        ) from error
-
-
 def _read_object(file: Path, sections: tuple[str, ...] = ()) -> dict:
     """Reads a JSON object in which `sections` are objects too."""
     try:
@@ -185,10 +131,3 @@ def _read_object(file: Path, sections: tuple[str, ...] = ()) -> dict:
         raise ValueError(
             f"{file}: not what tools/train.py writes ({error}). {_BROKEN_ADVICE}"
         ) from error
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return float("inf")  # a line that a kill cut short

@@ -3,11 +3,10 @@ import json
 
 import keras
 import pytest
-import tensorflow as tf
 
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.training.config import base_config
-from deeplab_tf.training.workdir import MetricsLog, Workdir
+from deeplab_tf.training.workdir import Workdir
 from tests.training.small_files import small_files
 
 SPEC = DatasetSpec("toy", ("background", "thing"))
@@ -116,66 +115,6 @@ def test_a_missing_data_set_is_named(tmp_path):
     assert f"{tmp_path / 'dataset.json'}: " in refusal(tmp_path, config())
 
 
-# === metrics.jsonl and TensorBoard ===
-
-
-def lines(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def test_metrics_are_appended(tmp_path):
-    log = MetricsLog(tmp_path)
-    log.write(10, {"loss": 0.5})
-    log.write(10, {"split": "val", "miou": 0.25, "per_class_iou": [0.5, None]})
-    assert lines(tmp_path) == [
-        {"step": 10, "loss": 0.5},
-        {"step": 10, "split": "val", "miou": 0.25, "per_class_iou": [0.5, None]},
-    ]
-
-
-def test_resumed_run_drops_later_and_broken_lines(tmp_path):
-    kept = ['{"step": 5, "loss": 1.0}', '{"step": 10, "loss": 0.5}']
-    broken = [
-        '{"step": 11, "loss": 0.4}',
-        '["no", "dict"]',
-        '{"step": null}',
-        '{"step": "x"}',
-        '{"loss": 3}',
-        '{"step": 12, "lo',
-    ]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(kept + broken))
-    log = MetricsLog(tmp_path, first_step=10)
-    log.write(11, {"loss": 0.25})
-    assert lines(tmp_path) == [*map(json.loads, kept), {"step": 11, "loss": 0.25}]
-
-
-def test_new_run_drops_the_lines_of_one_without_checkpoint(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"step": 10, "loss": 0.5}\n')
-    MetricsLog(tmp_path)
-    assert lines(tmp_path) == []
-
-
-def test_metrics_that_are_no_text_are_named_and_left_alone(tmp_path):
-    content = b'{"step": 10}\n\xff\xfe\n'
-    (tmp_path / "metrics.jsonl").write_bytes(content)
-    with pytest.raises(ValueError, match=r"metrics\.jsonl: broken, it is not UTF-8 text"):
-        MetricsLog(tmp_path, first_step=10)
-    assert (tmp_path / "metrics.jsonl").read_bytes() == content
-
-
-def test_tensorboard_reads_the_numbers(tmp_path):
-    log = MetricsLog(tmp_path)
-    log.write(10, {"loss": 0.5, "note": "no number", "list": [1.0]})
-    log.write(20, {"split": "val", "miou": 0.25})
-    (file,) = tmp_path.glob("events.out.tfevents.*")
-    found = {
-        (event.step, value.tag): value.simple_value
-        for event in tf.compat.v1.train.summary_iterator(str(file))
-        for value in event.summary.value
-    }
-    assert found == {(10, "train/loss"): 0.5, (20, "val/miou"): 0.25}
-
-
 # === A full disk ===
 
 
@@ -190,10 +129,3 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
     assert error.value.filename == str(file)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
     assert file.read_bytes() == b"before"
-
-
-def test_a_log_that_cannot_be_written_is_named(tmp_path):
-    log = MetricsLog(tmp_path)
-    with pytest.raises(OSError, match="cannot be written") as error, small_files(100):
-        log.write(1, {"text": "x" * 200})
-    assert error.value.filename == str(tmp_path / "metrics.jsonl")
