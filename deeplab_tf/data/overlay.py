@@ -6,7 +6,11 @@ import numpy as np
 
 
 def overlay_labels(
-    image: np.ndarray, labels: np.ndarray, palette: bytes, opacity: float = 0.5
+    image: np.ndarray,
+    labels: np.ndarray,
+    palette: bytes,
+    opacity: float = 0.5,
+    unpainted: int | None = None,
 ) -> np.ndarray:
     """Paints labels over an image.
 
@@ -15,6 +19,7 @@ def overlay_labels(
         labels: ids 0..255 ``[height, width]``.
         palette: 768 bytes, from `palette_bytes`.
         opacity: 0 shows the image only, 1 the colours only.
+        unpainted: an id where the image alone is seen, such as void; None for none.
 
     Returns:
         uint8 RGB ``[height, width, 3]``.
@@ -28,4 +33,6 @@ def overlay_labels(
     painted = np.empty([*labels.shape, 3], np.uint8)
     for row, pixels, ids in zip(painted, image, labels, strict=True):  # few floats at a time
         row[:] = np.round((1 - opacity) * pixels + opacity * colors[ids])
+        if unpainted is not None:
+            row[ids == unpainted] = pixels[ids == unpainted]
     return painted

@@ -14,3 +14,13 @@ def test_overlay_mixes_image_and_colours():
         mixed = overlay_labels(image, labels, palette_bytes(SPEC), opacity)
         np.testing.assert_array_equal(mixed, np.round((1 - opacity) * image + opacity * colors))
         assert mixed.dtype == np.uint8
+
+
+def test_the_image_alone_is_seen_where_nothing_is_painted():
+    image = np.random.default_rng(0).integers(0, 256, [2, 3, 3], np.uint8)
+    labels = np.array([[0, 1, 255], [255, 1, 2]])
+    painted = overlay_labels(image, labels, palette_bytes(SPEC))
+    mixed = overlay_labels(image, labels, palette_bytes(SPEC), unpainted=255)
+    for row, column in np.ndindex(2, 3):
+        wanted = image if labels[row, column] == 255 else painted
+        np.testing.assert_array_equal(mixed[row, column], wanted[row, column])

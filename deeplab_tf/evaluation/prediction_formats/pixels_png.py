@@ -41,10 +41,8 @@ def overlay_pixels(image: LabelledImage, opacity: float = 0.5) -> np.ndarray:
         opacity: 0 shows the image only, 1 the colours only.
     """
     assert image.image is not None
-    painted = overlay_labels(image.image, image.labels, image.palette, opacity)
-    ignored = image.labels == image.spec.ignore_label
-    painted[ignored] = image.image[ignored]
-    return painted
+    void = image.spec.ignore_label
+    return overlay_labels(image.image, image.labels, image.palette, opacity, unpainted=void)
 
 
 def encode_pixels(pixels: np.ndarray) -> bytes:

@@ -15,13 +15,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from deeplab_tf.data.formatting import percent
-from deeplab_tf.data.own_files import REPORT, png_mark
+from deeplab_tf.data.own_files import REPORT
 from deeplab_tf.data.plotting import plot_style
 from deeplab_tf.data.spec import VOID_COLOR, DatasetSpec, palette_bytes
 from deeplab_tf.evaluation.confusion import ConfusionMatrix, ratio
 from deeplab_tf.evaluation.evaluate import MEANS, EvaluatedImage
+from deeplab_tf.evaluation.side_by_side import shrink
 
-SIDE, GAP = 480, 6  # pixels of an image's longer side at most, and between those of a PNG
+SIDE = 480  # pixels of an image's longer side at most
 STAGES = {1: ("prediction",), 2: ("before CRF", "after CRF")}
 ERROR_COLORS = {
     "wrong": (213, 62, 20),
@@ -102,28 +103,16 @@ def _url(pixels: np.ndarray, lossless: bool) -> str:
 def draw_images(evaluated: EvaluatedImage, spec: DatasetSpec) -> dict[str, np.ndarray]:
     """Draws image, label, predictions and error map as RGB [h, w, 3] of one size, by caption."""
     assert evaluated.label is not None  # a Report refuses splits without labels
-    image = Image.fromarray(evaluated.image)
-    image.thumbnail((SIDE, SIDE))
-    label, *predictions = (
-        np.asarray(Image.fromarray(ids).resize(image.size, Image.Resampling.NEAREST))
-        for ids in (evaluated.label, *evaluated.predictions)
+    image, label, *predictions = shrink(
+        evaluated.image, [evaluated.label, *evaluated.predictions], SIDE, SIDE
     )
     # A light grey where the last prediction is right; few greys, for small files.
-    errors = np.asarray(image.convert("L").convert("RGB")) // 10 * 5 + 120
+    errors = np.asarray(Image.fromarray(image).convert("L").convert("RGB")) // 10 * 5 + 120
     first_wrong, last_wrong = (predictions[at] != label for at in (0, -1))
     errors[last_wrong] = ERROR_COLORS["wrong"]
     errors[first_wrong & ~last_wrong] = ERROR_COLORS["corrected by the CRF"]
     errors[~first_wrong & last_wrong] = ERROR_COLORS["made wrong by the CRF"]
     errors[label == spec.ignore_label] = ERROR_COLORS["void, not counted"]
     colors = np.frombuffer(palette_bytes(spec), np.uint8).reshape(256, 3)
-    drawn = [np.asarray(image), *(colors[ids] for ids in (label, *predictions)), errors]
+    drawn = [image, *(colors[ids] for ids in (label, *predictions)), errors]
     return dict(zip(("image", "label", *STAGES[len(predictions)], "errors"), drawn, strict=True))
-
-
-def encode_strip(images: Iterable[np.ndarray]) -> bytes:
-    """Encodes images of one size side by side as a PNG that carries the report's mark."""
-    parts = [np.pad(i, [(0, 0), (0, GAP), (0, 0)], constant_values=255) for i in images]
-    stream = io.BytesIO()
-    strip = Image.fromarray(np.hstack(parts)[:, :-GAP])
-    strip.save(stream, "PNG", pnginfo=png_mark(REPORT))
-    return stream.getvalue()

@@ -26,6 +26,7 @@ from deeplab_tf.evaluation.confusion import ConfusionMatrix
 from deeplab_tf.evaluation.evaluate import EvaluatedImage
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.report.compare import load_comparisons, split_stages
+from deeplab_tf.evaluation.side_by_side import encode_side_by_side
 
 _PAGE, _STRIP = "report.html", "report-{}-{}.png"
 
@@ -119,7 +120,7 @@ class Report:
         Returns:
             The page.
         """
-        from deeplab_tf.evaluation.report.page import encode_strip, render_page
+        from deeplab_tf.evaluation.report.page import render_page
 
         output = user_path(output)
         for old in filter(is_png_of(REPORT), output.glob("report-*.png")):
@@ -128,7 +129,7 @@ class Report:
         examples = {"best": self._kept[half:][::-1], "worst": self._kept[:half]}
         for which, rows in examples.items():
             for place, example in enumerate(rows, start=1):
-                strip = encode_strip(example["images"].values())
+                strip = encode_side_by_side(example["images"].values(), REPORT)
                 write_atomically(output / _STRIP.format(which, place), strip)
         columns = [*split_stages("this run", results), *self._compared]
         page = render_page(
