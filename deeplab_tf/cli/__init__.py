@@ -13,11 +13,12 @@ from deeplab_tf.cli.flags import (
     define_shard_flag,
     define_text_flag,
 )
-from deeplab_tf.cli.program import print_labelled, progress_bar, run, run_program
+from deeplab_tf.cli.program import complain, print_labelled, progress_bar, run, run_program
 
 __all__ = [
     "advise_precision",
     "build_predictor",
+    "complain",
     "crf_parameters",
     "define_crf_flag",
     "define_data_dir_flag",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from deeplab_tf.cli.config_flag import config_error, expand_config, require_config
 from deeplab_tf.data.files import plain_reason
+from deeplab_tf.data.terminal_text import shortened, visible
 
 _HELP = {"help", "?", "helpfull", "helpshort", "helpxml"}
 
@@ -34,7 +37,7 @@ def run_program(name: str) -> None:
 def run(main: Callable[[], int | None]) -> None:
     """Runs a program; what goes wrong becomes one line on stderr and exit status 1, Ctrl-C 130.
 
-    What it prints appears line by line, also in a file or a pipe.
+    What it prints appears line by line, also in a file or a pipe, and cannot steer a terminal.
 
     Args:
         main: the program; returns its exit status, None for 0.
@@ -48,7 +51,8 @@ def run(main: Callable[[], int | None]) -> None:
             return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
         logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
         try:
-            return main()
+            with contextlib.redirect_stdout(cast(TextIO, _VisibleText(sys.stdout))):
+                return main()
         except KeyboardInterrupt:
             _fail("interrupted")
             return 128 + signal.SIGINT
@@ -102,8 +106,31 @@ def _os_error(error: OSError) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    complain(f"error: {message}")
     return 1
+
+
+def complain(message: str) -> None:
+    """Prints a line on stderr, whose names of files and classes may be those of strangers.
+
+    Args:
+        message: of what is wrong.
+    """
+    print(visible(shortened(message)), file=sys.stderr)
+
+
+class _VisibleText:
+    """A stream that prints escapes in place of what could steer a terminal."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(visible(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def progress_bar(items: Iterable, total: int | None = None, unit: str = "image") -> tqdm:
@@ -129,6 +156,6 @@ def print_labelled(problems: list[str], total: int, output: str, what: str = "im
         what: several of what was labelled.
     """
     for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
+        complain(f"error: {problem}")
     print(f"{total - len(problems)} of {total} {what} labelled: {output}")
     return 1 if problems else 0

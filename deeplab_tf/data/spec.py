@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +13,8 @@ from deeplab_tf.data.dataset_json import FILE_NAME, Shard, of_kind, spec_argumen
 from deeplab_tf.data.files import write_atomically
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import DataError, check_folder, user_path
+from deeplab_tf.data.terminal_text import steers_a_terminal
 from deeplab_tf.data.voc_colors import VOID_COLOR, Color, voc_palette
-
-# Unicode's categories of control and format characters, surrogates and breaks of lines.
-_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +66,7 @@ class DatasetSpec:
         if twice:
             return f"class_names must differ from each other, received {twice} twice"
         for name in (self.name, *self.class_names):
-            if any(map(_steers_a_terminal, name)):
+            if any(map(steers_a_terminal, name)):
                 return f"names must hold no control characters, received {name!r}"
         if len(self.palette) != count:
             return f"palette must hold one colour a class ({count}), received {len(self.palette)}"
@@ -158,9 +155,3 @@ def palette_bytes(spec: DatasetSpec) -> bytes:
     colors = list(spec.palette) + list(voc_palette(256)[spec.num_classes :])
     colors[spec.ignore_label] = VOID_COLOR
     return bytes(value for color in colors for value in color)
-
-
-def _steers_a_terminal(character: str) -> bool:
-    """Returns whether a character is invisible or a control character, as in escape sequences."""
-    joins_letters = character in "\u200c\u200d"  # scripts from Persian to Malayalam need them
-    return unicodedata.category(character) in _INVISIBLE and not joins_letters

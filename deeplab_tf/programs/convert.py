@@ -7,8 +7,6 @@ Running the same command again after an interruption goes on with the shards tha
 With --verify, the shards of --output are compared with their hashes and counts.
 """
 
-import sys
-
 from absl import flags
 
 from deeplab_tf import cli
@@ -75,7 +73,7 @@ def main() -> None:
     names = ", ".join(f"{i} {name}" for i, name in enumerate(done.spec.class_names))
     print(f"ids: {names}; void {done.spec.ignore_label}")
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        cli.complain(f"warning: {warning}")
     if done.written:
         counts = ", ".join(f"{split} {count}" for split, count in done.spec.splits.items())
         print(f"{counts}: {done.written} shards written, {done.kept} kept: {OUTPUT.value}")

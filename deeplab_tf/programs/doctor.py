@@ -13,7 +13,6 @@ writes the data set into a new folder, with labels rewritten whose meaning is cl
 """
 
 import json
-import sys
 from pathlib import Path
 
 from absl import flags
@@ -62,7 +61,7 @@ def _fix() -> int:
     for label, reason in repair.left.items():
         print(f"{label}: left as it is: {reason}")
     for problem in repair.problems:
-        print(f"error: {problem}", file=sys.stderr)
+        cli.complain(f"error: {problem}")
     print(f"{len(repair.done)} of {repair.labels} labels rewritten: {repair.folder}")
     return 1 if repair.problems else 0
 

@@ -89,3 +89,28 @@ def test_a_name_that_the_terminal_cannot_show_stops_nothing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="latin-1"))
     exit_status(lambda: print(os.fsdecode(b"K\xfche.jpg"), "\u4e2d"))
     assert file.getvalue() == b"K\\udcfche.jpg \\u4e2d\n"
+
+
+def test_names_of_strangers_cannot_steer_the_terminal(monkeypatch, capsys):
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="utf-8"))
+
+    def main():
+        print("labelled: a\x1b[2Jb\x9b.jpg\tö")
+        return program.print_labelled(["c\x1b]0;owned\x07.png: no image"], 2, "out\u202e")
+
+    assert exit_status(main) == 1
+    assert file.getvalue().decode() == (
+        "labelled: a\\x1b[2Jb\\x9b.jpg\tö\n1 of 2 images labelled: out\\u202e\n"
+    )
+    assert capsys.readouterr().err == "error: c\\x1b]0;owned\\x07.png: no image\n"
+
+
+def test_what_is_quoted_of_a_file_does_not_fill_the_screen(capsys):
+    def main():
+        raise ValueError(f"data.json: received {'x' * 10_000}\n\x1b[2J")
+
+    assert exit_status(main) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"error: data.json: received {'x' * (4000 - 27)}..."
+    assert second == "\\x1b[2J"
