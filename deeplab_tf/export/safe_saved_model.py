@@ -27,11 +27,14 @@ def check_saved_model(folder: str | os.PathLike) -> None:
 
     Raises:
         ValueError: it holds an operation that is not known to compute only, has assets outside
-            of its folder, or cannot be read.
+            of its folder, names a function twice, or cannot be read.
     """
     file = Path(folder) / "saved_model.pb"
     meta_graph = _read(file)
     functions = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+    if len(functions) < len(meta_graph.graph_def.library.function):
+        # Which of them is checked must not depend on which of them TensorFlow takes.
+        raise ValueError(f"{file}: holds two functions of one name.")
     loaded = _loaded_functions(meta_graph, functions)
     for name, function in functions.items():
         # The saver's functions are for who saves it again: loading leaves them alone.
@@ -45,13 +48,13 @@ def check_saved_model(folder: str | os.PathLike) -> None:
 
 def _read(file: Path) -> meta_graph_pb2.MetaGraphDef:
     """Parses the file, which runs nothing."""
-    with file.open("rb") as opened:
-        content = opened.read(_LARGEST_BYTES + 1)
-    if len(content) > _LARGEST_BYTES:
-        raise ValueError(f"{file}: larger than {_LARGEST_BYTES} bytes.")
     try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_BYTES + 1)
+        if len(content) > _LARGEST_BYTES:
+            raise ValueError(f"{file}: larger than {_LARGEST_BYTES} bytes.")
         saved_model = saved_model_pb2.SavedModel.FromString(content)
-    except DecodeError as error:
+    except (OSError, DecodeError) as error:
         raise ValueError(f"{file}: not a SavedModel of tools/export.py ({error}).") from error
     graphs = saved_model.meta_graphs
     # Of others TensorFlow would run the graph as TensorFlow 1 did.

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.paths import user_path, without_wildcards
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.batches import checked_image
@@ -34,13 +35,14 @@ class SavedPredictor:
 
     def __init__(self, path: str | os.PathLike, safe_mode: bool = True):
         path = user_path(path)
+        if safe_mode:
+            check_saved_model(path)
         try:
-            if safe_mode:
-                check_saved_model(path)
             self._loaded = load_quietly(path)
             self._predict = self._loaded.signatures["predict_tensor"]
-        except (KeyError, OSError, tf.errors.OpError) as error:
-            raise ValueError(f"{path}: not a SavedModel of tools/export.py ({error}).") from error
+        except Exception as error:  # of a damaged graph TensorFlow raises many kinds
+            reason = plain_reason(error)
+            raise ValueError(f"{path}: not a SavedModel of tools/export.py ({reason}).") from error
         self.spec = DatasetSpec.load(path / "assets")
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

@@ -145,6 +145,31 @@ def test_the_savers_functions_are_handed_to_nobody(tmp_path):
         deeplab_tf.load(edited(folder, edit))
 
 
+@pytest.mark.parametrize("hostile_first", [True, False])
+def test_two_functions_of_one_name(tmp_path, hostile_first):
+    """What is checked must be what TensorFlow takes."""
+
+    def edit(proto):
+        library = proto.meta_graphs[0].graph_def.library.function
+        twin = type(library[0]).FromString(library[0].SerializeToString())
+        library.append(twin)
+        (library[0] if hostile_first else twin).node_def.add(name="evil", op="WriteFile")
+
+    with pytest.raises(ValueError, match=r"saved_model\.pb: holds two functions of one name"):
+        deeplab_tf.load(edited(saved(tmp_path / "1"), edit))
+
+
+def test_a_graph_that_tensorflow_cannot_read_is_named(tmp_path):
+    def edit(proto):
+        node = proto.meta_graphs[0].graph_def.library.function[0].node_def.add(name="a")
+        node.op = "PartitionedCall"
+        node.attr["f"].placeholder = "function"
+
+    folder = edited(saved(tmp_path / "1"), edit)
+    with pytest.raises(ValueError, match=r"1: not a SavedModel of tools/export\.py \("):
+        deeplab_tf.load(folder)
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "a/b"])
 def test_assets_outside_of_the_folder(tmp_path, name):
     def edit(proto):
