@@ -8,8 +8,6 @@ Any value of the configuration can be changed: --config.train.steps=100
 
 from __future__ import annotations
 
-import functools
-
 from absl import flags
 from ml_collections import config_flags
 
@@ -46,9 +44,7 @@ def main() -> int:
     from deeplab_tf.data.doctor import SAMPLE, quick_look
     from deeplab_tf.data.overlap import overlap_warning
     from deeplab_tf.data.paths import expand_path
-    from deeplab_tf.evaluation.evaluate import evaluate, one_line
-    from deeplab_tf.evaluation.metrics import without_counts
-    from deeplab_tf.evaluation.predictor import Predictor
+    from deeplab_tf.evaluation.split_evaluation import SplitEvaluation
     from deeplab_tf.models.loading import is_workdir
     from deeplab_tf.training.cluster import count_workers
     from deeplab_tf.training.config_ranges import check_config
@@ -89,17 +85,12 @@ def main() -> int:
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
     trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
 
-    # One for all evaluations of a phase, so that it is traced once.
-    predictor_of = functools.lru_cache(maxsize=1)(Predictor)
-
-    def validate(model):
-        limit = config.train.eval_limit or None
-        results = evaluate(predictor_of(model), splits[1], limit, cli.progress_bar)
-        print(one_line(results))
-        return {"split": config.data.eval_split, **without_counts(results)}
-
+    limit, panels = config.train.eval_limit, config.train.log_images
+    validation = SplitEvaluation(
+        splits[1], config.data.eval_split, limit, panels, progress=cli.progress_bar
+    )
     try:
-        trainer.run(validate)
+        trainer.run(validation)
     except RunInterruptedError as interruption:
         print(interruption)
         return 128 + interruption.number if FAIL_ON_SIGNAL.value else 0

@@ -114,6 +114,10 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         "log_every": 10,
         "checkpoint_every": 1000,
         "keep_checkpoints": 2,
+        # Images of an evaluation that TensorBoard shows with label and prediction; 0 is none.
+        "log_images": 2,
+        # Whether TensorBoard also shows how the weights are distributed, at every evaluation.
+        "log_histograms": False,
         # 0 is never, the last step included.
         "eval_every": 1000,
         # Images of an evaluation during training; 0 means all.

@@ -188,6 +188,8 @@ RANGES: dict[str, dict[str, Range]] = {
         "log_every": _EVERY,
         "checkpoint_every": _EVERY,
         "keep_checkpoints": whole(1),
+        "log_images": whole(0, note="; 0 is none"),
+        "log_histograms": _SWITCH,
         "eval_every": _EVERY,
         "eval_limit": whole(0, note="; 0 is all"),
         "monitor": one_of(MONITORED),

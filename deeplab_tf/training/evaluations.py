@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import ml_collections
+import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.models.deeplab import DeepLab
@@ -13,11 +16,25 @@ from deeplab_tf.training.interruption import Interruption
 from deeplab_tf.training.metrics_log import MetricsLog
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.state import TrainingState
-from deeplab_tf.training.workers import gather
+from deeplab_tf.training.workers import gather, gather_texts, place_of_worker
+
+
+@runtime_checkable
+class SharedEvaluation(Protocol):
+    """An evaluation that workers share, such as `evaluation.SplitEvaluation`."""
+
+    def part(self, model: DeepLab, shard: tuple[int, int] | None = None) -> dict[str, Any]:
+        """Evaluates shard k of n, or everything; returns values for JSON, and PNGs as bytes."""
+
+    def whole(self, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Merges the parts of all workers; only the chief calls it."""
+
+
+Evaluate = Callable[[DeepLab], dict] | SharedEvaluation | None
 
 
 class Evaluations:
-    """Evaluates the network of a run, which only the chief does.
+    """Evaluates the network of a run, whose results only the chief has.
 
     Args:
         settings: section `train` of the configuration.
@@ -25,7 +42,7 @@ class Evaluations:
         state: with the network.
         metrics: where results are written; None where this process is not the chief.
         best: keeps the best network; None as well.
-        evaluate: from the network to the results, or None.
+        evaluate: as for `Trainer.run`, or None.
     """
 
     def __init__(
@@ -35,7 +52,7 @@ class Evaluations:
         state: TrainingState,
         metrics: MetricsLog | None,
         best: BestModel | None,
-        evaluate: Callable[[DeepLab], dict] | None,
+        evaluate: Evaluate,
     ):
         self._settings, self._strategy, self._state = settings, strategy, state
         self._metrics, self._best, self._evaluate = metrics, best, evaluate
@@ -48,9 +65,11 @@ class Evaluations:
     def make_up(self, progress: Progress, interruption: Interruption) -> None:
         """Evaluates what a kill between a checkpoint and its evaluation left out."""
         step = self._state.first_step
-        if not (self._metrics and step and self.is_due(step)):
+        if not (step and self.is_due(step)):
             return
-        if step not in self._metrics.evaluations("split"):
+        is_there = self._metrics is not None and step in self._metrics.evaluations("split")
+        # Only the chief knows; the other workers may have to take part.
+        if not any(gather(self._strategy, int(is_there))):
             self.run(step, progress, interruption)
 
     def run(self, step: int, progress: Progress, interruption: Interruption) -> None:
@@ -61,14 +80,33 @@ class Evaluations:
             progress: leaves the time out of the speed.
             interruption: leaves an evaluation in which a signal comes.
         """
-        # Nothing in an evaluation is shared: the others wait in the next step's sums.
-        if not (self._evaluate and self._metrics and self._best):
-            return
         with progress.pause(), self._state.averaged():
-            results = interruption.try_to(self._evaluate, self._state.model)
-            if results is not None:
+            results = self._results(interruption)
+            if results is not None and self._metrics and self._best:
                 self._metrics.write(step, results)
+                if self._settings.log_histograms:
+                    arrays = self._state.model.variables_by_name().items()
+                    self._metrics.write_histograms(step, {n: np.asarray(v) for n, v in arrays})
                 self._best.update(step, results, self._state.model)
+
+    def _results(self, interruption: Interruption) -> dict[str, Any] | None:
+        """Returns the results on the chief; None where a signal came, and in other workers."""
+        evaluate, model = self._evaluate, self._state.model
+        place, workers = place_of_worker(self._strategy)
+        if evaluate is None:
+            return None
+        if not isinstance(
+            evaluate, SharedEvaluation
+        ):  # nothing is shared: the others wait in their next step
+            return interruption.try_to(evaluate, model) if self._metrics else None
+        shard = (place, workers) if workers > 1 else None
+        part = interruption.try_to(evaluate.part, model, shard)
+        if max(gather(self._strategy, int(part is None))):
+            return None  # all leave, also where the signal came to another
+        panels = {name: value for name, value in part.items() if isinstance(value, bytes)}
+        own = {name: value for name, value in part.items() if name not in panels}
+        parts = [json.loads(text) for text in gather_texts(self._strategy, json.dumps(own))]
+        return {**evaluate.whole(parts), **panels} if self._metrics else None
 
     def is_exhausted(self) -> bool:
         """Whether the run ends early; only the chief knows, and tells the other workers."""

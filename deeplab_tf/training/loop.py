@@ -18,6 +18,7 @@ from deeplab_tf.precision import PRECISIONS, Precision, explain_precision
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.divergence import DivergedError
+from deeplab_tf.training.evaluations import Evaluate
 from deeplab_tf.training.interruption import Interruption, noting_signals
 from deeplab_tf.training.phase_checks import check_later_phases
 from deeplab_tf.training.phase_training import PhaseTraining
@@ -120,13 +121,14 @@ class Trainer:
             return Precision("float32", "the workers are fast in different ones")
         return precision
 
-    def run(self, evaluate: Callable[[DeepLab], dict] | None = None) -> DeepLab:
+    def run(self, evaluate: Evaluate = None) -> DeepLab:
         """Trains to the last step and saves `WORKDIR/model.keras` and `WORKDIR/last.keras`.
 
         Args:
             evaluate: called with the model every `eval_every` steps and at the end, never where
-                that is 0; what it returns is logged, and has the number that is monitored. Only
-                the chief calls it, and the other workers wait.
+                that is 0; what it returns is logged, and has the number that is monitored. A
+                function is called by the chief, and other workers wait; they share an object such
+                as `evaluation.SplitEvaluation`, which evaluates in parts.
 
         Returns:
             The trained model, with the weights of `model.keras`.
@@ -146,10 +148,13 @@ class Trainer:
             while not self._is_over(evaluate, interruption):
                 pass
             self._training.finish()
-        gather(self.strategy, 0)  # a worker that leaves would end the chief's process too
+        # A worker that leaves would end the chief's process too. Everything is written by now, so
+        # who is the last to hear of the other's arrival may find it gone.
+        with contextlib.suppress(ConnectionError):
+            gather(self.strategy, 0)
         return self.model
 
-    def _is_over(self, evaluate: Callable | None, interruption: Interruption) -> bool:
+    def _is_over(self, evaluate: Evaluate, interruption: Interruption) -> bool:
         """Trains to the end of a phase, or goes back where the run breaks and may do so."""
         try:
             ends_early = self._training.run(evaluate, interruption)

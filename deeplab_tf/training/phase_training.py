@@ -9,20 +9,20 @@ import tensorflow as tf
 from deeplab_tf.data.pipeline import names_of_step
 from deeplab_tf.data.split import Split, naming_broken_files
 from deeplab_tf.models.build_model import build_model
-from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.training.best_model import BestModel
 from deeplab_tf.training.divergence import DivergedError
-from deeplab_tf.training.evaluations import Evaluations
+from deeplab_tf.training.evaluations import Evaluate, Evaluations
 from deeplab_tf.training.interruption import Interruption, RunInterruptedError
 from deeplab_tf.training.losses import parse_loss
+from deeplab_tf.training.metrics_log import MetricsLog
 from deeplab_tf.training.phases import Phase
 from deeplab_tf.training.progress import Progress
 from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
 from deeplab_tf.training.start_lines import FirstSteps, describe_steps
 from deeplab_tf.training.state import TrainingState
 from deeplab_tf.training.step import build_step
-from deeplab_tf.training.workdir import MetricsLog, Workdir
+from deeplab_tf.training.workdir import Workdir
 from deeplab_tf.training.workers import (
     gather,
     is_chief,
@@ -80,7 +80,7 @@ class PhaseTraining:
             folder = self._workdir.path / "checkpoints"
             self._best = BestModel(folder, monitor, patience, values, self._log)
 
-    def run(self, evaluate: Callable[[DeepLab], dict] | None, interruption: Interruption) -> bool:
+    def run(self, evaluate: Evaluate, interruption: Interruption) -> bool:
         """Trains to the end of the phase.
 
         Args:

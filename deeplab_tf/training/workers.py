@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.data.split import Split
@@ -111,6 +112,38 @@ def gather(strategy: tf.distribute.Strategy, number: int) -> list[int]:
     with naming_lost_workers(strategy):
         numbers = _collection(strategy)(tf.constant([number], tf.int64))
         return strategy.experimental_local_results(numbers)[0].numpy().tolist()
+
+
+def gather_texts(strategy: tf.distribute.Strategy, text: str) -> list[str]:
+    """Collects a text from every worker, in their order, as `gather` does numbers.
+
+    Args:
+        strategy: where to train.
+        text: this worker's.
+    """
+    if not _jobs(strategy):
+        return [text]
+    data = text.encode()
+    lengths = gather(strategy, len(data))
+    codes = np.zeros([1, max(lengths)], np.int64)
+    codes[0, : len(data)] = np.frombuffer(data, np.uint8)
+    with naming_lost_workers(strategy):
+        rows = _collection(strategy)(tf.constant(codes))
+    found = strategy.experimental_local_results(rows)[0].numpy().astype(np.uint8)
+    # The replicas of a worker have all sent its text.
+    replicas = len(strategy.experimental_local_results(rows))
+    rows_of_workers = zip(found[::replicas], lengths[::replicas], strict=True)
+    return [row[:length].tobytes().decode() for row, length in rows_of_workers]
+
+
+def place_of_worker(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Returns which of how many workers this is, from 1, in the order of `gather`."""
+    jobs = _jobs(strategy)
+    if not jobs:
+        return 1, 1
+    resolver = strategy.cluster_resolver
+    tasks = [(kind, i) for kind in sorted(jobs) for i in range(len(jobs[kind]))]
+    return tasks.index((resolver.task_type, resolver.task_id)) + 1, len(tasks)
 
 
 @functools.cache

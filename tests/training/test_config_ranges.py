@@ -20,13 +20,13 @@ KINDS = {
     "whole": """model.fc6_kernel model.fc6_rate model.fc6_filters train.steps
         train.batch_size train.iter_size train.step_size train.warmup_steps train.seed
         train.log_every train.eval_every train.checkpoint_every train.keep_checkpoints
-        train.eval_limit train.patience crf.iterations""",
+        train.eval_limit train.patience train.log_images crf.iterations""",
     "real": """model.width model.dropout data.image_scale train.learning_rate train.gamma
         train.power train.warmup_rate train.weight_decay train.clip_norm train.epochs
         train.ema_decay crf.bilateral_weight crf.bilateral_sigma_xy
         crf.bilateral_sigma_rgb crf.gaussian_weight crf.gaussian_sigma_xy crf.clip""",
-    "switch": """model.msc_features data.cache data.check crf.from_probabilities
-        crf.trainable""",
+    "switch": """model.msc_features data.cache data.check train.log_histograms
+        crf.from_probabilities crf.trainable""",
     "text": "model.weights data.train_split data.eval_split",
     "choice": """model.backbone model.head model.output_stride model.method train.optimizer
         train.policy train.normalize crf.normalization crf.implementation crf.mode

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.training import loop
 from deeplab_tf.training.loop import Trainer
 from deeplab_tf.training.run_batches import build_augmentation, distributed_batches
 from tests.training.fakes import value_of
@@ -292,6 +293,17 @@ def test_the_old_name_of_the_log_works_with_a_warning(tmp_path, losses):
     (warning,) = [w for w in caught if "Trainer(say=) is called Trainer(log=)" in str(w.message)]
     assert warning.category is DeprecationWarning and warning.filename == __file__
     assert run.log == logged.append and logged
+
+
+def test_a_worker_that_left_before_the_end_was_heard_of_costs_nothing(
+    tmp_path, losses, monkeypatch
+):
+    def lose_one(*_):
+        raise ConnectionError("worker 1 stopped")
+
+    run = trainer(tmp_path, small_config(steps=1))
+    monkeypatch.setattr(loop, "gather", lose_one)
+    assert run.run() is run.model and (tmp_path / "model.keras").exists()
 
 
 def test_nothing_periodic_happens_where_it_is_off(tmp_path, losses):

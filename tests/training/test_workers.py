@@ -239,8 +239,8 @@ def test_the_chief_alone_writes_and_every_line_once(runs):
 @pytest.mark.slow
 def test_the_chief_alone_talks(runs):
     *_, first, second = runs
-    for (chief_status, chief, _), (status, other, _) in (first, second):
-        assert (chief_status, status) == (0, 0)
+    for (chief_status, chief, errors), (status, other, other_errors) in (first, second):
+        assert (chief_status, status, errors, other_errors) == (0, 0, [], [])
         assert chief.count(" images, void") == 2 and chief.count("model: ") == 1
         assert other.splitlines()[-1] == "the chief, which is the first worker, prints and writes"
         assert len(other.splitlines()) == 2
