@@ -83,11 +83,13 @@ class Evaluations:
         with progress.pause(), self._state.averaged():
             results = self._results(interruption)
             if results is not None and self._metrics and self._best:
+                # A kill between the two must not leave a line whose network is lost: an
+                # evaluation that has no line is made up.
+                self._best.update(step, results, self._state.model)
                 self._metrics.write(step, results)
                 if self._settings.log_histograms:
                     arrays = self._state.model.variables_by_name().items()
                     self._metrics.write_histograms(step, {n: np.asarray(v) for n, v in arrays})
-                self._best.update(step, results, self._state.model)
 
     def _results(self, interruption: Interruption) -> dict[str, Any] | None:
         """Returns the results on the chief; None where a signal came, and in other workers."""
@@ -95,9 +97,7 @@ class Evaluations:
         place, workers = place_of_worker(self._strategy)
         if evaluate is None:
             return None
-        if not isinstance(
-            evaluate, SharedEvaluation
-        ):  # nothing is shared: the others wait in their next step
+        if not isinstance(evaluate, SharedEvaluation):  # the others wait in their next step
             return interruption.try_to(evaluate, model) if self._metrics else None
         shard = (place, workers) if workers > 1 else None
         part = interruption.try_to(evaluate.part, model, shard)

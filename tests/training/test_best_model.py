@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.models.loading import load_model
+from deeplab_tf.training import best_model
 from deeplab_tf.training.best_model import BestModel
 from tests.models.narrow import narrow_model
 from tests.training.runs import checkpointed, metrics, replace_steps, small_config, trainer, weights
@@ -151,3 +152,31 @@ def test_an_evaluation_that_was_killed_is_made_up(tmp_path):
     found = {line["step"]: line["miou"] for line in metrics(tmp_path) if "miou" in line}
     assert found == {2: 0.2, 4: 0.5, 6: 0.4, 8: 0.3, 10: 0.1}
     assert weights(load_model(tmp_path / "model.keras"))["fc8/bias"][0] == np.float32(0.5)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_the_best_network_that_a_kill_left_half_written_is_kept_by_the_next_run(
+    tmp_path, monkeypatch
+):
+    def kill(*_, **options):
+        raise KilledError
+
+    config, evaluate = evaluations([0.2, 0.5, 0.5, 0.3, 0.1, 0.0])
+    run = trainer(tmp_path, config)
+    evaluated = []
+
+    def evaluate_and_kill(model):
+        evaluated.append(model)
+        if len(evaluated) == 2:
+            monkeypatch.setattr(best_model, "whole_file", kill)
+        return evaluate(model)
+
+    with pytest.raises(KilledError):
+        run.run(evaluate_and_kill)
+    monkeypatch.undo()
+    replace_steps(monkeypatch, [])
+    trainer(tmp_path, config).run(evaluate)
+    found = [(line["step"], line["miou"]) for line in metrics(tmp_path) if "miou" in line]
+    assert found == [(2, 0.2), (4, 0.5), (6, 0.3), (8, 0.1), (10, 0.0)]
+    assert weights(load_model(tmp_path / "model.keras"))["fc8/bias"][0] == np.float32(0.5)
+    assert kept(tmp_path / "checkpoints") == ["best-4.keras"]
