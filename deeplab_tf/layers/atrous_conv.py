@@ -13,6 +13,7 @@ from deeplab_tf.layers import few_of_many
 from deeplab_tf.layers.configured import ConfigFromArguments
 from deeplab_tf.layers.receptive_field import window_radius
 from deeplab_tf.layers.split_conv import split_conv2d
+from deeplab_tf.layers.weight_budget import require_room
 
 METHODS = ("native", "interlace")
 # 1 GiB in float32; the largest published one, VGG's 7x7 fc6, has 103 million weights.
@@ -103,6 +104,7 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
                 f"kernel_size, in DeepLab fc6_filters, fc6_kernel or width. "
                 f"Received: a kernel of shape {shape} for the layer {self.name}."
             )
+        require_room(math.prod(shape))
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer=self.kernel_initializer
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
 from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
@@ -24,6 +25,7 @@ RANGES = {
     "batch_norm_momentum": (numbers.Real, 0.0, 0.99999),
     "image_scale": (numbers.Real, 1 / LARGEST_DENOMINATOR, 8.0),
 }
+_DTYPES = (*POLICIES.values(), "bfloat16", "float16", "float64")
 # What an argument may be left to, instead of a number.
 _OPTIONAL = ("batch_norm_momentum",)
 LARGEST_GRID_FACTOR, LARGEST_POOLING = 64, 16384
@@ -106,6 +108,27 @@ def checked_trained_precision(name: str) -> str:
         f"trained_precision must be one of {list(POLICIES)}. "
         f"Received: trained_precision={_shown(name)}"
     )
+
+
+def check_policy(name: str) -> None:
+    """Checks the name of Keras' dtype policy.
+
+    Raises:
+        ValueError: no DeepLab computes in it.
+    """
+    if name not in _DTYPES:
+        raise ValueError(f"dtype must be one of {list(_DTYPES)}. Received: dtype={_shown(name)}")
+
+
+def checked_crf(crf: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Returns the CRF parameters that a network carries.
+
+    Raises:
+        ValueError: one is unknown or outside its range.
+    """
+    if crf is not None:
+        CrfParameters.from_dict(crf)
+    return crf
 
 
 def checked_multi_grid(factors: Sequence[int]) -> tuple[int, ...]:

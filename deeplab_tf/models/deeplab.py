@@ -22,7 +22,9 @@ from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
 from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.arguments import (
     check_numbers,
+    check_policy,
     checked_batch_norm,
+    checked_crf,
     checked_image_pooling,
     checked_input_scales,
     checked_multi_grid,
@@ -137,6 +139,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
     ):
         super().__init__(**kwargs)
         # === Arguments ===
+        check_policy(self.dtype_policy.name)
         if msc_features and not backbone_class(backbone).multi_scale_endpoints:
             able = [row for row, (kind, _) in BACKBONES.items() if kind.multi_scale_endpoints]
             raise ValueError(f"msc_features are for {able}. Received: backbone={backbone!r}")
@@ -159,7 +162,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         self.separable = separable
         self.image_pooling = checked_image_pooling(image_pooling)
         self.image_scale = image_scale
-        self.crf = crf
+        self.crf = checked_crf(crf)
         self.trained_precision = checked_trained_precision(trained_precision)
         check_numbers(vars(self))
 

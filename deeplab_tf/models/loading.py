@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -17,8 +18,9 @@ from deeplab_tf import compat
 from deeplab_tf.data.json_file import read_json
 from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.layers.weight_budget import TooManyWeightsError, weights_at_most
 from deeplab_tf.models.build_model import build_model
-from deeplab_tf.models.checkpoint_files import restore_variables
+from deeplab_tf.models.checkpoint_files import files_by_step, restore_variables
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.finite import require_finite_weights
 from deeplab_tf.models.model_step import newer_checkpoint
@@ -41,6 +43,7 @@ _CHECKPOINT = (
     "of a training run"
 )
 
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # What DeepLab hands on to Keras.
 _KERAS_ARGUMENTS = ("name", "dtype", "trainable")
 # What reading a damaged file, or one of another program, raises.
@@ -82,7 +85,8 @@ def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
         # An error that names the file already has the reason in full.
         if isinstance(error, ValueError) and str(error).startswith(f"{path}: "):
             raise
-        reason = " ".join(str(error).split())  # Keras explains over many lines
+        # Keras explains over many lines, in bold.
+        reason = " ".join(_ANSI.sub("", str(error)).split())
         if isinstance(error, zipfile.BadZipFile):
             size = path.stat().st_size
             reason = (
@@ -104,13 +108,14 @@ def load_model(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
 
 def _load_safely(path: Path) -> DeepLab:
     with tempfile.TemporaryDirectory() as folder:
-        arguments, weights = open_safely(path, folder)
+        file = open_safely(path, folder)
         known = {*inspect.signature(DeepLab).parameters, *_KERAS_ARGUMENTS} - {"weights"}
-        unknown = sorted(arguments.keys() - known)
+        unknown = sorted(file.arguments.keys() - known)
         if unknown:
             raise ValueError(f"{path}: DeepLab takes no {unknown[:8]}; a newer deeplab_tf may.")
-        model = DeepLab(**arguments)
-        model.load_weights(weights)
+        with weights_at_most(file.numbers, path):
+            model = DeepLab(**file.arguments)
+        model.load_weights(file.weights)
     return model
 
 
@@ -139,15 +144,20 @@ def load_workdir(path: str | os.PathLike, safe_mode: bool = True) -> DeepLab:
         warnings.warn(f"{path}: {newer}, whose checkpoint is opened.", stacklevel=2)
     elif (path / "model.keras").exists():
         return load_model(path / "model.keras", safe_mode)
-    spec, file = DatasetSpec.load(path), path / "config.json"
+    spec, file, folder = DatasetSpec.load(path), path / "config.json", path / "checkpoints"
+    checkpoints = files_by_step(folder).values()
+    held = max((sum(part.stat().st_size for part in parts) for parts in checkpoints), default=0)
     try:
-        model = build_model(ml_collections.ConfigDict(read_json(file)), spec)
+        with weights_at_most(held // 4, file):
+            model = build_model(ml_collections.ConfigDict(read_json(file)), spec)
+    except TooManyWeightsError:
+        if not checkpoints:
+            restore_variables(folder, {})  # says that there is none yet
+        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file}: not the config.json of tools/train.py ({error}).") from error
     variables = model.variables_by_name()
-    restore_variables(
-        path / "checkpoints", {name: compat.tf_variable(v) for name, v in variables.items()}
-    )
+    restore_variables(folder, {name: compat.tf_variable(v) for name, v in variables.items()})
     require_finite_weights(model, path)
     return model
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 
@@ -33,7 +33,21 @@ _TRUST = (
 )
 
 
-def open_safely(path: str | os.PathLike, folder: str | os.PathLike) -> tuple[dict[str, Any], Path]:
+class SafeFile(NamedTuple):
+    """What a `.keras` file holds.
+
+    Attributes:
+        arguments: for `DeepLab`, plain values.
+        weights: a file for its `load_weights`.
+        numbers: how many numbers are in that file.
+    """
+
+    arguments: dict[str, Any]
+    weights: Path
+    numbers: int
+
+
+def open_safely(path: str | os.PathLike, folder: str | os.PathLike) -> SafeFile:
     """Takes a `.keras` file apart: the arguments of its DeepLab, and its weights as a file.
 
     What the file says about training, a compiled loss or optimizer, is not read.
@@ -41,9 +55,6 @@ def open_safely(path: str | os.PathLike, folder: str | os.PathLike) -> tuple[dic
     Args:
         path: the file.
         folder: an empty one, for the weights: inside the zip HDF5 would take minutes to find them.
-
-    Returns:
-        Arguments for `DeepLab`, plain values, and the weights for its `load_weights`.
 
     Raises:
         ValueError: the file holds another model, names an object that is no part of a DeepLab, or
@@ -57,8 +68,8 @@ def open_safely(path: str | os.PathLike, folder: str | os.PathLike) -> tuple[dic
         with archive.open(_WEIGHTS) as member, weights.open("wb") as file:
             shutil.copyfileobj(member, file)
     with h5py.File(weights) as file:
-        check_hdf5(file, f"{path}: {_WEIGHTS}", weights.stat().st_size)
-    return arguments, weights
+        numbers = check_hdf5(file, f"{path}: {_WEIGHTS}", weights.stat().st_size)
+    return SafeFile(arguments, weights, numbers)
 
 
 def _check_members(archive: zipfile.ZipFile, path: str | os.PathLike):
@@ -85,6 +96,9 @@ def _read_arguments(archive: zipfile.ZipFile, path: str | os.PathLike) -> dict[s
         raise ValueError(f"{path}: holds a {_shown(name)}, not a deeplab_tf.DeepLab. {_TRUST}")
     arguments = {**saved["config"], "dtype": _dtype_name(saved["config"].get("dtype"))}
     _refuse_objects(arguments, path)
+    name = arguments.get("name")
+    if name is not None and not (isinstance(name, str) and name.isprintable()):
+        raise ValueError(f"{path}: the name of a network is printable text, not {_shown(name)}.")
     return arguments
 
 

@@ -33,7 +33,7 @@ def check_expansion(unpacked: int, packed: int, source: str | os.PathLike) -> No
         )
 
 
-def check_hdf5(file: h5py.File, source: str | os.PathLike, file_bytes: int) -> None:
+def check_hdf5(file: h5py.File, source: str | os.PathLike, file_bytes: int) -> int:
     """Raises an error if a file of weights has other files read, or more numbers than it holds.
 
     HDF5 can point to other files (external links, virtual data sets), take the bytes of any file
@@ -44,6 +44,9 @@ def check_hdf5(file: h5py.File, source: str | os.PathLike, file_bytes: int) -> N
         file: the open file.
         source: what error messages call it.
         file_bytes: its size.
+
+    Returns:
+        How many numbers it holds.
 
     Raises:
         ValueError: the file does; the message names the part of it.
@@ -68,6 +71,7 @@ def check_hdf5(file: h5py.File, source: str | os.PathLike, file_bytes: int) -> N
                     raise ValueError(f"{source}: {path!r} holds no numbers.")
                 datasets.append(item)
     check_expansion(unpacked_bytes(datasets), file_bytes, source)
+    return sum(dataset.size or 0 for dataset in datasets)
 
 
 def unpacked_bytes(datasets: Iterable[h5py.Dataset]) -> int:

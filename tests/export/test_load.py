@@ -138,6 +138,23 @@ def test_a_checkpoint_of_another_network(workdir, tmp_path):
         deeplab_tf.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("has_checkpoints", "message"),
+    [
+        (True, r"config\.json: describes a network of far more weights"),
+        (False, "no checkpoint yet"),
+    ],
+)
+def test_a_config_of_a_huge_network(workdir, tmp_path, has_checkpoints, message):
+    (tmp_path / "dataset.json").symlink_to(workdir[0] / "dataset.json")
+    if has_checkpoints:
+        (tmp_path / "checkpoints").symlink_to(workdir[0] / "checkpoints")
+    text = (workdir[0] / "config.json").read_text()
+    (tmp_path / "config.json").write_text(text.replace('"width": 0.05', '"width": 4.0'))
+    with pytest.raises(ValueError, match=message):
+        deeplab_tf.load(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["{", "[1]", '{"architectures": ["x"]}', '{"model": {"head": 1}}'])
 def test_a_config_of_another_program(workdir, tmp_path, text):
     (tmp_path / "dataset.json").symlink_to(workdir[0] / "dataset.json")

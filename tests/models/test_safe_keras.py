@@ -8,6 +8,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf import compat
@@ -169,10 +170,61 @@ def test_own_subclasses_are_opened_by_who_trusts_them(tmp_path):
         ("image_scale", float("inf")),
         ("output_stride", 10**6),
         ("fc6_rate", "12"),
+        ("dtype", "string"),
+        ("dtype", "complex64"),
     ],
 )
 def test_an_absurd_argument_is_named(good, tmp_path, name, value):
     assert_refused(with_arguments(good, tmp_path, **{name: value}), f"{name} must")
+
+
+def test_a_policy_for_other_numbers_is_named(good, tmp_path):
+    policy = keras_object("keras", "DTypePolicy", {"name": "int8_from_float32"}, None, [])
+    assert_refused(
+        with_arguments(good, tmp_path, dtype={**policy, "config": {"name": "int8_from_float32"}}),
+        "int8_from_float32",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"width": 4.0},
+        {"width": 1.0, "fc6_kernel": 5, "fc6_filters": 16384, "head": "aspp_l"},
+        {"backbone": "keras:MobileNetV2", "head": "aspp_v3", "width": 1.0},
+    ],
+)
+def test_a_small_file_of_a_large_network(good, tmp_path, arguments):
+    made = []
+
+    def create(next_creator, **options):
+        made.append(next_creator(**options))
+        return made[-1]
+
+    with tf.variable_creator_scope(create):
+        assert_refused(with_arguments(good, tmp_path, **arguments), "network of far more weights")
+    assert sum(np.prod(variable.shape) for variable in made) < 2e6  # of up to a thousand millions
+
+
+@pytest.mark.parametrize(
+    "crf", [{"iterations": 10**9}, {"clip": float("nan")}, {"\x1b[2J": 1}, {"mode": "x"}]
+)
+def test_absurd_parameters_of_the_crf_are_named(good, tmp_path, crf):
+    assert_refused(with_arguments(good, tmp_path, crf=crf), "CRF parameter")
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J", 3])
+def test_a_name_that_could_steer_a_terminal(good, tmp_path, name):
+    assert_refused(with_arguments(good, tmp_path, name=name), "printable text", repr(name))
+
+
+def test_what_keras_says_in_bold_is_plain(good, tmp_path):
+    path = with_arguments(good, tmp_path, fc6_kernel=4, method="interlace", width="1")
+    assert_refused(path)
+    broken = with_arguments(good, tmp_path, backbone="resnet50", head="aspp_v3", width=0.02)
+    with pytest.raises(ValueError) as caught:
+        load_model(broken)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_an_unknown_argument_is_named(good, tmp_path):
