@@ -225,6 +225,18 @@ def _scaling(results: dict) -> Iterable[str]:
     )
 
 
+def _memory(results: dict) -> Iterable[str]:
+    count = len(results["rows"][0]["megabytes"])
+    images = [(number + 1) * results["images"] // count for number in range(count)]
+    yield from _table(
+        ["", "graphs for the first image", "for all others", *(f"MB after {n}" for n in images)],
+        [
+            [row["way"], *row["graphs"], *(f"{megabytes:.0f}" for megabytes in row["megabytes"])]
+            for row in results["rows"]
+        ],
+    )
+
+
 SUITES: dict[str, Callable[[dict], Iterable[str]]] = {
     "forward": _forward,
     "train": _train,
@@ -232,4 +244,5 @@ SUITES: dict[str, Callable[[dict], Iterable[str]]] = {
     "winograd": _winograd,
     "operations": _operations,
     "scaling": _scaling,
+    "memory": _memory,
 }

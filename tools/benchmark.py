@@ -15,7 +15,8 @@ and times what the way through SavedModel and server costs; needs the extra `ser
 images of --side pixels, --batch at once; --suite=train says the memory of a step too.
 --suite=winograd compares a prototype of another convolution with TensorFlow's, --suite=operations
 single operations with those that take their place in bfloat16. --suite=scaling counts what several
-machines have to exchange in a step of every config of the zoo.
+machines have to exchange in a step of every config of the zoo. --suite=memory follows the memory of
+processes that label 300 images, each of another size.
 
 `tools/benchmark_tables.py` puts the files of --output into docs/benchmarks.md.
 """
@@ -172,6 +173,12 @@ def count_scaling() -> dict:
     return scaling.run()
 
 
+def follow_memory() -> dict:
+    from benchmarks import memory
+
+    return memory.run()
+
+
 SUITES = {
     "crf": time_crf,
     "forward": time_forward,
@@ -185,6 +192,7 @@ SUITES = {
     "winograd": time_winograd,
     "operations": time_operations,
     "scaling": count_scaling,
+    "memory": follow_memory,
 }
 SUITE = flags.DEFINE_enum("suite", None, list(SUITES), "What to time.", required=True)
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.layers.atrous_conv import AtrousConv2D
+from deeplab_tf.layers.conv_norm_act import ConvNormAct
 from deeplab_tf.layers.dropout import ExampleDropout
-from deeplab_tf.models import DeepLab
 from deeplab_tf.training.loss_scale import LossScale
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.optimizers import build_optimizer, trained_variables
@@ -30,15 +30,9 @@ LOSSES = "cross_entropy + dice + 2*lovasz + ohem(share=0.3)"
 CLIP_NORM = 0.1
 # The last layer, whose gradient has passed dropout, and one in front of all others.
 WATCHED = ("fc8/kernel", "fc8/bias", "conv1/kernel")
-# A network whose normalisations, Keras' in the backbone and ours in the head, see all replicas.
-SYNC = {
-    "backbone": "keras:MobileNet", "head": "v3plus", "output_stride": 16, "separable": True,
-    "batch_norm": "sync", "dropout": 0.1,
-}  # fmt: skip
 SYNC_WATCHED = (
-    "conv1/kernel", "conv1_bn/moving_mean", "conv1_bn/moving_variance", "conv_pw_13_bn/gamma",
-    "conv_pw_13_bn/moving_variance", "aspp0_norm/moving_mean", "decoder_conv1_pointwise/kernel",
-    "logits/kernel",
+    "conv1_norm/gamma", "conv1_norm/moving_mean", "conv1_norm/moving_variance", "conv1/kernel",
+    "conv2_norm/moving_variance", "fc8/kernel",
 )  # fmt: skip
 
 
@@ -68,6 +62,39 @@ class SmallModel(keras.layers.Layer):
         return [self.classifier(self.dropout(features, training=training, seeds=seeds))]
 
 
+class SynchronizedModel(keras.layers.Layer):
+    """The same with normalisations over all replicas."""
+
+    logit_strides = (8,)
+    batch_norm = "sync"
+
+    def __init__(self):
+        super().__init__(name="synchronized")
+        options = {"batch_norm": "sync", "momentum": 0.9}
+        self.blocks = [
+            ConvNormAct(8, 3, strides=8, name="conv1", **options),
+            ConvNormAct(8, 1, name="conv2", **options),
+        ]
+        self.classifier = AtrousConv2D(3, 1, name="fc8")
+        self.blocks[0].build((None, None, None, 3))
+        self.blocks[1].build((None, None, None, 8))
+        self.classifier.build((None, None, None, 8))
+
+    def variables_by_name(self):
+        inner = [layer for block in self.blocks for layer in compat.sub_layers(block)]
+        return {
+            f"{layer.name}/{compat.weight_name(variable)}": variable
+            for layer in (*inner, self.classifier)
+            for variable in layer.weights
+        }
+
+    def logit_maps(self, images, training, seeds):
+        features = images
+        for block in self.blocks:
+            features = block(features, training=training)
+        return [self.classifier(features)]
+
+
 def four_images():
     """Each with another share of void, the third with nothing else."""
     batch = random_batch(iter_size=1, batch=4, size=17)
@@ -88,7 +115,7 @@ def small_model():
 
 
 def synchronized():
-    return DeepLab(num_classes=3, **SYNC), ()
+    return SynchronizedModel(), ()
 
 
 def take_step(
@@ -168,7 +195,7 @@ def results_on(count: int):
         results["caffe"] = take_step(strategy, split(batch, 4), "caffe")
     built = {n: build_strategy(n).num_replicas_in_sync for n in ("auto", "mirrored", "one")}
     valid = batch["labels"] != VOID
-    strides = {"valid": 8, "scaled": 8, "losses": 8, "sync": 4}
+    strides = {"valid": 8, "scaled": 8, "losses": 8, "sync": 8}
     pixels = {what: int(valid[:, :, ::s, ::s].sum()) for what, s in strides.items()}
     return {**results, "strategies": built, "valid_pixels": pixels}
 
