@@ -15,6 +15,7 @@ import tensorflow as tf
 
 # Ending of temporary files; those that a killed run left can be removed.
 PART_ENDING = ".part"
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.part(ial\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -44,6 +45,17 @@ def whole_file(path: str | os.PathLike, ending: str = PART_ENDING) -> Iterator[P
     finally:
         with contextlib.suppress(OSError):  # where it could not be made
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: str | os.PathLike) -> None:
+    """Removes the temporary files of `whole_file` that a killed process has left in a folder.
+
+    Args:
+        folder: into which no process writes now; it need not exist.
+    """
+    for path in Path(folder).glob(".*.part*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def make_folder(folder: str | os.PathLike, wanted_for: str | os.PathLike | None = None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import ml_collections
 import tensorflow as tf
 
+from deeplab_tf.data.files import remove_unfinished
 from deeplab_tf.data.split import Split, require_labels
 from deeplab_tf.models.checkpoint_files import newest_whole
 from deeplab_tf.models.deeplab import DeepLab
@@ -145,6 +146,9 @@ class Trainer:
         """
         lock = locked(self._workdir.path) if self._is_chief else contextlib.nullcontext()
         with lock, noting_signals() as interruption:
+            if self._is_chief:
+                for folder in (self._workdir.path, self._workdir.path / "checkpoints"):
+                    remove_unfinished(folder)
             while not self._is_over(evaluate, interruption):
                 pass
             self._training.finish()

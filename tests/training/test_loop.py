@@ -197,6 +197,15 @@ def test_the_cache_changes_no_batch(finished):
     np.testing.assert_array_equal(*found)
 
 
+def test_what_a_kill_left_half_written_is_removed(copied, losses):
+    left = [copied / f".{'0' * 12}.part", copied / f"checkpoints/.{'f' * 12}.partial.keras"]
+    others = [copied / ".part", copied / ".notes.part", copied / f".{'0' * 12}.parts"]
+    for file in (*left, *others):
+        file.write_bytes(b"half")
+    trainer(copied).run()
+    assert not any(file.exists() for file in left) and all(file.exists() for file in others)
+
+
 def test_a_finished_run_is_recognized_and_trains_no_more(copied, losses):
     logged, before = [], metrics(copied)
     trainer(copied, logged=logged).run()
