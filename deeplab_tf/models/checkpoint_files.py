@@ -7,7 +7,6 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -36,7 +35,7 @@ def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variabl
     step = newest_whole(folder, lambda line: warnings.warn(line, stacklevel=4))
     if step is None:
         raise ValueError(f"{folder}: no checkpoint yet; training saves one from time to time.")
-    read_checkpoint(tf.train.Checkpoint(variables=variables), folder, step).expect_partial()
+    read_checkpoint(tf.train.Checkpoint(variables=variables), folder, step)
 
 
 def files_by_step(folder: Path) -> dict[int, list[Path]]:
@@ -119,20 +118,20 @@ def _file_fault(file: Path, wanted: str) -> str | None:
     return None if is_same else f"{file.name} is not the file whose SHA-256 was written beside it"
 
 
-def read_checkpoint(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> Any:
-    """Restores from the checkpoint of a step all that `checkpoint` holds, and returns the status.
+def read_checkpoint(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> None:
+    """Restores from the checkpoint of a step all that `checkpoint` holds; it may have more.
 
     Raises:
         ValueError: the checkpoint cannot be read, or does not hold all of it.
     """
     with without_wildcards(folder) as plain:
         try:
-            status = checkpoint.read(f"{plain}/ckpt-{step}")
-            return status.assert_existing_objects_matched()
+            status = checkpoint.read(f"{plain}/ckpt-{step}").assert_existing_objects_matched()
         except (AssertionError, ValueError, tf.errors.OpError) as error:
             raise ValueError(
                 f"{folder}/ckpt-{step}: not a checkpoint of this model: {error}"
             ) from error
+    status.expect_partial()  # or TensorFlow would warn of the rest
 
 
 def read_parts(checkpoint: tf.train.Checkpoint, folder: Path, step: int) -> None:

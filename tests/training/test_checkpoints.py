@@ -1,3 +1,4 @@
+import gc
 import shutil
 import subprocess
 
@@ -108,6 +109,18 @@ def test_a_checkpoint_of_another_model_is_another_error(tmp_path):
     Run(tmp_path).save(1, 2)
     with pytest.raises(ValueError, match="ckpt-2: not a checkpoint of this model"):
         Run(tmp_path, units=5).checkpoints.restore()
+
+
+def test_what_a_restart_does_not_ask_for_is_no_warning(tmp_path, caplog):
+    run = Run(tmp_path)
+    run.checkpoints.add({"losses": tf.Variable([1.0])})
+    run.save(3)
+    again = Run(tmp_path)
+    again.checkpoints.restore()
+    again.checkpoints.restore(before=3)
+    del again
+    gc.collect()
+    assert not caplog.records
 
 
 # === Manifests ===
