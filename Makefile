@@ -5,7 +5,7 @@ LEGACY_PYTHON ?= $(firstword $(shell command -v python3.11 python3.10) $(PYTHON)
 BIN := .venv/bin
 LEGACY_BIN := .venv-legacy/bin
 EXTRAS := annotations,benchmark,crf,datasets,geo,heic,report,serving,test,video
-CURRENT_EXTRAS := browser,demo,docs,lint,litert,onnx,pretrained
+CURRENT_EXTRAS := browser,demo,docs,lint,litert,mlflow,onnx,pretrained,wandb
 RUN := runs/quickstart
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2

@@ -96,6 +96,16 @@ def _addons_optimizer_class(name: str) -> type:
     return found
 
 
+def callback_list(
+    callbacks: list[keras.callbacks.Callback],
+) -> keras.callbacks.CallbackList:
+    """Returns Keras' list of callbacks; it does not compare their time with that of a step."""
+    found = keras.callbacks.CallbackList(callbacks)
+    if not KERAS_3:
+        found._check_timing = False  # what is told after a step would always be slower than it
+    return found
+
+
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warns that a name of version 0.1 is used.
 

@@ -44,12 +44,17 @@ _PAGE = (
     "tests/demo/test_gradio_page.py::test_a_stopped_page_leaves_no_files",
     "tests/demo/test_gradio_page.py::test_nothing_left_the_machine_and_nothing_went_wrong",
 )
+_TRACKERS = (
+    "tests/training/callbacks/test_wandb_run.py::test_wandb_itself_writes_the_run_and_goes_on",
+    "tests/training/callbacks/test_mlflow_run.py::test_mlflow_itself_writes_the_run_and_goes_on",
+)
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
     "legacy": {
         **dict.fromkeys(_LIGHT_FORMATS, "LiteRT and ONNX are exported on the current stack"),
         **dict.fromkeys(_PAGE, "the web page is for the current stack only"),
+        **dict.fromkeys(_TRACKERS, "W&B and MLflow are installed on the current stack"),
     },
 }
 

@@ -17,13 +17,13 @@ STANDS_FOR = {
     "--config=zoo/NAME.py": "--config=zoo/quickstart.py",
     "--dataset=NAME": "--dataset=voc12",
 }
-# Flags of docker, pip, apt-get, pytest, saved_model_cli and TF Serving.
+# Flags of docker, pip, apt-get, pytest, saved_model_cli, TensorBoard and TF Serving.
 OTHERS = {
     "gpus", "dir", "all", "model_config_file", "model_config_file_poll_wait_seconds", "no-deps",
     "allow_version_labels_for_unavailable_models", "rest_api_timeout_in_ms", "enable_batching",
     "tensorflow_intra_op_parallelism", "batching_parameters_file", "enable_model_warmup",
     "per_process_gpu_memory_fraction", "monitoring_config_file", "model_dir", "quiet", "editable",
-    "check", "fix", "help", "numprocesses", "dist",
+    "check", "fix", "help", "numprocesses", "dist", "logdir",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from deeplab_tf import compat
 from deeplab_tf.models.deeplab import DeepLab
+from deeplab_tf.training.call_arguments import parse_call_arguments
 
 
 class TrainedVariable(NamedTuple):
@@ -70,13 +70,11 @@ def parse_arguments(text: str) -> dict[str, object]:
         >>> parse_arguments("momentum=0.9, nesterov=True")
         {'momentum': 0.9, 'nesterov': True}
     """
-    try:
-        call = ast.parse(f"call({text})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or None in [k.arg for k in call.keywords]:
-            raise ValueError("a value without a name")
-        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"arguments look like 'momentum=0.9, nesterov=True' ({error})") from error
+    example = "momentum=0.9, nesterov=True"
+    unnamed, named = parse_call_arguments(text, example)
+    if unnamed:
+        raise ValueError(f"arguments look like {example!r} (a value without a name)")
+    return named
 
 
 def trained_variables(
