@@ -114,6 +114,8 @@ def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
         "log_every": 10,
         "checkpoint_every": 1000,
         "keep_checkpoints": 2,
+        # Callbacks as Keras has them, `|` between: "CSVLogger('log.csv')|wandb(project='a')".
+        "callbacks": "",
         # Images of an evaluation that TensorBoard shows with label and prediction; 0 is none.
         "log_images": 2,
         # Whether TensorBoard also shows how the weights are distributed, at every evaluation.

@@ -25,6 +25,7 @@ from deeplab_tf.models.arguments import (
 )
 from deeplab_tf.precision import PRECISIONS
 from deeplab_tf.training.best_model import MONITORED
+from deeplab_tf.training.callbacks import parse_callbacks
 from deeplab_tf.training.losses import parse_loss
 from deeplab_tf.training.losses.batch_weights import NORMALIZATIONS
 from deeplab_tf.training.optimizers import parse_arguments
@@ -105,6 +106,10 @@ def _is_path(value) -> bool:
 
 def _is_augmentation(value: Any) -> bool:
     return bool(AugmentationPipeline(value))
+
+
+def _is_callbacks(value: Any) -> bool:
+    return isinstance(value, str) and parse_callbacks(value) is not None
 
 
 def _is_loss(value: object) -> bool:
@@ -188,6 +193,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "log_every": _EVERY,
         "checkpoint_every": _EVERY,
         "keep_checkpoints": whole(1),
+        "callbacks": Range("a text of callbacks", _is_callbacks),
         "log_images": whole(0, note="; 0 is none"),
         "log_histograms": _SWITCH,
         "eval_every": _EVERY,

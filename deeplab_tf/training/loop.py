@@ -16,6 +16,7 @@ from deeplab_tf.models.checkpoint_files import newest_whole
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.old_names import warn_renamed
 from deeplab_tf.precision import PRECISIONS, Precision, explain_precision
+from deeplab_tf.training.callbacks.runner import RunCallbacks
 from deeplab_tf.training.config import resolve_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.divergence import DivergedError
@@ -98,7 +99,11 @@ class Trainer:
         self._index = phase_at(self._phases, step)
         self._training = self._go_on()
         check_later_phases(self._phases[self._index + 1 :], self.model)
-        self._training.open_files()
+        # Classes of the user's are imported, and may not be there: before the folder is bound.
+        text = config.train.callbacks if self._is_chief else ""
+        step, folder = self._training.state.first_step, self._workdir.path
+        self._callbacks = RunCallbacks(text, self.model, config.to_dict(), folder, step, self.log)
+        self._training.open_files(self._callbacks)
 
     def _go_on(self) -> PhaseTraining:
         """Builds what trains from the newest checkpoint, or from the start."""
@@ -107,7 +112,8 @@ class Trainer:
 
     def _reopen(self) -> None:
         self._training = self._go_on()
-        self._training.open_files()
+        self._callbacks.set_model(self.model)
+        self._training.open_files(self._callbacks)
 
     @property
     def model(self) -> DeepLab:
@@ -149,9 +155,10 @@ class Trainer:
             if self._is_chief:
                 for folder in (self._workdir.path, self._workdir.path / "checkpoints"):
                     remove_unfinished(folder)
-            while not self._is_over(evaluate, interruption):
-                pass
-            self._training.finish()
+            with self._callbacks.running():
+                while not self._is_over(evaluate, interruption):
+                    pass
+                self._training.finish()
         # A worker that leaves would end the chief's process too. Everything is written by now, so
         # who is the last to hear of the other's arrival may find it gone.
         with contextlib.suppress(ConnectionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class MetricsLog:
         folder: the work directory.
         first_step: number of steps done before; lines of later steps are removed, and TensorBoard
             drops their points, because an interrupted run repeats them.
+        also: is called with what is written, after it.
 
     Raises:
         ValueError: `metrics.jsonl` is not text.
@@ -36,13 +37,18 @@ class MetricsLog:
         {10: 0.25}
     """
 
-    def __init__(self, folder: str | os.PathLike, first_step: int = 0):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        first_step: int = 0,
+        also: Callable[[int, Mapping[str, Any]], object] = lambda step, values: None,
+    ):
         self._path = Path(folder) / "metrics.jsonl"
         lines = _read_text(self._path).splitlines() if self._path.exists() else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
         self._evaluations = [line for line in map(json.loads, kept) if "split" in line]
-        self._events = EventFile(folder, first_step)
+        self._events, self._also = EventFile(folder, first_step), also
 
     def evaluations(self, name: str) -> dict[int, Any]:
         """Returns a value of the evaluations that were made before, by step."""
@@ -68,6 +74,7 @@ class MetricsLog:
         self._events.scalars(step, {f"{prefix}/{name}": v for name, v in numbers.items()})
         self._events.images(step, {f"{prefix}/{name}": v for name, v in images.items()})
         self._events.flush()
+        self._also(step, values)
 
     def write_histograms(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Writes how the numbers of arrays are distributed, for TensorBoard alone.

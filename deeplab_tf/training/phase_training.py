@@ -11,6 +11,7 @@ from deeplab_tf.data.split import Split, naming_broken_files
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.in_precision import in_precision
 from deeplab_tf.training.best_model import BestModel
+from deeplab_tf.training.callbacks.runner import RunCallbacks
 from deeplab_tf.training.divergence import DivergedError
 from deeplab_tf.training.evaluations import Evaluate, Evaluations
 from deeplab_tf.training.interruption import Interruption, RunInterruptedError
@@ -70,11 +71,17 @@ class PhaseTraining:
         self._metrics: MetricsLog | None = None
         self._best: BestModel | None = None
 
-    def open_files(self) -> None:
-        """Binds the folder to the run, which a configuration that cannot be built must not."""
+    def open_files(self, callbacks: RunCallbacks) -> None:
+        """Binds the folder to the run, which a configuration that cannot be built must not.
+
+        Args:
+            callbacks: receive every line, and may end the run.
+        """
+        self._callbacks = callbacks
         if self._is_chief:
             self._workdir.describe()
-            self._metrics = MetricsLog(self._workdir.path, self.state.first_step)
+            folder, step = self._workdir.path, self.state.first_step
+            self._metrics = MetricsLog(folder, step, also=callbacks.write)
             monitor, patience = self._settings.monitor, self._settings.patience
             values = self._metrics.evaluations(monitor)
             folder = self._workdir.path / "checkpoints"
@@ -88,7 +95,7 @@ class PhaseTraining:
             interruption: ends it after a step.
 
         Returns:
-            Whether the run ends before its last step, as it gets no better.
+            Whether the run ends before its last step: it gets no better, or a callback asks for it.
 
         Raises:
             DivergedError: the loss or a weight is not a finite number any more.
@@ -150,10 +157,20 @@ class PhaseTraining:
                 evaluations.run(step, progress, interruption)
                 if evaluations.is_exhausted():
                     return True
-            if self._signal(interruption):
+            is_stopped = self._is_stopped()
+            if is_stopped or self._signal(interruption):
                 self._save(step, progress, batch)
             self._leave_on_signal(interruption, step)
+            if is_stopped:
+                self._log(f"a callback ends the run at step {step}")
+                return True
         return False
+
+    def _is_stopped(self) -> bool:
+        """Whether a callback has asked for the end of the run, which only the chief knows."""
+        if not self._settings.callbacks:
+            return False
+        return any(gather(self._strategy, int(self._callbacks.stop_training)))
 
     def _build_step(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
         settings, state = self._settings, self.state

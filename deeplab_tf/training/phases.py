@@ -17,7 +17,7 @@ _FIXED = {
               "weights"),
     "data": ("train_split", "eval_split", "image_scale", "cache", "check"),
     "train": ("steps", "epochs", "phases", "seed", "precision", "on_nan", "monitor", "patience",
-              "keep_checkpoints", "log_images"),
+              "keep_checkpoints", "log_images", "callbacks"),
 }  # fmt: skip
 _KEY = re.compile(r"(?:^|,)\s*(\w+)\.(\w+)\s*=")
 

@@ -23,7 +23,9 @@ _FIXED_SECTIONS = ("model", "data")
 # Keys in them that change no number.
 _FREE_KEYS = ("cache", "check")
 # Files that a run replaces; they must not be those of a data set or of another program.
-_FILES = (FILE_NAME, "model.keras", "last.keras", "metrics.jsonl")
+_FILES = (
+    FILE_NAME, "model.keras", "last.keras", "metrics.jsonl", "wandb_run.json", "mlflow_run.json",
+)  # fmt: skip
 _ADVICE = "The folder holds something else than a run: give another --workdir."
 _BROKEN_ADVICE = "Put back a copy, or give another --workdir."
 

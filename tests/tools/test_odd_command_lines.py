@@ -192,6 +192,8 @@ ROWS += [
     ("half a command", "doctor.py", "--in_place", "--in_place belongs to --fix"),
     ("twice", "train.py", "--config=zoo:quickstart", "--config is given twice"),
     # Before the data is looked at, which may take minutes.
+    ("no class", "train.py", "--config.train.callbacks=none:A() --data_dir=data", "none"),
+    ("no callback", "train.py", "--config.train.callbacks=None_() --data_dir=file", "None_"),
     ("no weights", "train.py", "--config.model.weights=none.h5 --data_dir=file", "none.h5"),
     ("unknown weights", "train.py", "--config.model.weights=imagenett --data_dir=file", "did you"),
     ("a word for a number", "train.py", "--logical_devices=x", "=x: not a whole number"),

@@ -250,7 +250,11 @@ def test_shards_replace_only_shards(here):
     assert file.read_bytes() == content
 
 
-@pytest.mark.parametrize("name", ["dataset.json", "model.keras", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    ["dataset.json", "model.keras", "last.keras", "metrics.jsonl", "wandb_run.json",
+     "mlflow_run.json"],
+)  # fmt: skip
 def test_a_run_replaces_only_a_run(here, name):
     config, spec = base_config("vgg16_large_fov").to_dict(), DatasetSpec("toy", ("a", "b"))
     content = foreign(here / "run" / name)

@@ -56,6 +56,7 @@ OWN = {  # key -> values that it may not have, beside those of its kind
     "train.decay_multipliers": ((("[", 1.0),), ((".*/bias", "0"),), ((".*/bias", True),)),
     "crf.compatibility": ("pots", (), (math.nan,), ((1.0, 0.0),)),
     "train.ema_decay": (1, 1.0), "train.layer_decay": (0, 1.5, -0.5, "0.9", True, None),
+    "train.callbacks": (None, 3, ("CSVLogger()",), "none", "ReduceLROnPlateau()"),
     "train.on_nan": ("", "go on", None, 1),
     "train.phases": ("100", 100, ((100,),), ((0, "train.gamma=1"),), ((100, 3),)),
     "crf.clip": (0, 1),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import keras
 from deeplab_tf import compat
 from deeplab_tf.training.callbacks import CALLBACKS, parse_callbacks
 from deeplab_tf.training.callbacks.callback_text import build_callback
+from deeplab_tf.training.interruption import RunInterruptedError
 
 _MONITORING = (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint)
 
@@ -102,6 +104,20 @@ class RunCallbacks:
         self._list.set_model(self._model)
         self._list.on_train_begin()
         self._is_running = True
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Tells of the beginning of a block, and of its end, which an error or a signal may be."""
+        self.begin()
+        try:
+            yield
+        except RunInterruptedError:
+            self.end()
+            raise
+        except BaseException:
+            self.end(failed=True)
+            raise
+        self.end()
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
         """Tells of a line of the log, or of an evaluation.
