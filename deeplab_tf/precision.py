@@ -6,8 +6,6 @@ import functools
 import time
 from typing import NamedTuple
 
-import tensorflow as tf
-
 # Name -> Keras' policy. Variables, statistics of batch normalisation and logits stay float32.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 PRECISIONS = ("auto", *POLICIES)
@@ -64,6 +62,8 @@ def explain_precision(wanted: str) -> Precision:
 
 @functools.cache
 def _fastest() -> Precision:
+    import tensorflow as tf  # not before a program's flags are right
+
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
@@ -84,6 +84,8 @@ def bfloat16_gain() -> float:
 
 def _seconds_of_convolution(dtype: str) -> float:
     """Returns the least of three, after one that oneDNN prepares itself in."""
+    import tensorflow as tf
+
     with tf.device("CPU"):
         images = tf.ones([1, 33, 33, 256], dtype)
         kernel = tf.ones([3, 3, 256, 256], dtype)

@@ -1,8 +1,9 @@
-"""Starts programs without TensorFlow's notes about the machine."""
+"""Starts programs: wrong flags are answered before TensorFlow is imported, which takes seconds."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import sys
@@ -17,12 +18,47 @@ _NOTES = re.compile(
     r"|To enable the following instructions|Could not find TensorRT"
 )
 
+# Commands whose flags list what modules have that import TensorFlow: sources and formats.
+_SLOW = {"convert", "export"}
+# Files of tools/ whose flags need nothing of that kind.
+_QUICK = {"train", "evaluate", "predict", "tune_crf", "demo", "doctor", "serve_client"}
+# Packages of which a program imports something before that.
+_PACKAGES = ("deeplab_tf.data", "deeplab_tf.evaluation", "deeplab_tf.tuning", "deeplab_tf")
+
 
 def is_program() -> bool:
     """Returns whether this process runs `deeplab` or a file of tools/."""
     path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
     tools = Path(__file__).resolve().parents[1] / "tools"
     return path.stem == "deeplab" or path.resolve().parent == tools
+
+
+def _is_quick() -> bool:
+    """Returns whether this process runs a program that parses its flags first."""
+    path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
+    if path.stem == "deeplab":
+        return not _SLOW.intersection(sys.argv[1:2])
+    return is_program() and path.stem in _QUICK
+
+
+_waits = _is_quick()
+
+
+def waits_for_flags() -> bool:
+    """Returns whether packages leave out of their `__init__` what imports TensorFlow, as yet."""
+    return _waits
+
+
+def import_rest() -> None:
+    """Imports TensorFlow and what packages have left out, once the flags of a program are right."""
+    global _waits
+    if not _waits:
+        return
+    _waits = False
+    import_tensorflow()
+    for name in _PACKAGES:
+        if name in sys.modules:
+            importlib.reload(sys.modules[name])
 
 
 def wrong_backend() -> str | None:

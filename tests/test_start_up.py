@@ -41,3 +41,49 @@ def test_it_is_one_line_of_a_program_and_an_import_error_in_python(backend):
         (*trace, line) = done.stderr.strip().splitlines()
         assert done.returncode == 1 and f"KERAS_BACKEND={backend}: deeplab_tf" in line
         assert bool(trace) == (command[0] == "-c")
+
+
+# Prints a line for every module that is imported.
+TRACED = [sys.executable, "-X", "importtime"]
+DEEPLAB = "import sys; sys.argv[0] = 'deeplab'; from deeplab_tf.cli.main import main; main()"
+
+
+def traced(*command):
+    """Runs Python; returns the exit status, all lines on stderr and the modules imported."""
+    done = subprocess.run([*TRACED, *command], capture_output=True, text=True, cwd=ROOT)
+    lines = done.stderr.splitlines()
+    imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time")}
+    return done.returncode, [line for line in lines if not line.startswith("import ")], imported
+
+
+@pytest.mark.parametrize("tool", sorted(start_up._QUICK))
+def test_a_wrong_flag_is_answered_before_tensorflow_is_imported(tool):
+    config = ["--config=zoo:quickstart"] if tool == "train" else []
+    status, lines, imported = traced(f"tools/{tool}.py", *config, "--bogus=1")
+    assert (status, lines[0]) == (1, "error: Unknown command line flag 'bogus'")
+    assert "absl.flags" in imported and not {"tensorflow", "keras"} & imported
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--config=zoo:none"], "no such file"),
+        (["train", "--config=zoo:quickstart", "--logical_devices=-2"], "-2 is not an integer"),
+        (["predict", "--overlay=x"], "neither true nor false"),
+        (["evaluate", "--data_dir="], "A path is empty"),
+        (["nothing"], "no command 'nothing'"),
+    ],
+)
+def test_the_command_answers_as_early(words, message):
+    _, (line, *_), imported = traced("-c", DEEPLAB, *words)
+    assert line.startswith("error: ") and message in line
+    assert not {"tensorflow", "keras"} & imported
+
+
+@pytest.mark.slow
+def test_with_right_flags_the_rest_is_imported(tmp_path):
+    status, lines, imported = traced(
+        "tools/doctor.py", "--data_dir=synthetic", f"--output={tmp_path}", "--crop_size=33"
+    )
+    assert status == 0 and {"tensorflow", "deeplab_tf.data.augment"} <= imported, lines
+    assert (tmp_path / "doctor.json").exists()

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
-import tensorflow as tf
 from absl import app, flags, logging
 from tqdm import tqdm
 
+from deeplab_tf import start_up
 from deeplab_tf.cli.config_flag import config_error, expand_config, require_config
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.terminal_text import shortened, visible
@@ -49,6 +49,7 @@ def run(main: Callable[[], int | None]) -> None:
     def guarded(arguments: list[str]) -> int | None:
         if len(arguments) > 1:
             return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
+        start_up.import_rest()
         logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
         try:
             with contextlib.redirect_stdout(cast(TextIO, _VisibleText(sys.stdout))):
@@ -72,6 +73,9 @@ def _parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -
         text = str(error)
         sys.exit(_fail(text if text.startswith("--config") else f"--config: {text}"))
     try:
+        if file is not None and start_up.waits_for_flags():
+            _parse_all_but_config(arguments, values)
+            start_up.import_rest()
         words = values(arguments)
         if file is not None:
             require_config(values["config"].value, file)
@@ -84,9 +88,20 @@ def _parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -
         sys.exit(_fail(config_error(error, file)))
 
 
+def _parse_all_but_config(arguments: list[str], values: flags.FlagValues) -> None:
+    """Raises where a flag is wrong, before the file of --config is run, which takes seconds."""
+    try:
+        values([word for word in arguments if not word.lstrip("-").startswith("config")])
+    except flags.IllegalFlagValueError as error:
+        if "--config=" not in str(error):  # that it is missing here
+            raise
+    values.unparse_flags()
+
+
 def _expected(error: Exception) -> str | None:
     """Returns what was wrong, or None where the error is a bug of ours."""
-    if isinstance(error, tf.errors.OpError):
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow and isinstance(error, tensorflow.errors.OpError):
         return f"{type(error).__name__}: {plain_reason(error)}"
     if isinstance(error, OSError):
         return _os_error(error)

@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import tensorflow as tf
-
 # Ending of temporary files; those that a killed run left can be removed.
 PART_ENDING = ".part"
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.part(ial\.\w+)?")
@@ -87,6 +85,8 @@ def naming_written(path: str | os.PathLike, *others: str | os.PathLike) -> Itera
             system (ENOSPC where the disk is full, EIO where it is unknown), `filename` the path.
             An OSError about another file is left as it is.
     """
+    import tensorflow as tf  # not before a program's flags are right
+
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
