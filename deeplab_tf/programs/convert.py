@@ -24,7 +24,7 @@ SOURCE = cli.define_path_flag(
 OUTPUT = cli.define_path_flag("output", "Folder for the shards.", required=True)
 PROCESSES = flags.DEFINE_integer(
     "processes", None, "How many work at once; as many as there are processors if left out.",
-    lower_bound=1,
+    lower_bound=1, upper_bound=1024,
 )  # fmt: skip
 VAL_SHARE = flags.DEFINE_float(
     "val_share", None, "Share of the training images that becomes the split val, such as 0.2."

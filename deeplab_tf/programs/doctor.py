@@ -31,7 +31,7 @@ CONFIG = config_flags.DEFINE_config_file(
 CROP_SIZE = flags.DEFINE_integer(
     "crop_size", None, "Side of the crops without --config; 321 if left out.", lower_bound=1
 )
-CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.", lower_bound=1)
+CROPS = flags.DEFINE_integer("crops", 12, "Number of crops on the contact sheet.", 1, 1000)
 FIX = flags.DEFINE_bool(
     "fix", False, "Rewrite labels of all splits that are clear; --output is a new folder for them."
 )

@@ -34,6 +34,9 @@ from deeplab_tf.training.ranges import Range, is_sequence, many, one_of, or_none
 from deeplab_tf.training.schedules import POLICIES
 
 LARGEST_SEED = 2**32 - 1  # NumPy's
+# Of a step: the largest batches of classifiers, of far smaller images. With more a run would read
+# images for hours before it says anything.
+MOST_IMAGES = 2**16
 ON_NAN = ("stop", "rollback")
 
 
@@ -158,8 +161,8 @@ RANGES: dict[str, dict[str, Range]] = {
     "train": {
         "steps": whole(1),
         "epochs": real(0),
-        "batch_size": whole(1),
-        "iter_size": whole(1),
+        "batch_size": whole(1, MOST_IMAGES),
+        "iter_size": whole(1, MOST_IMAGES),
         "optimizer": Range(
             "the name of an optimizer",
             lambda value: isinstance(value, str) and bool(compat.optimizer_class(value)),

@@ -170,9 +170,9 @@ ODD = {
     "out of range": {
         "benchmark.py": ("--side=0", "flag --side=0: 0 is not a positive integer"),
         "benchmark_tables.py": ("--document=no_end.md", "1 lines <!-- results: MACHINE"),
-        "convert_dataset.py": ("--processes=0", "0 is not a positive integer"),
+        "convert_dataset.py": ("--processes=0", "0 is not an integer in the range [1, 1024]"),
         "demo.py": ("--port=70000", "70000 is not an integer in the range"),
-        "doctor.py": ("--crops=0", "0 is not a positive integer"),
+        "doctor.py": ("--crops=0", "0 is not an integer in the range [1, 1000]"),
         "evaluate.py": ("--tile=0", "tile must be at least 9 here. Received: tile=0"),
         "export.py": ("--min_agreement=2", "2.0 is not a number in the range"),
         "merge_metrics.py": ("--parts=out_of_range.json", "not a metrics.json of evaluate.py"),

@@ -6,6 +6,9 @@ from deeplab_tf.data.augmentations.argument import Argument
 from deeplab_tf.data.augmentations.frame import Frame, TransformedFrame
 from deeplab_tf.data.augmentations.operation import Draws, Geometric
 
+# 3 GiB a crop in float32; the largest published one has 769 pixels.
+LARGEST_SIDE = 2**14
+
 
 class Crop(Geometric):
     """Cuts a square out at a random place: ``crop(321)``.
@@ -21,7 +24,7 @@ class Crop(Geometric):
     """
 
     name = "crop"
-    arguments = (Argument("side", 1, 2**31 - 1, whole=True),)
+    arguments = (Argument("side", 1, LARGEST_SIDE, whole=True),)
     released_draws = slice(1, 3)
 
     @property
