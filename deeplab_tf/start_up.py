@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Set in the environment of processes that a program starts by other means than its own.
+WORKER = "DEEPLAB_TF_WORKER"
 # Notes that TensorFlow's libraries write before anything can set a level for them.
 _NOTES = re.compile(
     r"All log messages before absl::InitializeLog|oneDNN custom operations|Could not find cuda"
@@ -27,7 +29,9 @@ _PACKAGES = ("deeplab_tf.data", "deeplab_tf.evaluation", "deeplab_tf.tuning", "d
 
 
 def is_program() -> bool:
-    """Returns whether this process runs `deeplab` or a file of tools/."""
+    """Returns whether this process runs `deeplab`, a file of tools/, or works for one of them."""
+    if os.environ.get(WORKER):
+        return True
     path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
     tools = Path(__file__).resolve().parents[1] / "tools"
     return path.stem == "deeplab" or path.resolve().parent == tools

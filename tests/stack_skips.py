@@ -48,6 +48,44 @@ _TRACKERS = (
     "tests/training/callbacks/test_wandb_run.py::test_wandb_itself_writes_the_run_and_goes_on",
     "tests/training/callbacks/test_mlflow_run.py::test_mlflow_itself_writes_the_run_and_goes_on",
 )
+_BEAM = (
+    "tests/evaluation/beam/test_beam_options.py::test_options_are_handed_on",
+    "tests/evaluation/beam/test_beam_options.py::test_workers_on_this_machine_tell_of_the_progress_only",
+    "tests/evaluation/beam/test_beam_options.py::test_options_that_only_a_runner_knows_are_handed_on",
+    "tests/evaluation/beam/test_beam_options.py::test_what_is_no_option_is_one_line",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_images_are_labelled_and_counted",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_a_predictor_is_built_once_a_process",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_why_a_pipeline_failed_is_one_line",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_ctrl_c_in_a_worker_is_one",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_model_images_and_labels_may_be_in_an_object_store",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_a_list_of_objects_and_shards_in_a_store",
+    "tests/evaluation/beam/test_beam_pipeline.py::test_nothing_in_a_store",
+    "tests/evaluation/beam/test_storage.py::test_objects_of_a_store",
+    "tests/evaluation/beam/test_storage.py::test_an_object_is_never_there_by_half",
+    "tests/evaluation/beam/test_storage.py::test_an_object_that_cannot_be_written_is_named",
+    "tests/evaluation/beam/test_storage.py::test_a_missing_store_is_one_line",
+    "tests/tools/test_predict_beam.py::test_two_processes_label_as_predict_does",
+    "tests/tools/test_predict_beam.py::test_one_process_goes_on_where_another_ended",
+    "tests/tools/test_predict_beam.py::test_shards_of_records",
+    "tests/tools/test_predict_beam.py::test_no_label_at_all_is_a_failure",
+    "tests/tools/test_predict_beam.py::test_a_misspelt_option_of_beam_is_one_line_before_the_model_is_loaded",
+    "tests/tools/test_predict_beam.py::test_documented_options_of_beam_are_known",
+)
+_PARQUET = (
+    "tests/evaluation/beam/test_input_images.py::test_parquet_by_file_pattern_and_folder",
+    "tests/evaluation/beam/test_label_shard.py::test_parquet_holds_the_labels_of_every_image_in_order",
+    "tests/evaluation/beam/test_parquet_images.py::test_paths_are_below_the_folder_of_the_file",
+    "tests/evaluation/beam/test_parquet_images.py::test_bytes_become_the_image_of_their_file",
+    "tests/evaluation/beam/test_parquet_images.py::test_bytes_count_where_there_are_paths_too",
+    "tests/evaluation/beam/test_parquet_images.py::test_ids_are_names_whole_numbers_too",
+    "tests/evaluation/beam/test_parquet_images.py::test_a_part_has_its_rows_only_over_groups_and_files",
+    "tests/evaluation/beam/test_parquet_images.py::test_a_path_that_is_missing_is_a_missing_file",
+    "tests/evaluation/beam/test_parquet_images.py::test_other_columns_are_refused",
+    "tests/evaluation/beam/test_parquet_images.py::test_files_that_cannot_be_read",
+    "tests/evaluation/beam/test_record_files.py::test_parquet_gives_the_records_back",
+    "tests/evaluation/beam/test_record_files.py::test_parquet_has_plain_columns_and_the_description",
+    "tests/evaluation/beam/test_record_files.py::test_other_parquet_is_refused",
+)
 # Stack -> {test id: why it cannot run there}.
 STACK_SKIPS: dict[str, dict[str, str]] = {
     "current": {},
@@ -60,6 +98,9 @@ STACK_SKIPS: dict[str, dict[str, str]] = {
 
 # Test id -> package that neither stack brings; where it is installed the test runs.
 NEEDED_PACKAGES = {
+    # Apache Beam would replace the protobuf of the current stack; `make test-beam` has it.
+    **dict.fromkeys(_BEAM, "apache_beam"),
+    **dict.fromkeys(_PARQUET, "pyarrow"),
     "tests/benchmarks/test_image_to_labels.py::test_both_networks_give_the_same_logits": "torch",
     "tests/benchmarks/test_precision_suites.py::test_pytorchs_networks_are_the_same": "torch",
     "tests/models/test_v3_parity.py::test_logits_are_those_of_pytorch": "torch",

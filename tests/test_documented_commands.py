@@ -17,13 +17,20 @@ STANDS_FOR = {
     "--config=zoo/NAME.py": "--config=zoo/quickstart.py",
     "--dataset=NAME": "--dataset=voc12",
 }
+# Of Apache Beam; tests/tools/test_predict_beam.py has it read them.
+BEAM = {
+    "runner", "direct_running_mode", "direct_num_workers", "flink_master", "spark_master_url",
+    "parallelism", "environment_type", "environment_config", "job_endpoint", "project", "region",
+    "temp_location", "sdk_container_image", "sdk_location", "max_num_workers", "service_port",
+    "number_of_worker_harness_threads", "worker_machine_type", "job_name", "worker_pool",
+}  # fmt: skip
 # Flags of docker, pip, apt-get, pytest, saved_model_cli, TensorBoard and TF Serving.
 OTHERS = {
     "gpus", "dir", "all", "model_config_file", "model_config_file_poll_wait_seconds", "no-deps",
     "allow_version_labels_for_unavailable_models", "rest_api_timeout_in_ms", "enable_batching",
     "tensorflow_intra_op_parallelism", "batching_parameters_file", "enable_model_warmup",
     "per_process_gpu_memory_fraction", "monitoring_config_file", "model_dir", "quiet", "editable",
-    "check", "fix", "help", "numprocesses", "dist", "logdir",
+    "check", "fix", "help", "numprocesses", "dist", "logdir", *BEAM,
 }  # fmt: skip
 
 
@@ -42,7 +49,9 @@ def partial_commands():
     for file, text in TEXTS.items():
         for tool, rest in re.findall(r"(?:tools/)?(\w+\.py)((?: +\[?--[^`\n]*)+)", text):
             if tool in TOOLS:
-                yield file, tool, re.findall(r"--([a-z_]+)(?![a-z_.])", rest)
+                # Behind a -- alone are options of another program.
+                own = rest.partition(" -- ")[0]
+                yield file, tool, re.findall(r"--([a-z_]+)(?![a-z_.])", own)
 
 
 @pytest.mark.parametrize("tool", TOOLS)

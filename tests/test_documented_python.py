@@ -10,8 +10,10 @@ from PIL import Image
 import deeplab_tf
 from deeplab_tf.data.augmentations import OPERATIONS
 from deeplab_tf.data.spec import DatasetSpec
+from deeplab_tf.evaluation.beam.record_files import RECORD_FORMATS
 from deeplab_tf.export import export_litert, export_onnx
 from tests.documentation import ROOT, run_python
+from tests.evaluation.beam.records import random_records
 from tests.models.narrow import noise_images, patches, uncertain_model
 
 # That of docs/serving.md needs a server: tests/serving/test_clients.py. The files of
@@ -35,8 +37,8 @@ def model(image):
 def test_every_file_with_python_is_run_by_a_test():
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     assert {file.name for file in files if "```python" in file.read_text()} == {
-        "README.md", "augmentation.md", "crf.md", "evaluation.md", "extending.md", "index.md",
-        "keras.md", "keras_backbones.md", "mobile.md", "networks.md", "security.md",
+        "README.md", "augmentation.md", "beam.md", "crf.md", "evaluation.md", "extending.md",
+        "index.md", "keras.md", "keras_backbones.md", "mobile.md", "networks.md", "security.md",
         "serving.md", "training.md",
     }  # fmt: skip
 
@@ -127,6 +129,17 @@ def test_mobile(model, image, tmp_path, monkeypatch):
     export_onnx(predictor, "model.onnx", log=lambda line: None)
     labels = run_python("docs/mobile.md", {"image": image})["labels"]
     np.testing.assert_array_equal(labels, predictor(image))
+
+
+def test_beam(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "LABELS").mkdir()
+    file = tmp_path / "LABELS/street-00000-of-00008.tfrecord"
+    RECORD_FORMATS["tfrecord"].write(file, random_records(3), {})
+    names = run_python("docs/beam.md", {})
+    *_, last = random_records(3)
+    np.testing.assert_array_equal(names["labels"], last.labels)
+    np.testing.assert_array_equal(names["same"], last.labels)
 
 
 def test_the_template_of_a_data_set_is_one(tmp_path):

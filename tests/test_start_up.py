@@ -30,6 +30,14 @@ def test_tensorflow_is_taken(monkeypatch, backend):
     assert start_up.wrong_backend() is None
 
 
+def test_what_works_for_a_program_starts_as_silently(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["sdk_worker_main.py"])
+    monkeypatch.delenv(start_up.WORKER, raising=False)
+    assert not start_up.is_program()
+    monkeypatch.setenv(start_up.WORKER, "1")
+    assert start_up.is_program()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_it_is_one_line_of_a_program_and_an_import_error_in_python(backend):

@@ -9,9 +9,11 @@ from deeplab_tf.cli.flags import (
     define_overwrite_flag,
     define_path_flag,
     define_paths_flag,
+    define_place_flag,
     define_prediction_flags,
     define_shard_flag,
     define_text_flag,
+    prediction_options,
 )
 from deeplab_tf.cli.program import complain, print_labelled, progress_bar, run, run_program
 
@@ -25,9 +27,11 @@ __all__ = [
     "define_overwrite_flag",
     "define_path_flag",
     "define_paths_flag",
+    "define_place_flag",
     "define_prediction_flags",
     "define_shard_flag",
     "define_text_flag",
+    "prediction_options",
     "print_labelled",
     "progress_bar",
     "run",

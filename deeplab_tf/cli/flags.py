@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]")
 _AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
 
 
@@ -27,6 +29,14 @@ class PathParser(flags.ArgumentParser):
     def parse(self, argument: str) -> str:
         """Returns the path; a ValueError says what is wrong with it."""
         return expand_path(argument)
+
+
+class PlaceParser(flags.ArgumentParser):
+    """Reads a path as `PathParser` does, or the address of an object store."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the path or address; a ValueError says what is wrong with it."""
+        return argument if _ADDRESS.match(argument) else expand_path(argument)
 
 
 class TextParser(flags.ArgumentParser):
@@ -75,6 +85,21 @@ def define_path_flag(
     """
     return flags.DEFINE(
         PathParser(), name, default, help_string, serializer=_AS_TEXT, required=required
+    )
+
+
+def define_place_flag(name: str, help_string: str, required: bool = False) -> flags.FlagHolder:
+    """Defines a flag that takes a path, or an address such as `gs://BUCKET/FOLDER`.
+
+    Only a program whose work is done on other machines can reach what it stands for.
+
+    Args:
+        name: of the flag.
+        help_string: shown by --help.
+        required: whether the program refuses to run without it.
+    """
+    return flags.DEFINE(
+        PlaceParser(), name, None, help_string, serializer=_AS_TEXT, required=required
     )
 
 
@@ -214,14 +239,27 @@ def build_predictor(
     """
     from deeplab_tf.evaluation.predictor import Predictor
 
+    values = prediction_options(prediction)
+    _log_precision(values.get("precision"))
+    tile_bar = functools.partial(progress_bar, unit="tile")
+    return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
+
+
+def prediction_options(prediction: dict[str, flags.FlagHolder]) -> dict[str, Any]:
+    """Returns the arguments of `Predictor` that flags stand for.
+
+    Args:
+        prediction: from `define_prediction_flags`.
+
+    Raises:
+        ValueError: --scales holds something else than numbers.
+    """
     values = {name: flag.value for name, flag in prediction.items()}
     try:
         values["scales"] = tuple(float(scale) for scale in values["scales"])
     except ValueError as error:
         raise ValueError(f"--scales takes numbers such as 0.5,0.75,1 ({error}).") from error
-    _log_precision(values.get("precision"))
-    tile_bar = functools.partial(progress_bar, unit="tile")
-    return Predictor(model, crf_parameters(crf, model), progress=tile_bar, **values)
+    return values
 
 
 def _log_precision(wanted: str | None) -> None:

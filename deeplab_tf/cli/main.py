@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "merge-metrics": "merge_metrics",
     "predict": "predict",
+    "predict-beam": "predict_beam",
     "export": "export",
     "convert": "convert",
     "doctor": "doctor",

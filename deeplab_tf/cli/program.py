@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import inspect
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -34,26 +35,30 @@ def run_program(name: str) -> None:
     run(program.main)
 
 
-def run(main: Callable[[], int | None]) -> None:
+def run(main: Callable[..., int | None]) -> None:
     """Runs a program; what goes wrong becomes one line on stderr and exit status 1, Ctrl-C 130.
 
     What it prints appears line by line, also in a file or a pipe, and cannot steer a terminal.
 
     Args:
-        main: the program; returns its exit status, None for 0.
+        main: the program; returns its exit status, None for 0. One with a parameter gets the
+            words behind `--`, which for others are an error.
     """
+    takes_options = bool(inspect.signature(main).parameters)
     if hasattr(sys.stdout, "reconfigure"):
         # A name that the terminal's encoding lacks is no reason to stop.
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
     def guarded(arguments: list[str]) -> int | None:
-        if len(arguments) > 1:
-            return _fail(f"unexpected arguments {arguments[1:]}; every option is a --flag")
+        words = arguments[1:]
+        # What stands behind -- are options of another program; a word without dashes is a mistake.
+        if words and not (takes_options and words[0].startswith("-")):
+            return _fail(f"unexpected arguments {words}; every option is a --flag")
         start_up.import_rest()
         logging.set_verbosity(logging.WARNING)  # TensorFlow's notes about how it saves and reduces
         try:
             with contextlib.redirect_stdout(cast(TextIO, _VisibleText(sys.stdout))):
-                return main()
+                return main(words) if takes_options else main()
         except KeyboardInterrupt:
             _fail("interrupted")
             return 128 + signal.SIGINT

@@ -157,11 +157,26 @@ def read_upright(path: str | os.PathLike) -> np.ndarray:
     Raises:
         DataError: when the file cannot be read; the message names it.
     """
-    contents = _read_bytes(path)
+    return decode_upright(_read_bytes(path), str(path))
+
+
+def decode_upright(contents: bytes, name: str) -> np.ndarray:
+    """Decodes the bytes of an image, as ``read_upright`` does with a file.
+
+    Args:
+        contents: JPEG or PNG, or what ``decode_other`` reads.
+        name: what the message of an error calls it.
+
+    Returns:
+        uint8 ``[height, width, 3]``, RGB.
+
+    Raises:
+        DataError: they are no image that can be read.
+    """
     if not is_jpeg_or_png(contents):
-        return decode_other(contents, str(path))
-    orientation = read_orientation(path)
-    return apply_orientation(image_pixels(contents, str(path)), orientation)
+        return decode_other(contents, name)
+    orientation = read_orientation(name, contents)
+    return apply_orientation(image_pixels(contents, name), orientation)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

@@ -34,13 +34,17 @@ _MIRRORED, _FLIPPED = (2, 3, 6, 7), (3, 4, 7, 8)
 _HEAD = 8192  # bytes; EXIF comes first, and to search all would take as long as to decode it
 
 
-def read_orientation(path: str | os.PathLike) -> int:
+def read_orientation(path: str | os.PathLike, contents: bytes | None = None) -> int:
     """Reads the EXIF orientation of a file; 1 (upright) where it has none or an unreadable one.
+
+    Args:
+        path: the file; with contents only what messages call it.
+        contents: of the file, where they are there already.
 
     Raises:
         DataError: when the image is so large that Pillow takes it for an attack.
     """
-    return _orientation(user_path(path), path)
+    return _orientation(user_path(path) if contents is None else io.BytesIO(contents), path)
 
 
 def orientation_of(contents: bytes, name: str) -> int:

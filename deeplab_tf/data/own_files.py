@@ -38,6 +38,11 @@ def png_mark(mark: str | None) -> PngInfo | None:
     return info
 
 
+def has_png_mark(head: bytes, mark: str) -> bool:
+    """Returns whether the first bytes of a PNG hold a mark."""
+    return b"tEXtSoftware\0" + mark.encode("latin-1") in head
+
+
 def is_png_of(mark: str) -> Callable[[Path], bool]:
     """Returns a function that tells whether a file is a PNG with a mark, by its first bytes.
 
@@ -49,8 +54,7 @@ def is_png_of(mark: str) -> Callable[[Path], bool]:
         >>> is_png_of(PREDICTION)(file), is_png_of(DATA_SET)(file)
         (True, False)
     """
-    wanted = b"tEXtSoftware\0" + mark.encode("latin-1")
-    return lambda file: wanted in _head(file)
+    return lambda file: has_png_mark(_head(file), mark)
 
 
 def is_text_with(text: str) -> Callable[[Path], bool]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
 from deeplab_tf.data.image import read_upright
 from deeplab_tf.data.spec import DataError, DatasetSpec
 from deeplab_tf.evaluation.image_labeller import ImageLabeller
+from deeplab_tf.evaluation.labelled_sources import label_sources
 from deeplab_tf.evaluation.prediction_formats import (
     PREDICTION_FORMATS,
     FolderFormat,
@@ -20,7 +22,15 @@ from deeplab_tf.evaluation.prediction_formats.output_format import OpenFolderFil
 from deeplab_tf.evaluation.prediction_jobs import Job
 from deeplab_tf.evaluation.prediction_writer import write_prediction, written_problem
 from deeplab_tf.evaluation.predictor import Predictor
-from deeplab_tf.evaluation.tiles import WHOLE_PIXELS
+
+
+class _File(NamedTuple):
+    """A file as `label_sources` takes it."""
+
+    job: Job
+
+    def read(self) -> np.ndarray:
+        return read_upright(self.job.source)
 
 
 def predict_files(
@@ -60,22 +70,20 @@ def predict_files(
         return write_prediction(job, image, formats, files)
 
     def finish() -> Iterator[str | None]:
-        for batch in _one_ahead(_read(jobs), reader):
-            good = [(job, image) for job, image in batch if isinstance(image, np.ndarray)]
-            labelled = labeller.batch(good)
+        for batch in label_sources(labeller, map(_File, jobs)):
             while writing:
                 yield writing.pop(0).result()
-            for (job, _), image in zip(good, labelled, strict=True):
-                if isinstance(image, FloatingPointError):
-                    yield f"{job.source}: {image}"
-                else:
+            for (job,), image in batch:
+                if isinstance(image, LabelledImage):
                     writing.append(writer.submit(write, job, image))
-            yield from (str(image) for _, image in batch if isinstance(image, DataError))
+                else:
+                    named = isinstance(image, DataError)
+                    yield str(image) if named else f"{job.source}: {image}"
         for future in writing:
             yield future.result()
 
     writing: list[Future[str | None]] = []
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with ThreadPoolExecutor(1) as writer:
         try:
             problems = [problem for problem in progress(finish()) if problem is not None]
         finally:  # an interrupted run is gone on with by --resume
@@ -104,29 +112,3 @@ def _save(files: Iterable[OpenFolderFile]) -> list[str]:
         except OSError as error:
             problems.append(written_problem(error))
     return problems
-
-
-def _read(jobs: Iterable[Job]) -> Iterator[list[tuple[Job, np.ndarray | DataError]]]:
-    """Yields lists of images that together have about as many pixels as are computed at once."""
-    batch: list[tuple[Job, np.ndarray | DataError]] = []
-    pixels = 0
-    for job in jobs:
-        try:
-            image = read_upright(job.source)
-            pixels += image.shape[0] * image.shape[1]
-            batch.append((job, image))
-        except DataError as error:
-            batch.append((job, error))
-        if pixels >= WHOLE_PIXELS:
-            yield batch
-            batch, pixels = [], 0
-    yield batch
-
-
-def _one_ahead(items: Iterator, pool: ThreadPoolExecutor) -> Iterator:
-    """Yields items while the next one is made in a thread."""
-    end = object()
-    following = pool.submit(next, items, end)
-    while (item := following.result()) is not end:
-        following = pool.submit(next, items, end)
-        yield item

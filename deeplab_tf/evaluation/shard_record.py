@@ -34,12 +34,18 @@ def describe_shard(
         "number": number,
         "shards": shards,
         "images": len(names),
-        "names": _hash(json.dumps(list(names)).encode()),
-        "predictor": _hash_of_predictor(predictor),
+        "names": names_hash(names),
+        "predictor": predictor_hash(predictor),
     }
 
 
-def _hash_of_predictor(predictor: Predictor) -> str:
+def names_hash(names: Sequence[str]) -> str:
+    """Returns a hash of names in their order."""
+    return _hash(json.dumps(list(names)).encode())
+
+
+def predictor_hash(predictor: Predictor) -> str:
+    """Returns a hash of a predictor's weights, their precision, and what it was created with."""
     model, crf = predictor.model, predictor.crf
     weights = [*model.variables_by_name().items()]
     if crf is not None:

@@ -83,6 +83,17 @@ def test_status_of_main_is_handed_on_and_words_are_refused(capsys):
     assert "['word']" in capsys.readouterr().err
 
 
+def test_options_behind_the_flags_go_to_a_program_that_takes_them(capsys):
+    seen = []
+    for words in ([], ["--runner=x", "y"]):
+        assert exit_status(lambda options=(): seen.append(options), ("tool", *words)) is None
+    assert seen == [[], ["--runner=x", "y"]]
+    assert exit_status(seen.append, ("tool", "word", "--runner=x")) == 1
+    assert "unexpected arguments ['word', '--runner=x']" in capsys.readouterr().err
+    assert exit_status(lambda: 0, ("tool", "--runner=x")) == 1
+    assert len(seen) == 2
+
+
 def test_a_name_that_the_terminal_cannot_show_stops_nothing(monkeypatch):
     """A file name that is no UTF-8, and a letter that Latin-1 lacks."""
     file = io.BytesIO()

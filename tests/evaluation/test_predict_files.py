@@ -134,7 +134,7 @@ def test_orientation_is_applied(tmp_path, predictor):
 
 def test_images_of_many_sizes_get_their_own_labels(tmp_path, predictor, monkeypatch):
     """Several batches: what is read, labelled and written at the same time is not mixed up."""
-    monkeypatch.setattr("deeplab_tf.evaluation.predict_files.WHOLE_PIXELS", 2000)
+    monkeypatch.setattr("deeplab_tf.evaluation.labelled_sources.WHOLE_PIXELS", 2000)
     rng = np.random.default_rng(2)
     (tmp_path / "in").mkdir()
     for i in range(9):

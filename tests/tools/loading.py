@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import inspect
 import sys
 import warnings
 from unittest import mock
@@ -61,10 +62,13 @@ def parse(words):
 
     Raises:
         Exception: a flag or its value is wrong, or one that is needed is missing.
+
+    Returns:
+        The words that are no flags, such as those behind `--`.
     """
     line, _ = program.expand_config(["tool", *map(str, words)])
     with _command_line(line):
-        flags.FLAGS(line)
+        return flags.FLAGS(line)[1:]
 
 
 @contextlib.contextmanager
@@ -80,8 +84,8 @@ def _threads_of_the_session():
 def call(tool, *arguments):
     """Calls the `main` of a program; what it raises is what it complains about."""
     with loaded(tool) as module, _threads_of_the_session():
-        parse(arguments)
-        return module.main()
+        words = parse(arguments)
+        return module.main(words) if inspect.signature(module.main).parameters else module.main()
 
 
 def run_here(tool, *arguments):

@@ -21,6 +21,8 @@ PATHS = {
     "evaluate.py": {"compare", "crf", "data_dir", "model", "output", "workdir"},
     "export.py": {"calibrate_on", "crf", "model", "output", "verify_on"},
     "merge_metrics.py": {"output", "parts"},
+    # Its other paths may be addresses; tests/tools/test_predict_beam.py has them.
+    "predict_beam.py": {"crf"},
     "predict.py": {"crf", "input", "model", "output"},
     "quickstart_summary.py": {"workdir"},
     "serve_client.py": {"dataset", "input", "output"},

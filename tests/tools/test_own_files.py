@@ -37,6 +37,7 @@ from tests.tools.loading import call
 
 NO_MODEL = "none.keras: no such file"
 PREDICT = "predict.py --model=none.keras --input=in --output=out"
+BEAM = "predict_beam.py --model=none.keras --input=in --output=out"
 SERVE = "serve_client.py --server=localhost:9 --dataset=none --input=in --output=out"
 EVALUATE = "evaluate.py --model=none.keras --data_dir=synthetic --output=out"
 MERGE = "merge_metrics.py --parts=none.json --output=out"
@@ -52,6 +53,11 @@ COMMANDS = [
     (f"{PREDICT} --resume", "out/a.png", NO_MODEL),
     (f"{PREDICT} --format=labelme,npz", "out/b.json", NO_MODEL),
     (f"{PREDICT} --format=coco", "out/coco.json", NO_MODEL),
+    (BEAM, "out/a.png", NO_MODEL),
+    (f"{BEAM} --resume", "out/a.png", NO_MODEL),
+    (BEAM, "out/dead_letters-00000-of-00001.jsonl", NO_MODEL),
+    (f"{BEAM}/x --format=tfrecord", "out/x.json", NO_MODEL),
+    (f"{BEAM}/x --format=tfrecord --resume", "out/x-00000-of-00001.tfrecord", NO_MODEL),
     (SERVE, "out/a.png", "none: no such folder"),
     (f"{SERVE} --resume", "out/a.png", "none: no such folder"),
     (EVALUATE, "out/metrics.json", NO_MODEL),
