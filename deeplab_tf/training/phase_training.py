@@ -122,7 +122,8 @@ class PhaseTraining:
             self._log(f"augmentation: {self._augmentation.describe()}")
         with naming_lost_workers(self._strategy), naming_broken_files(self._split):
             evaluations.make_up(progress, interruption)
-            self._leave_on_signal(interruption, first_step)
+            if signal := self._signal(interruption):
+                raise RunInterruptedError(signal, first_step, settings.steps)
             if evaluations.is_exhausted():
                 return True
             return self._repeat(progress, evaluations, interruption, seed)
@@ -157,10 +158,11 @@ class PhaseTraining:
                 evaluations.run(step, progress, interruption)
                 if evaluations.is_exhausted():
                     return True
-            is_stopped = self._is_stopped()
-            if is_stopped or self._signal(interruption):
+            is_stopped, signal = self._is_stopped(), self._signal(interruption)
+            if is_stopped or signal:
                 self._save(step, progress, batch)
-            self._leave_on_signal(interruption, step)
+            if signal:
+                raise RunInterruptedError(signal, step, settings.steps)
             if is_stopped:
                 self._log(f"a callback ends the run at step {step}")
                 return True
@@ -200,10 +202,6 @@ class PhaseTraining:
     def _signal(self, interruption: Interruption) -> int:
         """Returns the number of a signal that has come to any worker, or 0: all leave together."""
         return max(gather(self._strategy, interruption.number))
-
-    def _leave_on_signal(self, interruption: Interruption, step: int) -> None:
-        if number := self._signal(interruption):
-            raise RunInterruptedError(number, step, self._settings.steps)
 
     def _save(self, step: int, progress: Progress, batch: dict[str, tf.Tensor]) -> None:
         """Saves a checkpoint, of a sound network only: it is what a restart finds."""
