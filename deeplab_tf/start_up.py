@@ -23,7 +23,10 @@ _NOTES = re.compile(
 # Commands whose flags list what modules have that import TensorFlow: sources and formats.
 _SLOW = {"convert", "export"}
 # Files of tools/ whose flags need nothing of that kind.
-_QUICK = {"train", "evaluate", "predict", "tune_crf", "demo", "doctor", "serve_client"}
+_QUICK = {
+    "train", "evaluate", "merge_metrics", "predict", "predict_beam", "tune_crf", "demo", "doctor",
+    "serve_client",
+}  # fmt: skip
 # Packages of which a program imports something before that.
 _PACKAGES = ("deeplab_tf.data", "deeplab_tf.evaluation", "deeplab_tf.tuning", "deeplab_tf")
 

@@ -10,7 +10,6 @@ Behind -- are the options of Beam and its runners, such as --runner=FlinkRunner;
 more. Without any, one process of this machine does the work.
 """
 
-import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -86,6 +85,6 @@ def main(beam_words: Sequence[str] = ()) -> int:
     if totals.broken:
         print(f"{totals.broken} dead letters: {plan.files.all_dead_letters}")
     if totals.broken and not totals.labelled + totals.skipped:
-        print("error: no image could be labelled; the dead letters say why", file=sys.stderr)
+        cli.complain("error: no image could be labelled; the dead letters say why")
         return 1
     return 0
