@@ -154,6 +154,7 @@ def test_an_evaluation_that_was_killed_is_made_up(tmp_path):
     assert weights(load_model(tmp_path / "model.keras"))["fc8/bias"][0] == np.float32(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_training")
 def test_the_best_network_that_a_kill_left_half_written_is_kept_by_the_next_run(
     tmp_path, monkeypatch

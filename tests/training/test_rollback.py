@@ -57,6 +57,7 @@ def images_of_steps(monkeypatch, broken):
     return seen
 
 
+@pytest.mark.slow
 def test_the_images_come_in_another_order_that_a_restart_keeps(tmp_path, monkeypatch):
     seen = images_of_steps(monkeypatch, broken={4, 6})
     run = trainer(tmp_path, rolling(log_every=1))
@@ -74,6 +75,7 @@ def test_the_images_come_in_another_order_that_a_restart_keeps(tmp_path, monkeyp
     np.testing.assert_array_equal(again[-1], last)
 
 
+@pytest.mark.slow
 def test_the_images_that_are_named_are_those_of_the_new_order(tmp_path, losses):
     losses += [NAN, 1.0, NAN]
     logged = []
@@ -84,6 +86,7 @@ def test_the_images_that_are_named_are_those_of_the_new_order(tmp_path, losses):
     ]
 
 
+@pytest.mark.slow
 def test_three_other_orders_are_tried_from_one_checkpoint(tmp_path, losses):
     losses += [1.0, 1.0, *[NAN] * 4]
     with pytest.raises(FloatingPointError, match=r"step 3.*From step 2 3 other orders"):
@@ -91,6 +94,7 @@ def test_three_other_orders_are_tried_from_one_checkpoint(tmp_path, losses):
     assert checkpointed(tmp_path) == {2} and not losses
 
 
+@pytest.mark.slow
 def test_progress_between_breaks_gives_new_tries(tmp_path, losses):
     losses += [NAN, NAN, NAN, 1.0, 1.0, NAN, NAN, NAN]
     trainer(tmp_path, rolling(log_every=1)).run()
