@@ -82,15 +82,25 @@ class BestModel:
         later = [step for step in self._values if step > self._best_step()]
         return 0 < self._patience <= len(later)
 
-    def restore(self, model: DeepLab) -> None:
-        """Gives a network the weights of the best evaluation, where one has been kept."""
+    def restore(self, model: DeepLab, since: int = 0) -> DeepLab:
+        """Returns the network of the best evaluation: the one that is given, with its weights.
+
+        Args:
+            model: the network that is trained; returned as it is where none has been kept.
+            since: step from which on it is this one. A best one of before, of another phase of the
+                run, may compute otherwise with the same weights, and is returned itself.
+        """
         step = self._best_step()
         if not self._file(step).exists():
-            return
-        best = load_model(self._file(step)).variables_by_name()
-        for name, variable in model.variables_by_name().items():
-            variable.assign(best[name])
+            return model
         self._log(f"the model is that of step {step}: {self.monitor} {self._values[step]:.4f}")
+        best = load_model(self._file(step))
+        if step <= since:
+            return best
+        weights = best.variables_by_name()
+        for name, variable in model.variables_by_name().items():
+            variable.assign(weights[name])
+        return model
 
     def _best_step(self) -> int:
         """Returns the step of the first of the best evaluations; 0 before there is one."""

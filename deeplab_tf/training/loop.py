@@ -103,7 +103,6 @@ class Trainer:
         text = config.train.callbacks if self._is_chief else ""
         step, folder = self._training.state.first_step, self._workdir.path
         self._callbacks = RunCallbacks(text, self.model, config.to_dict(), folder, step, self.log)
-        self._training.open_files(self._callbacks)
 
     def _go_on(self) -> PhaseTraining:
         """Builds what trains from the newest checkpoint, or from the start."""
@@ -155,6 +154,7 @@ class Trainer:
             if self._is_chief:
                 for folder in (self._workdir.path, self._workdir.path / "checkpoints"):
                     remove_unfinished(folder)
+            self._training.open_files(self._callbacks)
             with self._callbacks.running():
                 while not self._is_over(evaluate, interruption):
                     pass

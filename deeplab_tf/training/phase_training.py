@@ -43,7 +43,7 @@ class PhaseTraining:
         log: receives lines for people.
 
     Attributes:
-        model: the network.
+        model: the network; after `finish` that of `model.keras`.
         state: what a step changes.
 
     Raises:
@@ -72,7 +72,9 @@ class PhaseTraining:
         self._best: BestModel | None = None
 
     def open_files(self, callbacks: RunCallbacks) -> None:
-        """Binds the folder to the run, which a configuration that cannot be built must not.
+        """Binds the folder to the run.
+
+        Neither a configuration that cannot be built nor a run without the lock may do so.
 
         Args:
             callbacks: receive every line, and may end the run.
@@ -196,7 +198,7 @@ class PhaseTraining:
             self.state.average.apply()
         if self._best:
             self._workdir.save_last(in_precision(self.model, "float32"))
-            self._best.restore(self.model)
+            self.model = self._best.restore(self.model, since=self._phase.first_step)
             self._workdir.save_model(in_precision(self.model, "float32"), self.state.saved)
 
     def _signal(self, interruption: Interruption) -> int:

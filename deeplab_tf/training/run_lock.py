@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from deeplab_tf.data.files import make_folder
+
 _NAME = ".lock"
 # What file systems without locks answer; there nothing is kept.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -21,11 +23,13 @@ def locked(folder: str | os.PathLike) -> Iterator[None]:
     """Holds the lock of a work directory, which the system gives back when the process ends.
 
     Args:
-        folder: the work directory.
+        folder: the work directory, made where it is missing.
 
     Raises:
         ValueError: another process holds it; the message names it and its host.
+        OSError: the folder cannot be made.
     """
+    make_folder(folder)
     with (Path(folder) / _NAME).open("a+", encoding="utf-8") as file:
         _lock(file, fcntl.LOCK_EX, folder)
         file.truncate(0)

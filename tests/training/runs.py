@@ -13,6 +13,10 @@ from tests.training.fakes import value_of
 SPLIT = SyntheticSplit("train", 4)
 
 
+class KilledError(Exception):
+    """Stands for a kill: nothing that comes after it is done."""
+
+
 def small_config(**train):
     config = base_config("vgg16_large_fov")
     config.model.width = 0.05

@@ -10,7 +10,15 @@ from deeplab_tf.models.loading import load_model
 from deeplab_tf.training import best_model
 from deeplab_tf.training.best_model import BestModel
 from tests.models.narrow import narrow_model
-from tests.training.runs import checkpointed, metrics, replace_steps, small_config, trainer, weights
+from tests.training.runs import (
+    KilledError,
+    checkpointed,
+    metrics,
+    replace_steps,
+    small_config,
+    trainer,
+    weights,
+)
 
 pytestmark = pytest.mark.usefixtures("shallow_vgg")
 
@@ -131,10 +139,6 @@ def test_a_run_that_gets_no_better_ends_and_stays_ended(tmp_path):
     assert before[-1]["step"] == 8
     again = trainer(tmp_path, config).run(evaluate)  # which would give 0.9 next
     assert metrics(tmp_path) == before and marked(again) == np.float32(0.5)
-
-
-class KilledError(Exception):
-    pass
 
 
 @pytest.mark.usefixtures("no_training")

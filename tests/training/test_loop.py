@@ -13,6 +13,7 @@ from deeplab_tf.training.run_batches import build_augmentation, distributed_batc
 from tests.training.fakes import value_of
 from tests.training.runs import (
     SPLIT,
+    KilledError,
     checkpointed,
     metrics,
     replace_steps,
@@ -34,10 +35,6 @@ def losses(monkeypatch):
 
 
 # === Resuming ===
-
-
-class KilledError(Exception):
-    pass
 
 
 def kill(model):
@@ -226,7 +223,6 @@ def test_damage_costs_the_steps_since_the_one_before_at_most(copied, losses, way
     again = trainer(folder, logged=logged)
     step = 5 if way == "newest broken" else 10
     assert logged[-1] == f"going on from the checkpoint of step {step}"
-    assert trained_steps(folder) == list(range(1, step + 1))
     again.run()
     assert trained_steps(folder) == list(range(1, 11))
     assert checkpointed(folder) == {5, 10}

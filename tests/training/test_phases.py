@@ -6,6 +6,7 @@ from deeplab_tf.training.config import base_config
 from deeplab_tf.training.config_ranges import check_config
 from deeplab_tf.training.phases import parse_changes, phase_at, split_phases
 from tests.training.runs import (
+    KilledError,
     checkpointed,
     metrics,
     replace_steps,
@@ -78,10 +79,6 @@ def two_phases(**train):
         steps=6, learning_rate=1e-3, policy="fixed", checkpoint_every=2, eval_every=4,
         optimizer_args="momentum=0.9", phases=((4, CHANGES),), **train,
     )  # fmt: skip
-
-
-class KilledError(Exception):
-    pass
 
 
 def evaluate_after(kills):
@@ -180,6 +177,19 @@ def test_a_later_phase_with_other_variables_is_refused_at_the_start(tmp_path):
     with pytest.raises(ValueError, match=r"from step 4: the network has other variables: .*pool"):
         trainer(tmp_path, config)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_best_network_of_an_earlier_phase_is_the_model_as_it_was(tmp_path, monkeypatch):
+    replace_steps(monkeypatch, [])
+    config = small_config(
+        steps=4, eval_every=2, monitor="miou", phases=((2, "model.output_stride=16"),)
+    )
+    found = trainer(tmp_path, config).run(
+        lambda model: {"split": "val", "miou": 1 / model.output_stride}
+    )
+    saved = {n: keras.models.load_model(tmp_path / f"{n}.keras") for n in ("model", "last")}
+    assert found.output_stride == saved["model"].output_stride == 8
+    assert saved["last"].output_stride == 16
 
 
 def test_an_early_end_ends_all_phases(tmp_path, monkeypatch):

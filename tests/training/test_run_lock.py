@@ -7,6 +7,7 @@ import pytest
 from deeplab_tf.training.run_lock import locked, refuse_locked
 from deeplab_tf.training.workdir import check_workdir
 from tests.tools.commands import FORKSERVER
+from tests.training.runs import metrics, replace_steps, trainer
 
 
 def _hold(folder, connection):
@@ -57,3 +58,19 @@ def test_a_file_system_without_locks_is_none_to_stop_at(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with locked(tmp_path):
         refuse_locked(tmp_path)
+
+
+@pytest.mark.usefixtures("shallow_vgg")
+def test_of_two_that_start_at_once_the_second_changes_no_file(tmp_path, monkeypatch):
+    replace_steps(monkeypatch, [])
+    first, second = trainer(tmp_path), trainer(tmp_path)
+
+    def evaluate(model):
+        before = metrics(tmp_path)
+        with pytest.raises(ValueError, match="is training in it"):
+            second.run()
+        assert metrics(tmp_path) == before != []
+        return {"split": "val"}
+
+    first.run(evaluate)
+    assert [line["step"] for line in metrics(tmp_path) if "loss" in line] == [*range(1, 11)]
