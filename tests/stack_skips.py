@@ -67,6 +67,7 @@ _BEAM = (
     "tests/tools/test_predict_beam.py::test_two_processes_label_as_predict_does",
     "tests/tools/test_predict_beam.py::test_one_process_goes_on_where_another_ended",
     "tests/tools/test_predict_beam.py::test_shards_of_records",
+    "tests/tools/test_predict_beam.py::test_a_runner_that_does_not_count_is_no_failure",
     "tests/tools/test_predict_beam.py::test_no_label_at_all_is_a_failure",
     "tests/tools/test_predict_beam.py::test_a_misspelt_option_of_beam_is_one_line_before_the_model_is_loaded",
     "tests/tools/test_predict_beam.py::test_documented_options_of_beam_are_known",

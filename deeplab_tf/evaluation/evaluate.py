@@ -157,6 +157,8 @@ def _receive(
         for callback in callbacks:
             callback(image)
     except (OSError, ValueError) as error:
+        if getattr(error, "filename", None) is not None:
+            raise  # a file that cannot be written, which the error names
         raise ValueError(f"{image.name}: {error}") from error
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import threading
 
@@ -172,6 +173,15 @@ def test_an_error_of_a_callback_names_the_image(split, model, number):
     with pytest.raises(ValueError, match=f"^{split.names[number]}: disk is full$"):
         evaluate(deeplab_tf.Predictor(model), split, callbacks=[callback])
     assert seen[:2] == split.names[:2]
+
+
+def test_a_file_that_a_callback_cannot_write_is_named(split, model):
+    def callback(image):
+        raise OSError(errno.ENOSPC, "cannot be written: no space left on device", "out/a.png")
+
+    with pytest.raises(OSError, match="cannot be written") as error:
+        evaluate(deeplab_tf.Predictor(model), split, limit=1, callbacks=[callback])
+    assert error.value.filename == "out/a.png"
 
 
 @pytest.mark.slow

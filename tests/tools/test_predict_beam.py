@@ -123,6 +123,20 @@ def test_shards_of_records(here, folder, capsys, format):
 
 
 @pytest.mark.slow
+def test_a_runner_that_does_not_count_is_no_failure(here, monkeypatch, capsys):
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import RunnerResult
+
+    def metrics(self):
+        raise NotImplementedError
+
+    monkeypatch.setattr(RunnerResult, "metrics", metrics)
+    call(*arguments(here / "out"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"done: {here / 'out'}; the runner does not count what was labelled"
+    assert len(contents(here / "out")) == 7
+
+
+@pytest.mark.slow
 def test_no_label_at_all_is_a_failure(here, capsys):
     """Needs Apache Beam."""
     (here / "list.txt").write_text("none.jpg\nnone_either.jpg\n")

@@ -92,7 +92,7 @@ def run_pipeline(
         with _progress_to(log), _quiet(is_direct(options)):
             result = pipeline.run()
             state = result.wait_until_finish()
-    except Exception as error:
+    except Exception as error:  # runners wrap whatever happens in a worker in errors of their own
         reason = _reason(error)
         if reason == KeyboardInterrupt.__name__:  # which Beam wraps, like all that happens in it
             raise KeyboardInterrupt from error
@@ -105,7 +105,7 @@ def run_pipeline(
 def _totals(result: Any) -> Totals | None:
     try:
         found = result.metrics().query(MetricsFilter().with_namespace(_NAMESPACE))["counters"]
-    except (AttributeError, NotImplementedError, ValueError):
+    except NotImplementedError:  # of runners that do not count
         return None
     counts = {counter.key.metric.name: counter.result or 0 for counter in found}
     return Totals(**{name: counts.get(name, 0) for name in Totals._fields})
