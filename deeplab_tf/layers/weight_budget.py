@@ -63,8 +63,8 @@ def weights_at_most(weights: int, source: str | os.PathLike) -> Iterator[None]:
     try:
         with tf.variable_creator_scope(budget.create):
             yield
-    except Exception as error:
-        if budget.is_spent:  # Keras wraps what is raised inside a layer in lines of its own
+    except Exception as error:  # Keras wraps what is raised inside a layer in errors of its own
+        if budget.is_spent:
             raise TooManyWeightsError(
                 f"{source}: describes a network of far more weights than the {weights} numbers "
                 "that it holds."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import resource
-import sys
 import time
+from pathlib import Path
 
 import ml_collections
 import tensorflow as tf
@@ -83,7 +83,14 @@ def _memory() -> str:
         name = gpus[0].removeprefix("/device:")
         peak = tf.config.experimental.get_memory_info(name)["peak"]
         return f"{peak / 1e9:.1f} GB of memory on {name}"
-    # Linux counts in kilobytes, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return f"{peak / 1e9:.1f} GB of memory"
+    return f"{_peak_bytes() / 1e9:.1f} GB of memory"
+
+
+def _peak_bytes() -> float:
+    """Returns the most memory that this process has had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    # What Linux gives there begins with the memory of the process that started this one.
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
