@@ -101,3 +101,10 @@ def test_paths_that_pages_name_exist(page):
     places = (ROOT, PACKAGE, ROOT / "docs")
     missing = [path for path in paths if not any((place / path).exists() for place in places)]
     assert len(paths) > 10 and set(missing) <= EXAMPLES
+
+
+def test_bazel_looks_into_no_environment():
+    """TensorFlow's wheel holds BUILD files, and one environment that is not ignored ends every build."""
+    made = re.findall(r"-m venv (\S+)", (ROOT / "Makefile").read_text())
+    ignored = (ROOT / ".bazelignore").read_text().split()
+    assert made and set(made) <= set(ignored)
