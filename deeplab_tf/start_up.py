@@ -20,15 +20,16 @@ _NOTES = re.compile(
     r"|To enable the following instructions|Could not find TensorRT"
 )
 
-# Commands whose flags list what modules have that import TensorFlow: sources and formats.
-_SLOW = {"convert", "export"}
-# Files of tools/ whose flags need nothing of that kind.
+# Files of tools/ that parse their flags before they import anything of TensorFlow.
 _QUICK = {
     "train", "evaluate", "merge_metrics", "predict", "predict_beam", "tune_crf", "demo", "doctor",
-    "serve_client",
+    "convert_dataset", "export", "serve_client",
 }  # fmt: skip
 # Packages of which a program imports something before that.
-_PACKAGES = ("deeplab_tf.data", "deeplab_tf.evaluation", "deeplab_tf.tuning", "deeplab_tf")
+_PACKAGES = (
+    "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.models", "deeplab_tf.evaluation",
+    "deeplab_tf.tuning", "deeplab_tf.training", "deeplab_tf.export", "deeplab_tf",
+)  # fmt: skip
 
 
 def is_program() -> bool:
@@ -43,9 +44,7 @@ def is_program() -> bool:
 def _is_quick() -> bool:
     """Returns whether this process runs a program that parses its flags first."""
     path = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path()
-    if path.stem == "deeplab":
-        return not _SLOW.intersection(sys.argv[1:2])
-    return is_program() and path.stem in _QUICK
+    return path.stem == "deeplab" or (is_program() and path.stem in _QUICK)
 
 
 _waits = _is_quick()

@@ -104,7 +104,7 @@ def test_paths_that_pages_name_exist(page):
 
 
 def test_bazel_looks_into_no_environment():
-    """TensorFlow's wheel holds BUILD files, and one environment that is not ignored ends every build."""
+    """TensorFlow's wheel holds BUILD files, which end every build that finds them."""
     made = re.findall(r"-m venv (\S+)", (ROOT / "Makefile").read_text())
     ignored = (ROOT / ".bazelignore").read_text().split()
     assert made and set(made) <= set(ignored)

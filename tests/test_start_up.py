@@ -79,6 +79,12 @@ def test_a_wrong_flag_is_answered_before_tensorflow_is_imported(tool):
         (["train", "--config=zoo:quickstart", "--logical_devices=-2"], "-2 is not an integer"),
         (["predict", "--overlay=x"], "neither true nor false"),
         (["evaluate", "--data_dir="], "A path is empty"),
+        (["evaluate", "--data_dir=none"], "none: no such folder. Give a data set's folder or"),
+        (["evaluate", "--workdir=none"], "none: no such folder. tools/train.py makes it"),
+        (["predict", "--model=none.keras"], "none.keras: no such file. tools/train.py writes"),
+        (["predict", "--input=none"], "none: no such file or folder"),
+        (["train", "--config=zoo:quickstart", "--config.train.stepz=3"], "no such key 'stepz'"),
+        (["train", "--config=zoo:quickstart", "--config.train.steps=a"], "not a whole number"),
         (["nothing"], "no command 'nothing'"),
     ],
 )
@@ -86,6 +92,23 @@ def test_the_command_answers_as_early(words, message):
     _, (line, *_), imported = traced("-c", DEEPLAB, *words)
     assert line.startswith("error: ") and message in line
     assert not {"tensorflow", "keras"} & imported
+
+
+CONFIG = """
+from deeplab_tf import DeepLab
+from deeplab_tf.training.config import base_config
+
+def get_config():
+    return base_config("vgg16_large_fov")
+"""
+
+
+@pytest.mark.slow
+def test_a_configuration_may_use_what_packages_leave_out_until_then(tmp_path):
+    (tmp_path / "own.py").write_text(CONFIG)
+    command = ["tools/train.py", f"--config={tmp_path}/own.py", "--data_dir=synthetic"]
+    _, (line, *_), imported = traced(*command, f"--workdir={tmp_path}", "--config.train.stepz=3")
+    assert f"{tmp_path}/own.py: no such key 'stepz'" in line and "tensorflow" in imported
 
 
 @pytest.mark.slow

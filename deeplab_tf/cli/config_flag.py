@@ -92,9 +92,9 @@ def config_error(error: Exception, file: str | None) -> str:
     text = re.sub(r'; did you mean "(\w+)" instead of "(\w+)"\?', _near_hint, text)
     if file is None:
         return text + ("; keys of a configuration need --config=FILE" if "'config." in text else "")
-    lines = [frame.lineno for frame in _frames(error) if frame.filename == os.path.abspath(file)]
+    lines = lines_in(error, file)
     if isinstance(error, SyntaxError) and error.lineno:
-        lines, text = [error.lineno], error.msg
+        text = error.msg
     where = f"{file}, line {lines[-1]}" if lines else file
     # What is wrong with the command line has nothing to do with the file.
     is_flag = re.match(r"[Ff]lag --(?!config[= ])|Unknown command line flag", text)
@@ -104,6 +104,19 @@ def config_error(error: Exception, file: str | None) -> str:
 def _near_hint(hint: re.Match) -> str:
     """Returns a hint of ml_collections, or nothing where the names have little in common."""
     return hint[0] if difflib.SequenceMatcher(None, hint[1], hint[2]).ratio() >= 0.6 else ""
+
+
+def lines_in(error: Exception, file: str) -> list[int]:
+    """Returns the lines of a file that were being run when an exception was raised.
+
+    Args:
+        error: the exception; a SyntaxError is that of the file.
+        file: a Python file.
+    """
+    if isinstance(error, SyntaxError) and error.lineno:
+        return [error.lineno]
+    path = os.path.abspath(file)
+    return [frame.lineno or 0 for frame in _frames(error) if frame.filename == path]
 
 
 def _frames(error: BaseException | None) -> list[traceback.FrameSummary]:

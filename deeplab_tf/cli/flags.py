@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import re
+import os
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from deeplab_tf.cli.program import progress_bar
-from deeplab_tf.data.paths import expand_path
+from deeplab_tf.data.paths import expand_path, is_address, is_pattern
+from deeplab_tf.data.spec import SYNTHETIC
 from deeplab_tf.data.split_shard import parse_shard
 from deeplab_tf.precision import PRECISIONS, explain_precision
 
@@ -19,16 +20,33 @@ if TYPE_CHECKING:
 
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]")
 _AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
 
 
 class PathParser(flags.ArgumentParser):
-    """Reads the path of a file or folder, or a pattern of paths; see `expand_path`."""
+    """Reads the path of a file or folder, or a pattern of paths; see `expand_path`.
+
+    Args:
+        missing: what is said of a path at which there is nothing; None takes any path.
+    """
+
+    def __init__(self, missing: str | None = None):
+        self._missing = missing
 
     def parse(self, argument: str) -> str:
         """Returns the path; a ValueError says what is wrong with it."""
-        return expand_path(argument)
+        path = expand_path(argument)
+        if self._missing and not os.path.exists(path) and not is_pattern(path):
+            raise ValueError(self._missing)
+        return path
+
+
+class DataDirParser(PathParser):
+    """Reads the folder of a data set, or the word synthetic."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the folder or the word; a ValueError says what is wrong with it."""
+        return argument if argument == SYNTHETIC else super().parse(argument)
 
 
 class PlaceParser(flags.ArgumentParser):
@@ -36,7 +54,7 @@ class PlaceParser(flags.ArgumentParser):
 
     def parse(self, argument: str) -> str:
         """Returns the path or address; a ValueError says what is wrong with it."""
-        return argument if _ADDRESS.match(argument) else expand_path(argument)
+        return argument if is_address(argument) else expand_path(argument)
 
 
 class TextParser(flags.ArgumentParser):
@@ -68,7 +86,11 @@ def define_text_flag(
 
 
 def define_path_flag(
-    name: str, help_string: str, required: bool = False, default: str | None = None
+    name: str,
+    help_string: str,
+    required: bool = False,
+    default: str | None = None,
+    missing: str | None = None,
 ) -> flags.FlagHolder:
     """Defines a flag that takes a path; programs define them in no other way.
 
@@ -79,19 +101,43 @@ def define_path_flag(
         help_string: shown by --help.
         required: whether the program refuses to run without it.
         default: path without the flag.
+        missing: what is said, before TensorFlow is imported, of a path at which there is nothing;
+            None takes any path. Patterns are not looked at.
 
     Returns:
         The flag; its value is the path.
     """
     return flags.DEFINE(
-        PathParser(), name, default, help_string, serializer=_AS_TEXT, required=required
+        PathParser(missing), name, default, help_string, serializer=_AS_TEXT, required=required
     )
+
+
+def define_model_flag(
+    help_string: str = "A .keras file.", required: bool = True
+) -> flags.FlagHolder:
+    """Defines --model of a program that reads a trained network.
+
+    Args:
+        help_string: shown by --help.
+        required: whether the program refuses to run without it.
+    """
+    missing = "no such file. tools/train.py writes WORKDIR/model.keras"
+    return define_path_flag("model", help_string, required, missing=missing)
+
+
+def define_input_flag(help_string: str) -> flags.FlagHolder:
+    """Defines --input of a program that labels images.
+
+    Args:
+        help_string: shown by --help.
+    """
+    return define_path_flag("input", help_string, required=True, missing="no such file or folder")
 
 
 def define_place_flag(name: str, help_string: str, required: bool = False) -> flags.FlagHolder:
     """Defines a flag that takes a path, or an address such as `gs://BUCKET/FOLDER`.
 
-    Only a program whose work is done on other machines can reach what it stands for.
+    It belongs to programs that can reach what it stands for.
 
     Args:
         name: of the flag.
@@ -137,9 +183,12 @@ class _CrfParser(flags.ArgumentParser):
 
 def define_data_dir_flag() -> flags.FlagHolder:
     """Defines --data_dir of a program that reads a data set."""
-    return define_path_flag(
+    return flags.DEFINE(
+        DataDirParser(f"no such folder. Give a data set's folder or {SYNTHETIC!r}."),
         "data_dir",
+        None,
         "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
+        serializer=_AS_TEXT,
         required=True,
     )
 

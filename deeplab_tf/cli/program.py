@@ -15,7 +15,7 @@ from absl import app, flags, logging
 from tqdm import tqdm
 
 from deeplab_tf import start_up
-from deeplab_tf.cli.config_flag import config_error, expand_config, require_config
+from deeplab_tf.cli.config_flag import config_error, expand_config, lines_in, require_config
 from deeplab_tf.data.files import plain_reason
 from deeplab_tf.data.terminal_text import shortened, visible
 
@@ -78,12 +78,10 @@ def _parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -
         text = str(error)
         sys.exit(_fail(text if text.startswith("--config") else f"--config: {text}"))
     try:
-        if file is not None and start_up.waits_for_flags():
-            _parse_all_but_config(arguments, values)
-            start_up.import_rest()
-        words = values(arguments)
-        if file is not None:
-            require_config(values["config"].value, file)
+        if file is None:
+            return values(arguments)
+        words = _parse_with_config(arguments, values, file)
+        require_config(values["config"].value, file)
         return words
     except SystemExit:
         if _HELP.isdisjoint(word.lstrip("-") for word in arguments):
@@ -93,8 +91,22 @@ def _parse_flags(arguments: list[str], values: flags.FlagValues = flags.FLAGS) -
         sys.exit(_fail(config_error(error, file)))
 
 
+def _parse_with_config(arguments: list[str], values: flags.FlagValues, file: str) -> list[str]:
+    """Parses the flags, with those that change what the file of --config returns."""
+    _parse_all_but_config(arguments, values)
+    try:
+        return values(arguments)
+    except Exception as error:
+        if not (start_up.waits_for_flags() and lines_in(error, file)):
+            raise
+    # The file may use what packages leave out as yet.
+    start_up.import_rest()
+    values.unparse_flags()
+    return values(arguments)
+
+
 def _parse_all_but_config(arguments: list[str], values: flags.FlagValues) -> None:
-    """Raises where a flag is wrong, before the file of --config is run, which takes seconds."""
+    """Raises where a flag is wrong, before the file of --config is run, which may take seconds."""
     try:
         values([word for word in arguments if not word.lstrip("-").startswith("config")])
     except flags.IllegalFlagValueError as error:

@@ -52,8 +52,13 @@ def remove_unfinished(folder: str | os.PathLike) -> None:
         folder: into which no process writes now; it need not exist.
     """
     for path in Path(folder).glob(".*.part*"):
-        if _TEMPORARY.fullmatch(path.name):
+        if is_temporary(path.name):
             path.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Returns whether a file's name is that of a temporary file of `whole_file`."""
+    return bool(_TEMPORARY.fullmatch(name))
 
 
 def make_folder(folder: str | os.PathLike, wanted_for: str | os.PathLike | None = None) -> None:

@@ -13,8 +13,7 @@ from deeplab_tf.data.label_repair import Repair, repair_label, white_is_class
 from deeplab_tf.data.own_files import DATA_SET, check_outputs, is_json_with
 from deeplab_tf.data.paths import DataError, user_path
 from deeplab_tf.data.png import encode_label
-from deeplab_tf.data.spec import FILE_NAME, DatasetSpec, palette_bytes
-from deeplab_tf.data.synthetic import SYNTHETIC
+from deeplab_tf.data.spec import FILE_NAME, SYNTHETIC, DatasetSpec, palette_bytes
 from deeplab_tf.data.voc_layout import LISTS, VocSplit
 
 RECORD = "fixes.json"

@@ -6,15 +6,10 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from deeplab_tf.data.augment import AugmentationPipeline
 from deeplab_tf.data.augmentations.argument import Values
 from deeplab_tf.data.augmentations.parser import parse_operations
-
-# Key of a configuration's section `data` in version 0.1 -> its type.
-_OLD_KEYS = {"crop_size": int, "scales": tuple, "scale_range": tuple, "mirror": bool}
-_DEFAULT = "crop(321)|mirror"
+from deeplab_tf.data.data_section import OLD_KEYS
 
 
 class Augmentation(AugmentationPipeline):
@@ -40,42 +35,7 @@ class Augmentation(AugmentationPipeline):
         self.scales = tuple(float(scale) for scale in scales)
         self.scale_range = tuple(float(end) for end in scale_range) if scale_range else None
         self.mirror = bool(mirror)
-        _warn("deeplab_tf.data.Augmentation(...)", f"deeplab_tf.data.{self!r}")
-
-
-class DataSection(ConfigDict):
-    """The section `data` of a configuration, which still takes the keys of version 0.1.
-
-    Setting `crop_size`, `scales`, `scale_range` or `mirror` changes `augmentation`. None of them is
-    stored.
-    """
-
-    def __getitem__(self, key: str) -> Any:
-        if key not in _OLD_KEYS:
-            return super().__getitem__(key)
-        text = self._augmentation()
-        _warn(f"data.{key}", f"data.augmentation={text!r}")
-        return _old_values(text)[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if key not in _OLD_KEYS:
-            super().__setitem__(key, value)
-            return
-        kind = _OLD_KEYS[key]
-        if not isinstance(value, (kind, list) if kind is tuple else kind) or (
-            isinstance(value, bool) and kind is not bool
-        ):
-            raise TypeError(f"data.{key} must be of type {kind.__name__}. Received: {value!r}")
-        text = _changed(self._augmentation(), key, value)
-        _warn(f"data.{key}", f"data.augmentation={text!r}")
-        super().__setitem__("augmentation", text)
-
-    def get_type(self, key: str) -> type:
-        """Returns the type of a key, as flags need it."""
-        return _OLD_KEYS.get(key) or super().get_type(key)
-
-    def _augmentation(self) -> str:
-        return self.get("augmentation", _DEFAULT)
+        warn("deeplab_tf.data.Augmentation(...)", f"deeplab_tf.data.{self!r}")
 
 
 def current_data(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,8 +44,8 @@ def current_data(data: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         data: from the `config.json` of this version or of 0.1.
     """
-    kept = {key: value for key, value in data.items() if key not in _OLD_KEYS}
-    old = {key: value for key, value in data.items() if key in _OLD_KEYS}
+    kept = {key: value for key, value in data.items() if key not in OLD_KEYS}
+    old = {key: value for key, value in data.items() if key in OLD_KEYS}
     if "crop_size" in old and "augmentation" not in kept:
         kept["augmentation"] = _text_of(**old)
     if "augmentation" in kept:
@@ -101,12 +61,21 @@ def _text_of(
 ) -> str:
     text = f"crop({crop_size})" + "|mirror" * mirror
     for key, value in (("scales", scales), ("scale_range", scale_range or ())):
-        text = _changed(text, key, value)
+        text = changed_text(text, key, value)
     return text
 
 
-def _changed(text: str, key: str, value: Any) -> str:
-    """Returns the text in which a key of version 0.1 has another value, checked."""
+def changed_text(text: str, key: str, value: Any) -> str:
+    """Returns the text of an augmentation in which a key of version 0.1 has another value, checked.
+
+    Args:
+        text: operations, `|` between.
+        key: of version 0.1.
+        value: of that key.
+
+    Raises:
+        ValueError: there is no such augmentation.
+    """
     operations = parse_operations(text)
     has_range = any(o.name == "scale" and o.values[0].is_range for o in operations)
     name, new = {"crop_size": "crop", "mirror": "mirror"}.get(key, "scale"), ""
@@ -132,7 +101,12 @@ def _changed(text: str, key: str, value: Any) -> str:
     return str(AugmentationPipeline("|".join(filter(None, texts))))
 
 
-def _old_values(text: str) -> dict[str, Any]:
+def old_values(text: str) -> dict[str, Any]:
+    """Returns the values that the keys of version 0.1 have for an augmentation.
+
+    Args:
+        text: operations, `|` between.
+    """
     augmentation = AugmentationPipeline(text)
     named = {operation.name: operation for operation in augmentation.operations}
     scale = named["scale"].values[0] if "scale" in named else Values((1.0,))
@@ -144,7 +118,13 @@ def _old_values(text: str) -> dict[str, Any]:
     }
 
 
-def _warn(old: str, new: str) -> None:
+def warn(old: str, new: str) -> None:
+    """Warns the caller of the caller that something is deprecated.
+
+    Args:
+        old: what was used.
+        new: what to use.
+    """
     warnings.warn(
         f"{old} is deprecated since version 0.2 and goes in version 0.3. Use {new}",
         DeprecationWarning,

@@ -16,6 +16,16 @@ _WILDCARD = re.compile(r"[*?\[\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
+def is_address(place: str | os.PathLike) -> bool:
+    """Returns whether a place is an address, such as that of an object store.
+
+    Example:
+        >>> is_address("gs://bucket/a.jpg"), is_address("/data/a.jpg")
+        (True, False)
+    """
+    return isinstance(place, str) and bool(re.match(rf"{_ADDRESS.pattern}/.", place))
+
+
 class DataError(ValueError):
     """Something is wrong with a data set; each argument is one line that names the file."""
 
@@ -56,6 +66,11 @@ def user_path(path: str | os.PathLike) -> Path:
     return Path(expand_path(path))
 
 
+def is_pattern(path: str | os.PathLike) -> bool:
+    """Returns whether a path has wildcards, so that it may stand for several files."""
+    return bool(_WILDCARD.search(str(path)))
+
+
 def check_folder(folder: Path, advice: str) -> None:
     """Raises where a folder that is to be read is none.
 
@@ -81,7 +96,7 @@ def without_wildcards(folder: str | os.PathLike) -> Iterator[str]:
     Yields:
         The path itself if nothing in it is a wildcard, else that of a link to the folder.
     """
-    if not _WILDCARD.search(str(folder)):
+    if not is_pattern(folder):
         yield str(folder)
         return
     with tempfile.TemporaryDirectory() as links:

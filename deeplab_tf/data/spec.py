@@ -16,6 +16,9 @@ from deeplab_tf.data.paths import DataError, check_folder, user_path
 from deeplab_tf.data.terminal_text import steers_a_terminal
 from deeplab_tf.data.voc_colors import VOID_COLOR, Color, voc_palette
 
+# What a user gives in place of a folder for the embedded data set, see `synthetic.py`.
+SYNTHETIC = "synthetic"
+
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:

@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 import tensorflow as tf
 
 from deeplab_tf.data.paths import user_path
-from deeplab_tf.data.spec import FILE_NAME, DataError, DatasetSpec
-from deeplab_tf.data.synthetic import SYNTHETIC, SyntheticSplit, synthetic_spec
+from deeplab_tf.data.spec import FILE_NAME, SYNTHETIC, DataError, DatasetSpec
+from deeplab_tf.data.synthetic import SyntheticSplit, synthetic_spec
 from deeplab_tf.data.tfrecord import TfrecordSplit
 from deeplab_tf.data.voc_layout import LISTS, VocSplit
 

@@ -13,9 +13,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.data.spec import DataError, DatasetSpec
+from deeplab_tf.data.spec import SYNTHETIC, DataError, DatasetSpec
 
-SYNTHETIC = "synthetic"
 _CLASS_NAMES = ("background", "striped disc", "checked square", "dotted triangle", "speckled cross")
 _EXAMPLES = {"train": 240, "val": 60}
 _VOID = 255

@@ -1,17 +1,18 @@
-"""Evaluates the network of a run on a split, together with other workers if there are any."""
+"""Evaluates the network of a run on a split, on all of its devices and with its other workers."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from deeplab_tf.data.split import Split
-from deeplab_tf.evaluation.evaluate import evaluate, one_line
+from deeplab_tf.evaluation.device_evaluation import DeviceEvaluation
+from deeplab_tf.evaluation.evaluate import one_line
 from deeplab_tf.evaluation.merged_metrics import merge_metrics
 from deeplab_tf.evaluation.metrics import without_counts
 from deeplab_tf.evaluation.panels import Panels
-from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.models.deeplab import DeepLab
 
 
@@ -43,27 +44,32 @@ class SplitEvaluation:
         log: Callable[[str], None] = print,
         progress: Callable[[Iterable], Iterable] = iter,
     ):
-        self._split, self._name, self._limit = split, name, limit or None
-        self._log, self._progress = log, progress
-        self._panels = Panels(split, panels, self._limit) if panels else None
-        # One for all evaluations of a network, so that it is traced once.
-        self._predictor_of = functools.lru_cache(maxsize=1)(Predictor)
+        self._name, self._log = name, log
+        limit = limit or None
+        self._panels = Panels(split, panels, limit) if panels else None
+        callbacks = [self._panels] if self._panels else []
+        self._devices = DeviceEvaluation(split, limit, progress, callbacks)
 
-    def part(self, model: DeepLab, shard: tuple[int, int] | None = None) -> dict[str, Any]:
+    def part(
+        self,
+        model: DeepLab,
+        shard: tuple[int, int] | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> dict[str, Any]:
         """Evaluates a network on one worker's share of the images.
 
         Args:
             model: the network.
             shard: as for `evaluate`; None evaluates all images.
+            strategy: that the network was built with; its devices of this machine share the work.
+                Every worker has as many. None evaluates on one.
 
         Returns:
-            What `evaluate` returns, and panels as the bytes of PNG files.
+            What `evaluate` returns for every device, under `parts`, and panels as the bytes of PNG
+            files.
         """
-        results = evaluate(
-            self._predictor_of(model), self._split, self._limit, self._progress,
-            [self._panels] if self._panels else [], shard,
-        )  # fmt: skip
-        return {**results, **(self._panels.take() if self._panels else {})}
+        parts = self._devices.parts(model, shard, strategy)
+        return {"parts": parts, **(self._panels.take() if self._panels else {})}
 
     def whole(self, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Merges the parts of all workers, and logs a line.
@@ -74,6 +80,7 @@ class SplitEvaluation:
         Returns:
             The results for `metrics.jsonl`, without counts.
         """
-        results = merge_metrics(parts) if len(parts) > 1 else parts[0]
+        of_devices = [results for part in parts for results in part["parts"]]
+        results = merge_metrics(of_devices) if len(of_devices) > 1 else of_devices[0]
         self._log(one_line(results))
         return {"split": self._name, **without_counts(results)}

@@ -17,14 +17,12 @@ class Format(NamedTuple):
 
     Attributes:
         title: how people call it.
-        output: what is written, for the help of the program.
         write: from a `Predictor` and a path, its first two arguments, to the path that it wrote.
             Its other arguments are options; those that `programs/export.py` has a flag for, such
             as `size` or `verify_on`, can be given there.
     """
 
     title: str
-    output: str
     write: Callable[..., Path]
 
     @property
@@ -36,7 +34,7 @@ class Format(NamedTuple):
 
 # Name in `--format` -> what writes it.
 FORMATS: dict[str, Format] = {
-    "saved_model": Format("SavedModel", "a folder, MODEL/VERSION", export_saved_model),
-    "litert": Format("LiteRT", "a file ending in .tflite", export_litert),
-    "onnx": Format("ONNX", "a file ending in .onnx", export_onnx),
+    "saved_model": Format("SavedModel", export_saved_model),
+    "litert": Format("LiteRT", export_litert),
+    "onnx": Format("ONNX", export_onnx),
 }

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from deeplab_tf.data.image import read_image
 from deeplab_tf.data.pipeline import evaluation_dataset
+from deeplab_tf.data.spec import SYNTHETIC
 from deeplab_tf.data.split import open_split
-from deeplab_tf.data.synthetic import SYNTHETIC
 from deeplab_tf.evaluation.prediction_jobs import find_images
 
 VERIFICATION_IMAGES = 5

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
+import ast
+from pathlib import Path
 from typing import Any
-
-from deeplab_tf.models.deeplab import DeepLab
 
 MSC_SCALES = (1.0, 0.75, 0.5)
 V3 = {"output_stride": 16, "multi_grid": (1, 2, 4), "dropout": 0.1}
@@ -46,24 +45,22 @@ PRESETS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # What a run or a user gives a network beside its architecture.
-_CARRIED = (
-    "self",
-    "num_classes",
-    "dataset",
-    "image_scale",
-    "crf",
-    "trained_precision",
-    "weights",
-    "kwargs",
-)
+_CARRIED = ("num_classes", "dataset", "image_scale", "crf", "trained_precision", "weights")
 
 
 def network_defaults() -> dict[str, Any]:
     """Returns the arguments of `DeepLab` that make the network, with their defaults.
 
+    They are read from the text of its file: a configuration is built, and its wrong keys are
+    refused, before TensorFlow is imported, which takes seconds.
+
     Example:
         >>> network_defaults()["output_stride"]
         8
     """
-    parameters = inspect.signature(DeepLab.__init__).parameters
-    return {name: p.default for name, p in parameters.items() if name not in _CARRIED}
+    tree = ast.parse(Path(__file__).with_name("deeplab.py").read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    arguments = next(f for f in functions if f.name == "__init__").args
+    names = [argument.arg for argument in arguments.args][-len(arguments.defaults) :]
+    values = map(ast.literal_eval, arguments.defaults)
+    return {name: v for name, v in zip(names, values, strict=True) if name not in _CARRIED}

@@ -10,17 +10,18 @@ With --verify, the shards of --output are compared with their hashes and counts.
 from absl import flags
 
 from deeplab_tf import cli
-from deeplab_tf.data.sources import SOURCES
+from deeplab_tf.cli.table_keys import table_keys
 
 DATASET = flags.DEFINE_enum(
     "dataset",
     None,
-    list(SOURCES),
+    table_keys("deeplab_tf.data.sources", "SOURCES"),
     "What --source holds; docs/data_sets.md shows the layout of each.",
 )
 SOURCE = cli.define_path_flag(
-    "source", "Folder where the archive was unpacked, or of your annotations."
-)
+    "source", "Folder where the archive was unpacked, or of your annotations.",
+    missing="no such folder. Give the folder where the archive was unpacked",
+)  # fmt: skip
 OUTPUT = cli.define_path_flag("output", "Folder for the shards.", required=True)
 PROCESSES = flags.DEFINE_integer(
     "processes", None, "How many work at once; as many as there are processors if left out.",

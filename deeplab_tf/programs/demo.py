@@ -7,7 +7,7 @@ from absl import flags
 
 from deeplab_tf import cli
 
-MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
+MODEL = cli.define_model_flag()
 HOST = cli.define_text_flag("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for everybody.")
 PORT = flags.DEFINE_integer("port", 7860, "Port to listen at.", lower_bound=1, upper_bound=65535)
 CRF = cli.define_crf_flag()

@@ -17,8 +17,11 @@ from deeplab_tf import cli
 from deeplab_tf.evaluation.confusion import ABSENT_RULES
 from deeplab_tf.evaluation.trimap import TRIMAP_SOURCES
 
-WORKDIR = cli.define_path_flag("workdir", "Folder of a training run; takes its model.keras.")
-MODEL = cli.define_path_flag("model", "A .keras file, instead of --workdir.")
+WORKDIR = cli.define_path_flag(
+    "workdir", "Folder of a training run; takes its model.keras.",
+    missing="no such folder. tools/train.py makes it",
+)  # fmt: skip
+MODEL = cli.define_model_flag("A .keras file, instead of --workdir.", required=False)
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = cli.define_text_flag("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)

@@ -11,15 +11,18 @@ import re
 from absl import flags
 
 from deeplab_tf import cli
-from deeplab_tf.export.formats import FORMATS
+from deeplab_tf.cli.table_keys import table_keys
 
-MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
+MODEL = cli.define_model_flag()
 OUTPUT = cli.define_path_flag(
     "output",
-    "; ".join(f"{name}: {kind.output}" for name, kind in FORMATS.items()) + ".",
+    "What is written: for saved_model a folder, MODEL/VERSION; else a file with the format's "
+    "ending, .tflite or .onnx.",
     required=True,
 )
-FORMAT = flags.DEFINE_enum("format", "saved_model", list(FORMATS), "What to write.")
+FORMAT = flags.DEFINE_enum(
+    "format", "saved_model", table_keys("deeplab_tf.export.formats", "FORMATS"), "What to write."
+)
 # Argument of the functions in FORMATS -> its flag.
 OPTIONS = {
     "max_pixels": flags.DEFINE_integer(
@@ -62,6 +65,7 @@ PREDICTION = cli.define_prediction_flags(tiles=False, precision=False)
 
 
 def main() -> None:
+    from deeplab_tf.export.formats import FORMATS
     from deeplab_tf.models.loading import load_model
 
     options = _given_options()
@@ -71,6 +75,8 @@ def main() -> None:
 
 
 def _given_options() -> dict:
+    from deeplab_tf.export.formats import FORMATS
+
     options = {name: flag.value for name, flag in OPTIONS.items() if flag.present}
     taken = FORMATS[FORMAT.value].options
     for name in options:

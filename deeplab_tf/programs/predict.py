@@ -10,10 +10,8 @@ from absl import flags
 
 from deeplab_tf import cli
 
-MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
-INPUT = cli.define_path_flag(
-    "input", "An image, a video, a GeoTIFF, a folder or a pattern.", required=True
-)
+MODEL = cli.define_model_flag()
+INPUT = cli.define_input_flag("An image, a video, a GeoTIFF, a folder or a pattern.")
 OUTPUT = cli.define_path_flag("output", "Folder for what is written.", required=True)
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the image with its labels over it.")
 FORMAT = flags.DEFINE_list(

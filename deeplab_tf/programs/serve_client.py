@@ -25,7 +25,7 @@ MODEL_VERSION = flags.DEFINE_integer(
 DATASET = cli.define_path_flag(
     "dataset", "Folder with dataset.json, such as the export's assets.", required=True
 )
-INPUT = cli.define_path_flag("input", "An image, a folder or a pattern.", required=True)
+INPUT = cli.define_input_flag("An image, a folder or a pattern.")
 OUTPUT = cli.define_path_flag("output", "Folder for the label PNGs.", required=True)
 OVERLAY = flags.DEFINE_bool("overlay", False, "Also write the image with its labels over it.")
 RESUME = flags.DEFINE_bool("resume", False, "Skip images whose outputs exist.")

@@ -16,7 +16,11 @@ from deeplab_tf import cli
 CONFIG = config_flags.DEFINE_config_file("config", help_string="A file of zoo/.")
 flags.mark_flag_as_required("config")
 DATA_DIR = cli.define_data_dir_flag()
-WORKDIR = cli.define_path_flag("workdir", "Folder for all that the run writes.", required=True)
+WORKDIR = cli.define_place_flag(
+    "workdir",
+    "Folder for all that the run writes, or its address in an object store, gs://BUCKET/FOLDER.",
+    required=True,
+)
 STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
@@ -50,6 +54,7 @@ def main() -> int:
     from deeplab_tf.training.config_ranges import check_config
     from deeplab_tf.training.interruption import RunInterruptedError
     from deeplab_tf.training.loop import Trainer
+    from deeplab_tf.training.remote_workdir import open_workdir
     from deeplab_tf.training.strategies import build_strategy
     from deeplab_tf.training.workdir import check_workdir
     from deeplab_tf.training.workers import is_chief
@@ -58,7 +63,8 @@ def main() -> int:
     config = CONFIG.value
     # What is refused is refused before any work.
     check_config(config)
-    if not is_workdir(check_workdir(WORKDIR.value)):  # a run that goes on has its weights
+    workdir = open_workdir(WORKDIR.value)
+    if not is_workdir(check_workdir(workdir)):  # a run that goes on has its weights
         check_source(expand_path(config.model.weights))
     if STRATEGY.value == "multi_worker" or (STRATEGY.value == "auto" and count_workers() > 1):
         print("waiting until all workers have started")
@@ -83,7 +89,7 @@ def main() -> int:
     else:
         print("the chief, which is the first worker, prints and writes")
     keras.utils.set_random_seed(config.train.seed)  # for the weights that start at random
-    trainer = Trainer(config, splits[0], WORKDIR.value, strategy)
+    trainer = Trainer(config, splits[0], workdir, strategy)
 
     limit, panels = config.train.eval_limit, config.train.log_images
     validation = SplitEvaluation(
@@ -95,5 +101,5 @@ def main() -> int:
         print(interruption)
         return 128 + interruption.number if FAIL_ON_SIGNAL.value else 0
     if writes:
-        print(f"model: {WORKDIR.value}/model.keras")
+        print(f"model: {workdir}/model.keras")
     return 0

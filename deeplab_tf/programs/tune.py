@@ -15,7 +15,7 @@ from absl import flags
 from deeplab_tf import cli
 from deeplab_tf.tuning.search import GRIDS
 
-MODEL = cli.define_path_flag("model", "A .keras file.", required=True)
+MODEL = cli.define_model_flag()
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = cli.define_text_flag("split", "val", "Name of the split to tune on.")
 LIMIT = flags.DEFINE_integer("limit", 100, "Tune on so many images, spread evenly.", lower_bound=1)

@@ -1,4 +1,7 @@
-"""The configuration of a run: every key with its default. `config_ranges.py` has their ranges."""
+"""The configuration of a run: every key with its default. `config_ranges.py` has their ranges.
+
+Imports nothing of TensorFlow, so that a wrong key is answered at once.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ from typing import Any
 
 import ml_collections
 
-from deeplab_tf.crf import CrfParameters
-from deeplab_tf.data.old_augmentation import DataSection
+from deeplab_tf.crf.parameters import CrfParameters
+from deeplab_tf.data.data_section import DataSection
 from deeplab_tf.models.presets import PRESETS, network_defaults
-from deeplab_tf.models.rate_multipliers import rate_multipliers
 
 
 def base_config(preset: str, **network: Any) -> ml_collections.ConfigDict:
@@ -153,6 +155,8 @@ def resolve_config(config: ml_collections.ConfigDict, images: int) -> ml_collect
         >>> resolved.train.steps
         4
     """
+    from deeplab_tf.models.rate_multipliers import rate_multipliers  # imports TensorFlow
+
     resolved = copy.deepcopy(config)
     if resolved.train.rate_multipliers is None:
         resolved.train.rate_multipliers = rate_multipliers(config.model.backbone, config.model.head)

@@ -23,8 +23,16 @@ from deeplab_tf.training.workers import gather, gather_texts, place_of_worker
 class SharedEvaluation(Protocol):
     """An evaluation that workers share, such as `evaluation.SplitEvaluation`."""
 
-    def part(self, model: DeepLab, shard: tuple[int, int] | None = None) -> dict[str, Any]:
-        """Evaluates shard k of n, or everything; returns values for JSON, and PNGs as bytes."""
+    def part(
+        self,
+        model: DeepLab,
+        shard: tuple[int, int] | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> dict[str, Any]:
+        """Evaluates shard k of n, or everything, on the devices of a strategy.
+
+        Returns values for JSON, and PNGs as bytes.
+        """
 
     def whole(self, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Merges the parts of all workers; only the chief calls it."""
@@ -100,7 +108,7 @@ class Evaluations:
         if not isinstance(evaluate, SharedEvaluation):  # the others wait in their next step
             return interruption.try_to(evaluate, model) if self._metrics else None
         shard = (place, workers) if workers > 1 else None
-        part = interruption.try_to(evaluate.part, model, shard)
+        part = interruption.try_to(evaluate.part, model, shard, self._strategy)
         if max(gather(self._strategy, int(part is None))):
             return None  # all leave, also where the signal came to another
         panels = {name: value for name, value in part.items() if isinstance(value, bytes)}

@@ -25,6 +25,7 @@ from deeplab_tf.training.interruption import Interruption, noting_signals
 from deeplab_tf.training.phase_checks import check_later_phases
 from deeplab_tf.training.phase_training import PhaseTraining
 from deeplab_tf.training.phases import phase_at, split_phases
+from deeplab_tf.training.remote_workdir import RemoteWorkdir, open_workdir
 from deeplab_tf.training.run_lock import locked
 from deeplab_tf.training.workdir import Workdir, recorded_precision
 from deeplab_tf.training.workers import gather, is_chief, require_same_run, share_of_batch
@@ -39,7 +40,9 @@ class Trainer:
     Args:
         config: from `base_config`.
         split: training examples.
-        workdir: folder for everything the run writes.
+        workdir: folder for everything the run writes, or its address in an object store, such as
+            `gs://BUCKET/FOLDER`: the run works in a copy, and uploads every checkpoint, evaluation
+            and model.
         strategy: where to train; one device if left out. Of several workers each has a Trainer,
             and only the chief's writes, evaluates and logs.
         log: receives lines for people.
@@ -77,6 +80,7 @@ class Trainer:
             log = say
         check_config(config)
         require_labels(split)
+        workdir = open_workdir(workdir)
         self.config = config = resolve_config(config, len(split))
         self.split = split
         self.strategy = strategy or tf.distribute.get_strategy()
@@ -90,6 +94,7 @@ class Trainer:
         for phase in self._phases:  # refuses what cannot be divided
             share_of_batch(phase.config.train.batch_size, self.strategy)
         require_same_run(self.strategy, config.to_json(), split)
+        self._remote = workdir if isinstance(workdir, RemoteWorkdir) else None
         self._workdir = Workdir(workdir, config.to_dict(), split.spec)
         self._orders_tried = collections.Counter[int]()
         step = 0
@@ -110,6 +115,10 @@ class Trainer:
         return PhaseTraining(phase, self.split, self._workdir, self.strategy, self.log)
 
     def _reopen(self) -> None:
+        if self._remote:
+            gather(self.strategy, 0)  # until the chief has uploaded the newest checkpoint
+            if not self._is_chief:
+                self._remote.download()
         self._training = self._go_on()
         self._callbacks.set_model(self.model)
         self._training.open_files(self._callbacks)
@@ -152,6 +161,8 @@ class Trainer:
         lock = locked(self._workdir.path) if self._is_chief else contextlib.nullcontext()
         with lock, noting_signals() as interruption:
             if self._is_chief:
+                if self._remote:
+                    self._remote.claim()
                 for folder in (self._workdir.path, self._workdir.path / "checkpoints"):
                     remove_unfinished(folder)
             self._training.open_files(self._callbacks)
@@ -159,6 +170,7 @@ class Trainer:
                 while not self._is_over(evaluate, interruption):
                     pass
                 self._training.finish()
+                self._workdir.upload()
         # A worker that leaves would end the chief's process too. Everything is written by now, so
         # who is the last to hear of the other's arrival may find it gone.
         with contextlib.suppress(ConnectionError):

@@ -88,6 +88,7 @@ class PhaseTraining:
             values = self._metrics.evaluations(monitor)
             folder = self._workdir.path / "checkpoints"
             self._best = BestModel(folder, monitor, patience, values, self._log)
+            self._workdir.upload()
 
     def run(self, evaluate: Evaluate, interruption: Interruption) -> bool:
         """Trains to the end of the phase.
@@ -158,6 +159,7 @@ class PhaseTraining:
                 self._save(step, progress, batch)
             if is_evaluated:
                 evaluations.run(step, progress, interruption)
+                self._workdir.upload()
                 if evaluations.is_exhausted():
                     return True
             is_stopped, signal = self._is_stopped(), self._signal(interruption)
@@ -214,6 +216,7 @@ class PhaseTraining:
         if max(gather(self._strategy, int(fault is not None))):
             raise DivergedError(fault or f"The network of step {step} is broken in another worker.")
         self.state.save(step, progress.losses, write=self._is_chief)
+        self._workdir.upload()
 
     def _write_log(self, step: int, progress: Progress) -> None:
         values = progress.report(step, learning_rate=self.state.rate(step))

@@ -16,6 +16,7 @@ from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.spec import FILE_NAME, DatasetSpec
 from deeplab_tf.models.model_step import record_step
 from deeplab_tf.training.metrics_log import MetricsLog as MetricsLog  # the loop's import
+from deeplab_tf.training.remote_workdir import RemoteWorkdir
 from deeplab_tf.training.run_lock import refuse_locked
 
 # A change in these sections makes it another run.
@@ -60,7 +61,7 @@ class Workdir:
     """The files of one training run.
 
     Args:
-        path: folder, which need not exist.
+        path: folder, which need not exist, or the copy of one in an object store.
         config: resolved configuration as a plain dict.
         spec: the data set.
 
@@ -72,6 +73,7 @@ class Workdir:
 
     def __init__(self, path: str | os.PathLike, config: dict, spec: DatasetSpec):
         self.path = check_workdir(path)
+        self._remote = path if isinstance(path, RemoteWorkdir) else None
         self._config, self._spec = config, spec
         # JSON turns tuples into lists, so compare what will be read back.
         self._refuse_other_run(json.loads(json.dumps({**config, "dataset": spec.to_dict()})))
@@ -82,6 +84,16 @@ class Workdir:
         self._spec.save(self.path)
         text = json.dumps(self._config, indent=2) + "\n"
         write_atomically(self.path / "config.json", text.encode())
+
+    def upload(self) -> None:
+        """Uploads what has changed, where the folder is the copy of one in an object store.
+
+        Raises:
+            ValueError: another process has taken the run over.
+            OSError: it cannot be written.
+        """
+        if self._remote:
+            self._remote.upload()
 
     def _refuse_other_run(self, new: dict) -> None:
         config_file = self.path / "config.json"

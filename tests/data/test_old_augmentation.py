@@ -7,7 +7,8 @@ from ml_collections import config_flags
 
 import deeplab_tf
 from deeplab_tf.data.augment import AugmentationPipeline
-from deeplab_tf.data.old_augmentation import DataSection, current_data
+from deeplab_tf.data.data_section import DataSection
+from deeplab_tf.data.old_augmentation import current_data
 from deeplab_tf.training.config import base_config
 
 # What the `config.json` of version 0.1 holds of the section `data`, and today's text.

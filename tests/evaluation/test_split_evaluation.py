@@ -40,7 +40,7 @@ def test_no_limit_is_all_images_and_panels_are_pngs(model):
     evaluation = SplitEvaluation(SPLIT, "val", limit=0, panels=2, log=lambda line: None)
     for _ in range(2):
         part = evaluation.part(model)
-        assert part["images"] == 5
+        assert part["parts"][0]["images"] == 5
         panels = [value for value in part.values() if isinstance(value, bytes)]
         assert len(panels) == 2 and all(png[:4] == b"\x89PNG" for png in panels)
 
@@ -50,5 +50,7 @@ def test_the_predictor_is_that_of_the_network(model):
     other = narrow_model(width=0.05, num_classes=None, dataset=SPLIT.spec)
     for variable in other.variables_by_name().values():
         variable.assign(np.zeros(variable.shape))
-    first, second = (evaluation.part(each)["confusion_matrix"] for each in (model, other))
-    assert first != second == evaluation.part(other)["confusion_matrix"]
+    first, second, again = (
+        evaluation.part(each)["parts"][0]["confusion_matrix"] for each in (model, other, other)
+    )
+    assert first != second == again

@@ -51,7 +51,7 @@ ODD = {
         "evaluate.py": ("--model=none.keras", MODEL),
         "export.py": ("--verify_on=none", f"none: {NO_IMAGES}"),
         "merge_metrics.py": ("--parts=none.json", "none.json: no such file"),
-        "predict.py": ("--input=none", f"none: {NO_IMAGES}"),
+        "predict.py": ("--input=none", "none: no such file or folder"),
         "predict_beam.py": ("--input=none", f"none: {NO_IMAGES}"),
         "quickstart_summary.py": ("--workdir=none", "none/eval-val/metrics.json: No such file"),
         "serve_client.py": ("--dataset=none", DATA),
@@ -245,6 +245,7 @@ def folder(tmp_path_factory):
         (here / "other" / name).parent.mkdir(parents=True)
         (here / "other" / name).write_text('{"suite": "train"}')
     (here / "crf.json").write_text("{}")
+    (here / "model.keras").touch()
     (here / "empty.txt").write_text("\n")
     shard = results_of(image_pairs(1), (1, 1))
     (here / "shard.json").write_text(json.dumps(shard))

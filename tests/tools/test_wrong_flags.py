@@ -9,7 +9,7 @@ from deeplab_tf.models import model_step
 from tests.tools.commands import ROOT
 from tests.tools.loading import refusal, run_here
 
-MODEL = ["--model=none.keras"]
+MODEL = [f"--model={ROOT / 'README.md'}"]  # it is there, and not opened
 IMAGES = ROOT / "docs/images"
 QUICKSTART = f"--config={ROOT / 'zoo/quickstart.py'}"
 WRONG = [
@@ -44,7 +44,7 @@ WRONG = [
     ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
     ("merge_metrics.py", ["--output=o"], "Give the files to merge: --parts=FILE"),
     ("merge_metrics.py", ["--parts=p"], "--output must have a value"),
-    ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no images"),
+    ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no such file or folder"),
     (
         "predict.py",
         [*MODEL, f"--input={IMAGES}", "--output=o", "--format=jpg"],
@@ -64,7 +64,7 @@ WRONG = [
     ),
     (
         "serve_client.py",
-        ["--server=a:1", "--dataset=o", "--input=i", "--output=o", "--form=inputs"],
+        ["--server=a:1", "--dataset=o", f"--input={IMAGES}", "--output=o", "--form=inputs"],
         "--form belongs to --protocol=rest",
     ),
     ("tune_crf.py", [*MODEL, "--data_dir=synthetic", "--output=o.txt"], "must end in .json"),

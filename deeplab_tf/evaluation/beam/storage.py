@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,20 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from deeplab_tf.data.files import naming_written, whole_file, write_atomically
-from deeplab_tf.data.paths import expand_path
+from deeplab_tf.data.paths import expand_path, is_address
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HEAD = 256
-
-
-def is_address(path: str) -> bool:
-    """Returns whether a path is an address of an object store.
-
-    Example:
-        >>> is_address("gs://bucket/a.jpg"), is_address("/data/a.jpg")
-        (True, False)
-    """
-    return _ADDRESS.match(path) is not None
 
 
 def place(path: str) -> str:
