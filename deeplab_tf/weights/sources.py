@@ -6,7 +6,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from deeplab_tf.weights import deep_sort, hed, imagenet, keras_applications, random, trained_model
+from deeplab_tf.weights import (
+    deep_sort,
+    efficientnet_packages,
+    hed,
+    imagenet,
+    keras_applications,
+    random,
+    trained_model,
+)
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -15,6 +23,7 @@ SOURCES: dict[str, Source] = {
     "imagenet": imagenet.SOURCE,
     "hed": hed.SOURCE,
     "deep_sort": deep_sort.SOURCE,
+    **efficientnet_packages.SOURCES,
     "keras_applications": keras_applications.SOURCE,
     "trained_model": trained_model.SOURCE,
 }

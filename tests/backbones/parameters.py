@@ -19,7 +19,7 @@ def xception_parameters(middle_units):
 # Learned parameters at full width. VGG-16: its 13 convolutions. The others but Xception:
 # torchvision's numbers without those of the classifiers: 2049 * 1000 in the ResNets; in V2 a
 # convolution to 1280 channels with its normalisation, and 1281 * 1000; in V3 961 * 1280 and
-# 1281 * 1000.
+# 1281 * 1000. EfficientNet-Lite: timm's, without the same as in V2.
 PARAMETERS = {
     "vgg16": 14_714_688,
     "resnet50": 25_557_032 - 2_049_000,
@@ -31,6 +31,14 @@ PARAMETERS = {
     "resnet101_beta": 44_549_160 - 2_049_000 + BETA,
     "mobilenet_v2": 3_504_872 - (320 * 1280 + 2 * 1280) - 1_281_000,
     "mobilenet_v3_large": 5_483_032 - 1_230_080 - 1_281_000,
+    **{
+        f"efficientnet_lite{number}": whole - (channels + 2) * 1280 - 1_281_000
+        for number, whole, channels in (
+            (0, 4_652_008, 320),
+            (1, 5_416_680, 320),
+            (2, 6_092_072, 352),
+        )
+    },
     "xception41": xception_parameters(8),
     "xception65": xception_parameters(16),
 }

@@ -23,8 +23,9 @@ pytestmark = pytest.mark.usefixtures("shallow")
 # The map up to which all output strides agree, where it is not the last (`VGG16` says why).
 AGREES_UP_TO = {"vgg16": "conv5_3"}
 # The one with fewer units of the family stands for these.
-DEEPER = ("resnet101", "resnet152", "resnet101_v1_5", "resnet101_beta", "xception65")
-SLOW = ("mobilenet_v3_large", "xception41")
+DEEPER = ("resnet101", "resnet152", "resnet101_v1_5", "resnet101_beta", "xception65",
+          "efficientnet_lite1", "efficientnet_lite2")  # fmt: skip
+SLOW = ("mobilenet_v3_large", "xception41", "efficientnet_lite0")
 # The head of the model that predicts and is exported; every head of v3 and v3+ is there.
 HEADS = {
     "resnet50_v1_5": "aspp_v3",
@@ -32,6 +33,7 @@ HEADS = {
     "mobilenet_v2": "aspp_v3_1x1",
     "mobilenet_v3_large": "aspp_v3",
     "xception41": "v3plus",
+    "efficientnet_lite0": "v3plus",
 }
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name

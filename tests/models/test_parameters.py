@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg")
 VGG, RESNET_101 = PARAMETERS["vgg16"], PARAMETERS["resnet101"]
 RESNET_50, MOBILENET_V2 = PARAMETERS["resnet50"], PARAMETERS["mobilenet_v2"]
 XCEPTION_65 = PARAMETERS["xception65"]
+EFFICIENTNET_LITE0 = PARAMETERS["efficientnet_lite0"]
 
 
 def vgg_head(taps, filters):
@@ -71,6 +72,14 @@ COUNTS = {
     + separable(256 + 48)
     + separable(256),
     "mobilenet_v2_v3plus": MOBILENET_V2
+    + 2 * (320 * 256 + 512)
+    + 3 * separable(320)
+    + joined(5)
+    + 144 * 48
+    + 2 * 48
+    + separable(256 + 48)
+    + separable(256),
+    "efficientnet_lite0_v3plus": EFFICIENTNET_LITE0
     + 2 * (320 * 256 + 512)
     + 3 * separable(320)
     + joined(5)

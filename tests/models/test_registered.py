@@ -136,6 +136,7 @@ ARGUMENTS = {
     "Lovasz": [LOSS],
     "MeanIoU": [{"num_classes": 4, "absent": "zero", **LOSS}],
     "MobileNetV2": [{**BACKBONE, "output_stride": 4}],
+    "EfficientNetLite": [{**BACKBONE, "number": 1, "output_stride": 4}],
     "MobileNetV3Large": [{**BACKBONE, "output_stride": 4}],
     "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
     "MultiScaleFeatures": [

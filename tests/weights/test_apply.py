@@ -83,7 +83,7 @@ def test_other_backbone_loads_nothing(vgg_file):
 def test_unknown_source_lists_the_known_ones(source):
     with pytest.raises(
         ValueError,
-        match=r"'hed', 'deep_sort', the path of .*\.h5 file or the path of a trained",
+        match=r"'hed', 'deep_sort', 'efficientnet_lite0', .*\.h5 file or the path of a trained",
     ):
         load_into(fake_model({}), source)
 
