@@ -62,13 +62,17 @@ class RemoteWorkdir(os.PathLike):
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         with _naming_read(self.address):
-            # A folder that is not there has no files.
+            is_run = tf.io.gfile.exists(f"{self.address}/config.json")
             for folder, _, names in tf.io.gfile.walk(self.address):
                 for name in filter(_is_part_of_run, names):
-                    inside = folder[len(self.address) :].strip("/")
-                    copy = self._folder / inside / name
+                    copy = self._folder / folder[len(self.address) :].strip("/") / name
                     copy.parent.mkdir(parents=True, exist_ok=True)
-                    tf.io.gfile.copy(f"{folder.rstrip('/')}/{name}", str(copy))
+                    if is_run:
+                        tf.io.gfile.copy(f"{folder.rstrip('/')}/{name}", str(copy))
+                    else:
+                        copy.touch()
+                if not is_run:  # these names say whether it may become one; the rest may be large
+                    break
         self._uploaded = self._files()
 
     def claim(self) -> None:
@@ -95,8 +99,9 @@ class RemoteWorkdir(os.PathLike):
             if self._uploaded.get(name) != files[name]:
                 self._upload(name)
         for name in self._uploaded.keys() - files.keys():
-            with naming_written(f"{self.address}/{name}"):
-                tf.io.gfile.remove(f"{self.address}/{name}")
+            place = f"{self.address}/{name}"
+            with naming_written(place), contextlib.suppress(tf.errors.NotFoundError):
+                tf.io.gfile.remove(place)
         self._uploaded = files
 
     def _upload(self, name: str) -> None:

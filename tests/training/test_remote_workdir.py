@@ -48,6 +48,10 @@ def test_what_changes_is_uploaded_and_what_is_gone_is_deleted(address):
     remote.claim()
     (folder / "checkpoints/ckpt-2.index").write_bytes(b"22")
     (folder / "checkpoints/ckpt-1.index").unlink()
+    (folder / "gone.txt").write_text("there once")
+    remote.upload()
+    tf.io.gfile.remove(f"{address}/gone.txt")
+    (folder / "gone.txt").unlink()
     (folder / ".lock").write_text("of this machine")
     (folder / ".0123456789ab.part").write_text("left by a kill")
     put(address, "notes.txt", b"of somebody else")
@@ -116,7 +120,7 @@ def test_a_store_that_cannot_be_read_or_written(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="cannot be written: no permission") as caught:
         remote.upload()
     assert caught.value.filename == f"{address}/a"
-    put(address, "a", b"a")
+    put(address, "config.json", b"{}")
     with pytest.raises(OSError, match="cannot be read: no permission") as caught:
         RemoteWorkdir(address)
     assert caught.value.filename == address
@@ -156,8 +160,19 @@ def test_a_run_goes_on_from_its_address_on_another_machine(address, tmp_path, mo
     assert deeplab_tf.load(copy).num_classes == whole.num_classes
 
 
-def test_a_folder_of_something_else_is_refused(address):
+def test_a_folder_of_something_else_is_refused_and_not_downloaded(address, monkeypatch):
     put(address, "model.keras", b"of somebody else")
+    monkeypatch.delattr(tf.io.gfile, "copy")
     with pytest.raises(ValueError, match="holds something else than a run"):
         trainer(address, small_config())
     assert listed(address) == {"model.keras": b"of somebody else"}
+
+
+def test_other_files_at_a_new_address_stay(address):
+    put(address, "notes.txt", b"of somebody else")
+    put(address, "large/a.bin", b"0" * 9)
+    remote = RemoteWorkdir(address)
+    assert not (open_workdir(os.fspath(remote)) / "large").exists()
+    remote.claim()
+    remote.upload()
+    assert listed(address)["notes.txt"] == b"of somebody else"
