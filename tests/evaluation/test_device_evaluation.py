@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit
 from deeplab_tf.evaluation import Predictor, evaluate, merge_metrics
 from deeplab_tf.evaluation import device_evaluation as module
 from deeplab_tf.evaluation.device_evaluation import DeviceEvaluation
+from deeplab_tf.training.interruption import noting_signals
 from tests.imports import ROOT
 from tests.models.narrow import narrow_model
 
@@ -81,6 +84,22 @@ def test_where_one_device_fails_the_others_end(model, monkeypatch):
     with pytest.raises(FloatingPointError, match="not finite"):
         evaluation.parts(model, None, FakeStrategy(2))
     assert 1 <= len(labelled) < 400
+
+
+def test_a_signal_ends_all_devices(model, monkeypatch):
+    predict, labelled = module._DevicePredictor.predict_stages, []
+
+    def send(predictor, image):
+        labelled.append(image)
+        if len(labelled) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return predict(predictor, image)
+
+    monkeypatch.setattr(module._DevicePredictor, "predict_stages", send)
+    evaluation = DeviceEvaluation(SyntheticSplit("val", 1000), None, iter, [])
+    with noting_signals() as interruption:
+        assert interruption.try_to(evaluation.parts, model, None, FakeStrategy(2)) is None
+    assert interruption.number == signal.SIGTERM and 3 <= len(labelled) < 400
 
 
 # Devices can only be split before TensorFlow is used.

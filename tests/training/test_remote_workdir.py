@@ -13,6 +13,8 @@ from deeplab_tf.training import remote_workdir
 from deeplab_tf.training.remote_workdir import RemoteWorkdir, open_workdir
 from tests.training.runs import KilledError, metrics, small_config, trainer, weights
 
+pytestmark = pytest.mark.usefixtures("shallow_vgg")
+
 
 def listed(address):
     found = {}
