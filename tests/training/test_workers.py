@@ -293,6 +293,22 @@ def test_a_worker_that_is_gone_ends_the_other_and_nothing_is_lost(runs, tmp_path
 
 
 @pytest.mark.slow
+def test_workers_that_share_an_object_store_only(tmp_path):
+    """Each has a copy; that of the one that does not write is renewed where a phase begins."""
+    phases = "--config.train.phases=((2, 'train.learning_rate=2e-3'),)"
+    flags = ["--config.train.steps=4", phases]
+    store, local = tmp_path / "store", tmp_path / "local"
+    both = train(f"file://{store}", *flags)
+    assert [(status, errors) for status, _, errors in both] == [(0, [])] * 2
+    call("train.py", *flags_of(local), *flags)
+    wanted, found = (load(folder / "model.keras").variables_by_name() for folder in (local, store))
+    for name, variable in wanted.items():
+        np.testing.assert_allclose(
+            value_of(found[name]), value_of(variable), atol=1e-4, err_msg=name
+        )
+
+
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_divided_stops_both_workers_alike(tmp_path):
     both = train(tmp_path / "run", "--config.train.batch_size=3")
     line = "error: train.batch_size must be a multiple of the number of replicas (2). Received: 3"
