@@ -41,7 +41,7 @@ def restore_variables(folder: str | os.PathLike, variables: dict[str, tf.Variabl
 def files_by_step(folder: Path) -> dict[int, list[Path]]:
     """Returns the files of all checkpoints, the newest first."""
     found: dict[int, list[Path]] = {}
-    for path in folder.iterdir() if folder.exists() else ():
+    for path in folder.iterdir() if folder.is_dir() else ():
         match = _FILE.fullmatch(path.name)
         if match:
             found.setdefault(int(match[1]), []).append(path)

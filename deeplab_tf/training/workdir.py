@@ -80,7 +80,7 @@ class Workdir:
 
     def describe(self) -> None:
         """Makes the folder, with `dataset.json` and `config.json`, which bind it to this run."""
-        make_folder(self.path)
+        make_folder(self.path / "checkpoints")  # where that cannot be, no step is taken
         self._spec.save(self.path)
         text = json.dumps(self._config, indent=2) + "\n"
         write_atomically(self.path / "config.json", text.encode())

@@ -12,6 +12,7 @@ from deeplab_tf.data.synthetic import SyntheticSplit, draw_scene
 from deeplab_tf.export import SavedPredictor
 from deeplab_tf.training.config import base_config
 from deeplab_tf.training.loop import Trainer
+from deeplab_tf.training.workdir import Workdir
 from tests.export.encoded_images import random_image
 
 IMAGE = random_image(20, 30)
@@ -209,3 +210,12 @@ def test_the_same_number_of_classes_changes_nothing(workdir):
 def test_a_saved_model_keeps_its_classes(exported):
     with pytest.raises(ValueError, match=r"a SavedModel cannot have other classes\. Load the"):
         deeplab_tf.load(exported.folder, num_classes=4)
+
+
+def test_a_run_with_a_file_in_the_place_of_its_checkpoints(tmp_path):
+    config, spec = base_config("vgg16_large_fov").to_dict(), SyntheticSplit("val", 1).spec
+    Workdir(tmp_path, config, spec).describe()
+    (tmp_path / "checkpoints").rmdir()
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(ValueError, match="checkpoint"):
+        deeplab_tf.load(tmp_path)

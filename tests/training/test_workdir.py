@@ -129,3 +129,11 @@ def test_a_model_that_cannot_be_written_leaves_the_one_before(tmp_path):
     assert error.value.filename == str(file)
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
     assert file.read_bytes() == b"before"
+
+
+def test_a_file_in_the_place_of_the_checkpoints_is_named_before_any_step(tmp_path):
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(OSError, match="cannot be written") as caught:
+        Workdir(tmp_path, config(), SPEC).describe()
+    assert caught.value.filename == str(tmp_path / "checkpoints")
+    assert not (tmp_path / "config.json").exists()
