@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from deeplab_tf.cli import flags as cli_flags
+from deeplab_tf.cli import flag_parsers
 from deeplab_tf.cli.main import COMMANDS
 from tests.tools.commands import ROOT, TOOLS, run
 from tests.tools.loading import loaded, parse, shown_flags, source_of
@@ -57,7 +57,7 @@ def partial_commands():
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_commands_are_parsed(tool, monkeypatch):
-    monkeypatch.setattr(cli_flags, "is_there", lambda path: True)
+    monkeypatch.setattr(flag_parsers, "is_there", lambda path: True)
     monkeypatch.chdir(ROOT)
     commands = [(file, words) for file, found, words in whole_commands() if found == tool]
     assert commands or tool == "quickstart_summary.py"
@@ -96,7 +96,7 @@ def test_every_flag_that_is_named_is_one_of_some_program():
 
 
 def test_keys_of_the_configuration_are_set(monkeypatch):
-    monkeypatch.setattr(cli_flags, "is_there", lambda path: True)
+    monkeypatch.setattr(flag_parsers, "is_there", lambda path: True)
     monkeypatch.chdir(ROOT)
     pattern = r"--config\.[\w.]+=(?:'[^']*'|[^\s`']+)"
     texts = [text for file, text in TEXTS.items() if file.endswith(".md")]

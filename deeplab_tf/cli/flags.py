@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from deeplab_tf.cli.flag_parsers import (
+    CrfParser,
+    DataDirParser,
+    PathParser,
+    PlaceParser,
+    ShardParser,
+    TextParser,
+)
 from deeplab_tf.cli.program import progress_bar
-from deeplab_tf.data.paths import expand_path, is_address, is_pattern
 from deeplab_tf.data.spec import SYNTHETIC
-from deeplab_tf.data.split_shard import parse_shard
 from deeplab_tf.precision import PRECISIONS, explain_precision
 
 if TYPE_CHECKING:
@@ -21,55 +26,6 @@ if TYPE_CHECKING:
 # Flags that are defined here belong to the program that asks for them: --help shows only its own.
 flags.disclaim_key_flags()
 _AS_TEXT: flags.ArgumentSerializer = flags.ArgumentSerializer()
-
-
-def is_there(path: str) -> bool:
-    """Returns whether there is a file or folder, or the path is a pattern, which may have some."""
-    return os.path.exists(path) or is_pattern(path)
-
-
-class PathParser(flags.ArgumentParser):
-    """Reads the path of a file or folder, or a pattern of paths; see `expand_path`.
-
-    Args:
-        missing: what is said of a path at which there is nothing; None takes any path.
-    """
-
-    def __init__(self, missing: str | None = None):
-        self._missing = missing
-
-    def parse(self, argument: str) -> str:
-        """Returns the path; a ValueError says what is wrong with it."""
-        path = expand_path(argument)
-        if self._missing and not is_there(path):
-            raise ValueError(self._missing)
-        return path
-
-
-class DataDirParser(PathParser):
-    """Reads the folder of a data set, or the word synthetic."""
-
-    def parse(self, argument: str) -> str:
-        """Returns the folder or the word; a ValueError says what is wrong with it."""
-        return argument if argument == SYNTHETIC else super().parse(argument)
-
-
-class PlaceParser(flags.ArgumentParser):
-    """Reads a path as `PathParser` does, or the address of an object store."""
-
-    def parse(self, argument: str) -> str:
-        """Returns the path or address; a ValueError says what is wrong with it."""
-        return argument if is_address(argument) else expand_path(argument)
-
-
-class TextParser(flags.ArgumentParser):
-    """Reads a text that must not be empty."""
-
-    def parse(self, argument: str) -> str:
-        """Returns the text; a ValueError says that it is empty."""
-        if not argument.strip():
-            raise ValueError("is empty; give a value, or leave the flag out")
-        return argument
 
 
 def define_text_flag(
@@ -164,28 +120,6 @@ def define_paths_flag(name: str, help_string: str) -> flags.FlagHolder:
     return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
 
 
-class _ShardParser(flags.ArgumentParser):
-    """Reads a shard such as 2/8; see `parse_shard`."""
-
-    syntactic_help = "NUMBER/SHARDS, such as 2/8"
-
-    def parse(self, argument: str | tuple[int, int]) -> tuple[int, int]:
-        return parse_shard(argument) if isinstance(argument, str) else argument
-
-
-class _CrfParser(flags.ArgumentParser):
-    """Turns the three spellings of --crf into False, True or a path."""
-
-    syntactic_help = "a JSON file of CRF parameters, or nothing for the model's own"
-
-    def parse(self, argument: str | bool) -> str | bool:
-        words = {"true": True, "1": True, "false": False, "0": False}
-        if isinstance(argument, bool):
-            return argument
-        word = words.get(argument.lower())
-        return expand_path(argument) if word is None else word
-
-
 def define_data_dir_flag() -> flags.FlagHolder:
     """Defines --data_dir of a program that reads a data set."""
     return flags.DEFINE(
@@ -208,7 +142,7 @@ def define_overwrite_flag() -> flags.FlagHolder:
 def define_shard_flag() -> flags.FlagHolder:
     """Defines --shard of a program that works on one of several shards of a split."""
     flag = flags.Flag(
-        _ShardParser(),
+        ShardParser(),
         _AS_TEXT,
         "shard",
         default=None,
@@ -221,7 +155,7 @@ def define_shard_flag() -> flags.FlagHolder:
 def define_crf_flag() -> flags.FlagHolder:
     """Defines --crf, --nocrf and --crf=FILE.json as one flag."""
     flag = flags.Flag(
-        _CrfParser(),
+        CrfParser(),
         _AS_TEXT,
         "crf",
         default=False,

@@ -96,7 +96,7 @@ def _parse_with_config(arguments: list[str], values: flags.FlagValues, file: str
     _parse_all_but_config(arguments, values)
     try:
         return values(arguments)
-    except Exception as error:
+    except Exception as error:  # a config file is a program: it can raise anything
         if not (start_up.waits_for_flags() and lines_in(error, file)):
             raise
     # The file may use what packages leave out as yet.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab_tf.cli import flags as cli_flags
+from deeplab_tf.cli import flag_parsers
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.own_files import (
@@ -106,7 +106,7 @@ def foreign(path):
 def test_files_of_others_are_replaced_only_with_overwrite(
     here, command, name, next_complaint, monkeypatch
 ):
-    monkeypatch.setattr(cli_flags, "is_there", lambda path: True)  # the outputs come first
+    monkeypatch.setattr(flag_parsers, "is_there", lambda path: True)  # the outputs come first
     arguments = command.split()
     content = foreign(here / name)
     files = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
