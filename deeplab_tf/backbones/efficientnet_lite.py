@@ -23,7 +23,7 @@ SEQUENCES = (
     (3, 6, 320, 1, 1),
 )
 # Number of the network -> factors on channels and on the units of a sequence.
-FACTORS = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8)}
+FACTORS = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")
@@ -35,7 +35,7 @@ class EfficientNetLite(MobileNet):
     and last sequence stay. The 1x1 convolution to 1280 channels belongs to the classifier.
 
     Args:
-        number: 0 to 4, the network of the family.
+        number: 0 to 2, the network of the family.
         output_stride: input pixels between two features: 1, 2, 4, 8, 16 or 32.
         width: factor on the number of channels, all of them multiples of 8; 1.0 is the network's.
         method: implementation of atrous convolution, without effect on depthwise ones.

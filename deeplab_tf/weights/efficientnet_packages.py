@@ -12,7 +12,7 @@ import numpy as np
 from deeplab_tf.weights.keras_h5 import placing_arrays
 from deeplab_tf.weights.package_file import find_package_file, installed_release
 from deeplab_tf.weights.torch_file import read_tensors
-from deeplab_tf.weights.torch_layers import NORM, hwio, take_up_input_scaling
+from deeplab_tf.weights.torch_layers import NORM, named_as_ours, take_up_input_scaling
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Number of the network -> its file; package and source are named after it.
@@ -49,12 +49,8 @@ def read(number: int, path: str | os.PathLike | None = None) -> Arrays:
         ValueError: the package or the file is missing, or holds another network.
     """
     path = path or _find_file(number)
-    weights: Arrays = {}
     with placing_arrays(path):
-        for torch_name, array in read_tensors(path).items():
-            if name := _variable_name(torch_name):
-                is_kernel, is_depthwise = name.endswith("/kernel"), "_depthwise/" in name
-                weights[name] = hwio(array, is_depthwise) if is_kernel else array.astype(float)
+        weights = named_as_ours(read_tensors(path), _variable_name)
         take_up_input_scaling(weights, "stem", _MEAN, _DEVIATION)
     return {name: array.astype(np.float32) for name, array in weights.items()}
 

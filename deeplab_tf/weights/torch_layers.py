@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from deeplab_tf.weights.weight_source import Arrays
@@ -13,15 +15,23 @@ NORM = {
 }  # fmt: skip
 
 
-def hwio(kernel: np.ndarray, is_depthwise: bool = False) -> np.ndarray:
-    """Returns the kernel of a convolution as float64 [height, width, input, output].
+def named_as_ours(
+    tensors: Mapping[str, np.ndarray], name_of: Callable[[str], str | None]
+) -> Arrays:
+    """Returns tensors as float64 under our names, kernels as [height, width, input, output].
 
     Args:
-        kernel: [output, input, height, width]; of a depthwise one the input is 1.
-        is_depthwise: whether the result is [height, width, input, 1].
+        tensors: by PyTorch's names; kernels are [output, input, height, width].
+        name_of: from one of these names to ours, None where there is none. A layer whose name ends
+            in `_depthwise` has kernels [height, width, channels, 1].
     """
-    axes = (2, 3, 0, 1) if is_depthwise else (2, 3, 1, 0)
-    return kernel.astype(np.float64).transpose(axes)
+    weights: Arrays = {}
+    for torch_name, array in tensors.items():
+        if name := name_of(torch_name):
+            axes = (2, 3, 0, 1) if "_depthwise/" in name else (2, 3, 1, 0)
+            array = array.astype(np.float64)
+            weights[name] = array.transpose(axes) if name.endswith("/kernel") else array
+    return weights
 
 
 def take_up_epsilon(weights: Arrays, theirs: float, ours: float) -> None:
