@@ -16,6 +16,7 @@ if not waits_for_flags():
     from deeplab_tf.evaluation.predictor import Predictor
     from deeplab_tf.export.load import load
     from deeplab_tf.models.deeplab import DeepLab
+    from deeplab_tf.pretrained import from_preset, list_presets
 
 __all__ = [
     "DeepLab",
@@ -25,7 +26,9 @@ __all__ = [
     "crf",
     "data",
     "evaluation",
+    "from_preset",
     "layers",
+    "list_presets",
     "load",
     "losses",
     "metrics",

@@ -28,7 +28,8 @@ _QUICK = {
 # Packages of which a program imports something before that.
 _PACKAGES = (
     "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.models", "deeplab_tf.evaluation",
-    "deeplab_tf.tuning", "deeplab_tf.training", "deeplab_tf.export", "deeplab_tf",
+    "deeplab_tf.tuning", "deeplab_tf.training", "deeplab_tf.pretrained",
+    "deeplab_tf.export", "deeplab_tf",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ FLOW = (
     "heads",
     "weights",
     "models",
+    "pretrained",
     "evaluation",
     "tuning",
     "training",
@@ -34,9 +35,14 @@ ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
 EXAMPLES = {"zoo/DATASET_VARIANT.py", "images/", "masks/"}
 
 
-# A trained network as a source of weights has to be loaded, and networks load weights: the import
-# waits until it is called.
-AGAINST_THE_FLOW = {("weights/trained_model.py", "models/loading.py")}
+# A trained network as a source of weights has to be loaded, and networks load weights: the imports
+# wait until it is called.
+AGAINST_THE_FLOW = {
+    ("weights/trained_model.py", "models/loading.py"),
+    ("weights/trained_model.py", "models/new_classifier.py"),
+    ("weights/preset.py", "pretrained/from_preset.py"),
+    ("weights/preset.py", "pretrained/trained_presets.py"),
+}
 
 
 @pytest.mark.parametrize("place", FLOW)

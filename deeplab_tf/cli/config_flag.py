@@ -12,10 +12,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from deeplab_tf.data.paths import expand_path
-
-# In the wheel the configs lie in the package, in a checkout beside it.
-_PACKAGE = Path(__file__).resolve().parents[1]
-_ZOO_FOLDERS = (_PACKAGE / "zoo", _PACKAGE.parent / "zoo")
+from deeplab_tf.pretrained.zoo_files import zoo_config
 
 
 def expand_config(arguments: Sequence[str]) -> tuple[list[str], str | None]:
@@ -50,8 +47,7 @@ def _config_file(value: str) -> str:
     """Returns the path that a value of --config stands for."""
     name, colon, argument = value.partition(":")
     if name == "zoo" and colon:
-        folder = next((folder for folder in _ZOO_FOLDERS if folder.is_dir()), _ZOO_FOLDERS[0])
-        file, shown, colon, argument = str(folder / f"{argument}.py"), "zoo:{}", "", ""
+        file, shown, colon, argument = str(zoo_config(argument)), "zoo:{}", "", ""
     else:
         file, shown = expand_path(value).removesuffix(f"{colon}{argument}"), ""
     if not os.path.isfile(file):

@@ -9,6 +9,7 @@ from absl import flags
 from deeplab_tf.data.paths import expand_path, is_address, is_pattern
 from deeplab_tf.data.spec import SYNTHETIC
 from deeplab_tf.data.split_shard import parse_shard
+from deeplab_tf.pretrained.trained_presets import preset_of
 
 
 def is_there(path: str) -> bool:
@@ -32,6 +33,14 @@ class PathParser(flags.ArgumentParser):
         if self._missing and not is_there(path):
             raise ValueError(self._missing)
         return path
+
+
+class NetworkParser(PathParser):
+    """Reads the path of a trained network, or `preset:NAME`."""
+
+    def parse(self, argument: str) -> str:
+        """Returns the path or the preset; a ValueError says what is wrong with it."""
+        return argument if preset_of(argument) else super().parse(argument)
 
 
 class DataDirParser(PathParser):

@@ -10,6 +10,7 @@ from absl import flags
 from deeplab_tf.cli.flag_parsers import (
     CrfParser,
     DataDirParser,
+    NetworkParser,
     PathParser,
     PlaceParser,
     ShardParser,
@@ -74,7 +75,8 @@ def define_path_flag(
 
 
 def define_model_flag(
-    help_string: str = "A .keras file.", required: bool = True
+    help_string: str = "A .keras file, the work directory of a run, or preset:NAME.",
+    required: bool = True,
 ) -> flags.FlagHolder:
     """Defines --model of a program that reads a trained network.
 
@@ -83,7 +85,9 @@ def define_model_flag(
         required: whether the program refuses to run without it.
     """
     missing = "no such file. tools/train.py writes WORKDIR/model.keras"
-    return define_path_flag("model", help_string, required, missing=missing)
+    return flags.DEFINE(
+        NetworkParser(missing), "model", None, help_string, serializer=_AS_TEXT, required=required
+    )
 
 
 def define_input_flag(help_string: str) -> flags.FlagHolder:

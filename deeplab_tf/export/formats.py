@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from deeplab_tf.export.half_weights import export_weights
 from deeplab_tf.export.litert import export_litert
 from deeplab_tf.export.onnx import export_onnx
 from deeplab_tf.export.saved_model import export_saved_model
@@ -37,4 +38,5 @@ FORMATS: dict[str, Format] = {
     "saved_model": Format("SavedModel", export_saved_model),
     "litert": Format("LiteRT", export_litert),
     "onnx": Format("ONNX", export_onnx),
+    "weights": Format("weights", export_weights),
 }

@@ -12,6 +12,8 @@ from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model, load_workdir
 from deeplab_tf.models.new_classifier import with_classes
+from deeplab_tf.pretrained.from_preset import from_preset
+from deeplab_tf.pretrained.trained_presets import preset_of
 
 
 def load(
@@ -21,11 +23,12 @@ def load(
     dataset: DatasetSpec | Mapping[str, Any] | None = None,
     log: Callable[[str], None] = print,
 ) -> DeepLab | SavedPredictor:
-    """Loads a `.keras` file, a SavedModel or the work directory of a training run.
+    """Loads a `.keras` file, a SavedModel, the work directory of a training run, or a preset.
 
     Args:
-        path: the file or folder. Of a work directory `model.keras` is opened or, while training
-            has not finished or goes on after an end, the newest checkpoint.
+        path: the file or folder, or `preset:NAME` for what `from_preset` gives. Of a work directory
+            `model.keras` is opened or, while training has not finished or goes on after an end,
+            the newest checkpoint.
         safe_mode: opens nothing but a plain DeepLab or an export of it, and runs nothing of the
             file (docs/security.md). False is for your own subclasses of DeepLab and for
             SavedModels with other operations; the file can then run any program.
@@ -56,6 +59,9 @@ def load(
         >>> deeplab_tf.load(path, num_classes=4, log=lambda line: None).num_classes
         4
     """
+    preset = preset_of(str(path))
+    if preset:
+        return from_preset(preset.name, num_classes, dataset, log=log)
     path = user_path(path)
     changes = num_classes is not None or dataset is not None
     if is_saved_model(path):

@@ -86,7 +86,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         trained_precision: number format in which the weights were trained, a row of
             `precision.POLICIES`; the model carries it and computes in that of its `dtype`.
         weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, `deep_sort`,
-            `efficientnet_lite0`, or the path of a file; None and `random` leave the random ones.
+            `efficientnet_lite0`, `preset:NAME`, or the path of a file; None and `random` leave the random ones.
             The model does not carry this argument.
         **kwargs: name and dtype of the model.
 

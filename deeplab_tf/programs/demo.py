@@ -17,8 +17,8 @@ PREDICTION = cli.define_prediction_flags()
 def main() -> None:
     from deeplab_tf.demo.labeller import Labeller
     from deeplab_tf.demo.server import serve
-    from deeplab_tf.models.loading import load_model
+    from deeplab_tf.pretrained.from_preset import open_network
 
-    model = load_model(MODEL.value)
+    model = open_network(MODEL.value)
     predictor = cli.build_predictor(model, CRF.value or True, PREDICTION)
     serve(Labeller(predictor), HOST.value, PORT.value)

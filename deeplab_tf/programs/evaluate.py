@@ -21,7 +21,7 @@ WORKDIR = cli.define_path_flag(
     "workdir", "Folder of a training run; takes its model.keras.",
     missing="no such folder. tools/train.py makes it",
 )  # fmt: skip
-MODEL = cli.define_model_flag("A .keras file, instead of --workdir.", required=False)
+MODEL = cli.define_model_flag("A .keras file or preset:NAME, instead of --workdir.", required=False)
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = cli.define_text_flag("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
@@ -64,14 +64,17 @@ def main() -> None:
     from deeplab_tf.evaluation.metrics_file import FILE_NAME, is_metrics_file, write_metrics
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
-    from deeplab_tf.models.loading import load_model
     from deeplab_tf.models.model_step import newer_checkpoint
+    from deeplab_tf.pretrained.from_preset import network_file, open_network
+    from deeplab_tf.pretrained.trained_presets import preset_of
 
     if COMPARE.value and not REPORT.value:
         raise ValueError("--compare adds to the report; give --report too.")
     if (WORKDIR.value is None) == (MODEL.value is None):
         raise ValueError("Give either --workdir or --model.")
-    model_file = Path(MODEL.value or f"{WORKDIR.value}/model.keras")
+    model_file = MODEL.value or f"{WORKDIR.value}/model.keras"
+    if preset_of(model_file) and not OUTPUT.value:
+        raise ValueError(f"--model={model_file} lies in no folder of yours; give --output too.")
     newer = newer_checkpoint(WORKDIR.value) if WORKDIR.value else None
     if newer:
         raise ValueError(
@@ -79,7 +82,7 @@ def main() -> None:
             f"--model={model_file} to evaluate the earlier model."
         )
     of_shard = "-{}-of-{}".format(*SHARD.value) if SHARD.value else ""
-    output = Path(OUTPUT.value or model_file.parent / f"eval-{SPLIT.value}{of_shard}")
+    output = Path(OUTPUT.value or Path(model_file).parent / f"eval-{SPLIT.value}{of_shard}")
     split = open_split(DATA_DIR.value, SPLIT.value)
     chosen = items_of_shard(spread_evenly(len(split), LIMIT.value), SHARD.value)
     metrics_file = output / FILE_NAME
@@ -95,7 +98,7 @@ def main() -> None:
         owners |= report.owners(output)
     check_outputs(owners, OVERWRITE.value)
     split.check(LIMIT.value)
-    predictor = cli.build_predictor(load_model(model_file), CRF.value, PREDICTION)
+    predictor = cli.build_predictor(open_network(model_file), CRF.value, PREDICTION)
     results = evaluate(
         predictor, split, LIMIT.value, cli.progress_bar, callbacks, SHARD.value,
         trimap=TRIMAP_FROM.value, boundary=BOUNDARY.value, absent=ABSENT.value,
@@ -105,7 +108,9 @@ def main() -> None:
         print(format_table(results))
     write_metrics(results, metrics_file)
     if report:
-        settings = describe_run(sys.argv, model_file, predictor, split.spec, DATA_DIR.value)
+        settings = describe_run(
+            sys.argv, network_file(model_file), predictor, split.spec, DATA_DIR.value
+        )
         page = report.write(results, settings, output)
         print(f"report: {page}")
     if SUBMISSION.value:

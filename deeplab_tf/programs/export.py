@@ -4,6 +4,7 @@ python tools/export.py --model=DIR/model.keras --output=EXPORT/1 --crf
 python tools/export.py --model=DIR/model.keras --output=model.onnx --format=onnx
 python tools/export.py --model=DIR/model.keras --output=model.tflite --format=litert \
   --size=360x480 --precision=int8 --calibrate_on=DATA
+python tools/export.py --model=DIR/model.keras --output=NAME.weights.h5 --format=weights
 """
 
 import re
@@ -17,7 +18,7 @@ MODEL = cli.define_model_flag()
 OUTPUT = cli.define_path_flag(
     "output",
     "What is written: for saved_model a folder, MODEL/VERSION; else a file with the format's "
-    "ending, .tflite or .onnx.",
+    "ending, .tflite, .onnx or .weights.h5.",
     required=True,
 )
 FORMAT = flags.DEFINE_enum(
@@ -66,10 +67,10 @@ PREDICTION = cli.define_prediction_flags(tiles=False, precision=False)
 
 def main() -> None:
     from deeplab_tf.export.formats import FORMATS
-    from deeplab_tf.models.loading import load_model
+    from deeplab_tf.pretrained.from_preset import open_network
 
     options = _given_options()
-    predictor = cli.build_predictor(load_model(MODEL.value), CRF.value, PREDICTION)
+    predictor = cli.build_predictor(open_network(MODEL.value), CRF.value, PREDICTION)
     kind = FORMATS[FORMAT.value]
     print(f"{kind.title}: {kind.write(predictor, OUTPUT.value, **options)}")
 

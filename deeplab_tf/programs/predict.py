@@ -37,7 +37,7 @@ def main() -> int | None:
     from deeplab_tf.evaluation.media import media_with
     from deeplab_tf.evaluation.predict_media import check_bands, name_of_all, predict_media
     from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_media
-    from deeplab_tf.models.loading import load_model
+    from deeplab_tf.pretrained.from_preset import open_network
 
     bands = parse_bands(BANDS.value)
     plans, planned = [], 0
@@ -55,7 +55,7 @@ def main() -> int | None:
     what = name_of_all(plans)
     if RESUME.value:
         print(f"{planned - left} of {planned} {what} were labelled before")
-    model = load_model(MODEL.value)
+    model = open_network(MODEL.value)
     predictor = cli.build_predictor(model, CRF.value, PREDICTION)
     problems = predict_media(
         predictor, model.spec, plans, CLASSES.value, RESUME.value, bands, cli.progress_bar

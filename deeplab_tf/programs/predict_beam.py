@@ -16,7 +16,7 @@ from absl import flags
 
 from deeplab_tf import cli
 
-MODEL = cli.define_place_flag("model", "A .keras file.", required=True)
+MODEL = cli.define_place_flag("model", "A .keras file, or preset:NAME.", required=True)
 INPUT = cli.define_place_flag(
     "input",
     "Images: a file, a folder or a pattern; a text file with one path a line; or Parquet files "
@@ -48,7 +48,7 @@ def main(beam_words: Sequence[str] = ()) -> int:
     from deeplab_tf.evaluation.beam.beam_options import pipeline_options
     from deeplab_tf.evaluation.beam.plan_run import plan_run
     from deeplab_tf.evaluation.beam.worker_predictor import WorkerPredictor
-    from deeplab_tf.models.loading import load_model
+    from deeplab_tf.pretrained.from_preset import open_network
 
     plan = plan_run(
         INPUT.value, OUTPUT.value, FORMAT.value, IMAGES_PER_SHARD.value, RESUME.value,
@@ -57,7 +57,7 @@ def main(beam_words: Sequence[str] = ()) -> int:
     if beam_words:
         pipeline_options(beam_words)  # a mistake is told before the model is loaded
     with storage.local_copy(MODEL.value) as file:
-        predictor = cli.build_predictor(load_model(file), CRF.value, PREDICTION)
+        predictor = cli.build_predictor(open_network(file), CRF.value, PREDICTION)
     description = plan.describe(predictor)
     worker_predictor = WorkerPredictor(
         storage.place(MODEL.value),

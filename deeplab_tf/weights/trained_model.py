@@ -1,4 +1,4 @@
-"""The variables of a trained DeepLab: a `.keras` file, or the work directory of a run."""
+"""The variables of a trained DeepLab: a `.keras` file, the work directory of a run, a preset."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ def read_variables(model: Any) -> Arrays:
     }
 
 
+def arrays_for(trained: Any, model: Any) -> Arrays:
+    """Returns the variables of a trained network that are of use to another.
+
+    Args:
+        trained: a DeepLab.
+        model: the other one. Where both name their classes, and otherwise, the classifier is left
+            out: as many classes do not make them the same.
+    """
+    # A DeepLab loads weights itself, so its module imports this one.
+    from deeplab_tf.models.new_classifier import with_classes
+
+    arrays = read_variables(trained)
+    dataset = getattr(model, "dataset", None)
+    if dataset and trained.dataset and model.num_classes == trained.num_classes:
+        _, report = with_classes(trained, dataset=dataset)
+        return {name: array for name, array in arrays.items() if name not in report.names("new")}
+    return arrays
+
+
 def _accepts(text: str) -> bool:
     return text.lower().endswith(".keras") or (bool(text) and Path(text).is_dir())
 
@@ -35,11 +54,10 @@ def _check(text: str) -> None:
 
 
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
-    # A DeepLab loads weights itself, so its module imports this one.
     from deeplab_tf.models.loading import is_workdir, load_model, load_workdir
 
     load = load_workdir if is_workdir(Path(text)) else load_model
-    return text, read_variables(load(text))
+    return text, arrays_for(load(text), model)
 
 
 SOURCE = Source(

@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 from deeplab_tf.data.files import naming_written, whole_file, write_atomically
 from deeplab_tf.data.paths import expand_path, is_address
+from deeplab_tf.pretrained.trained_presets import preset_of
 
 _HEAD = 256
 
 
 def place(path: str) -> str:
-    """Returns a path as every worker takes it: an address as it is, another one absolute.
+    """Returns a path as every worker takes it: addresses and presets as they are, or absolute.
 
     Args:
         path: as it was given.
@@ -30,7 +31,7 @@ def place(path: str) -> str:
     Raises:
         ValueError: it is empty, or looks like an address and is none.
     """
-    return path if is_address(path) else os.path.abspath(expand_path(path))
+    return path if is_address(path) or preset_of(path) else os.path.abspath(expand_path(path))
 
 
 def join(folder: str, name: str) -> str:

@@ -9,13 +9,14 @@ from deeplab_tf.evaluation.beam import storage
 from deeplab_tf.evaluation.image_labeller import ImageLabeller
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.shard_record import predictor_hash
+from deeplab_tf.pretrained.from_preset import open_network
 
 
 class WorkerPredictor(NamedTuple):
     """What a predictor is built from.
 
     Attributes:
-        model: path or address of the `.keras` file.
+        model: path or address of the `.keras` file, or `preset:NAME`.
         options: of `Predictor`.
         expected: the `predictor_hash` of the machine that starts the run; None for any.
     """
@@ -31,10 +32,8 @@ class WorkerPredictor(NamedTuple):
             ValueError: it cannot be opened, or is another model than where the run was started.
             OSError: it cannot be read.
         """
-        from deeplab_tf.models.loading import load_model
-
         with storage.local_copy(self.model) as file:
-            predictor = Predictor(load_model(file), **self.options)
+            predictor = Predictor(open_network(file), **self.options)
         if self.expected not in (None, predictor_hash(predictor)):
             raise ValueError(
                 f"{self.model}: on {socket.gethostname()} another model than on the machine that "
