@@ -21,7 +21,7 @@ def table_keys(module: str, table: str) -> list[str]:
 
     Example:
         >>> table_keys("deeplab_tf.export.formats", "FORMATS")
-        ['saved_model', 'litert', 'onnx']
+        ['saved_model', 'litert', 'onnx', 'weights']
     """
     if rows := getattr(sys.modules.get(module), table, None):
         return list(rows)

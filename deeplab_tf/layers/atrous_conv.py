@@ -43,6 +43,10 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         bias_initializer: initializer of the bias.
         **kwargs: name and dtype of the layer.
 
+    Call arguments:
+        inputs: tensor [B, H, W, C].
+        dense: True leaves the stride out, for an output at every pixel of the input.
+
     Returns:
         Tensor [B, ceil(H / strides), ceil(W / strides), filters].
 
@@ -119,24 +123,28 @@ class AtrousConv2D(ConfigFromArguments, keras.layers.Layer):
         """Input pixels that an output sees to its farther side."""
         return window_radius(self.kernel_size, self.dilation_rate)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, dense: bool = False) -> tf.Tensor:
         """Convolves [B, H, W, C]."""
-        return self.convolve(inputs, self.kernel, self.bias if self.use_bias else None)
+        bias = self.bias if self.use_bias else None
+        return self.convolve(inputs, self.kernel, bias, 1 if dense else self.strides)
 
-    def convolve(self, inputs: tf.Tensor, kernel: Any, bias: Any = None) -> tf.Tensor:
+    def convolve(
+        self, inputs: tf.Tensor, kernel: Any, bias: Any = None, strides: int | None = None
+    ) -> tf.Tensor:
         """Convolves [B, H, W, C] with another kernel and bias than the layer's own.
 
         Args:
             inputs: tensor [B, H, W, C].
             kernel: tensor or variable [k, k, C, filters].
             bias: tensor or variable [filters], or None.
+            strides: in place of the layer's own; None for those.
 
         Returns:
             Tensor [B, ceil(H / strides), ceil(W / strides), filters].
         """
         kernel = tf.convert_to_tensor(kernel)
         if self.dilation_rate == 1 or self.kernel_size == 1:
-            outputs = _dense_conv(inputs, kernel, self.strides)
+            outputs = _dense_conv(inputs, kernel, strides or self.strides)
         elif self.method == "native":
             outputs = native_atrous_conv(inputs, kernel, self.dilation_rate)
         else:

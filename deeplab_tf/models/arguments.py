@@ -10,6 +10,7 @@ from typing import Any
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
+from deeplab_tf.layers.multi_scale_features import STARTS
 from deeplab_tf.models.scaling import LARGEST_DENOMINATOR, MOST_SCALES, grid_multiple
 from deeplab_tf.precision import POLICIES
 
@@ -80,6 +81,17 @@ def checked_input_scales(scales: Sequence[float]) -> tuple[float, ...]:
             f"(1.0, 0.75, 0.5). Received: scales={_shown(scales)}"
         )
     return values
+
+
+def checked_msc_start(start: str) -> str:
+    """Returns a row of `STARTS`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(start, str) and start in STARTS:
+        return start
+    raise ValueError(f"msc_start must be one of {STARTS}. Received: msc_start={_shown(start)}")
 
 
 def checked_batch_norm(batch_norm: str | None) -> str | None:

@@ -27,6 +27,7 @@ from deeplab_tf.models.arguments import (
     checked_crf,
     checked_image_pooling,
     checked_input_scales,
+    checked_msc_start,
     checked_multi_grid,
     checked_trained_precision,
     dataset_spec,
@@ -65,7 +66,10 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
             `large_fov` and `aspp_*`.
         fc6_rate: rate of fc6 in `large_fov`, for an output stride of 8.
         fc6_filters: channels of fc6 and fc7 (VGG only); for `large_fov` and `aspp_*`.
-        msc_features: adds v1's multi-scale features (VGG only).
+        msc_features: adds v1's multi-scale features (VGG only), on the feature grid in training
+            and at every pixel in prediction, as released.
+        msc_start: their weights before training: `he_normal`, or `released`, the small ones that
+            the released networks add to a trained LargeFOV.
         dropout: share of dropped activations in the head when training.
         method: implementation of atrous convolution, `native` or `interlace`.
         batch_norm: `frozen`, `train` or `sync`, of backbone and head, see `ConvNormAct`; None takes
@@ -86,8 +90,8 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         trained_precision: number format in which the weights were trained, a row of
             `precision.POLICIES`; the model carries it and computes in that of its `dtype`.
         weights: first weights, as `weights.load_into` takes them: `imagenet`, `hed`, `deep_sort`,
-            `efficientnet_lite0`, `preset:NAME`, or the path of a file; None and `random` leave the random ones.
-            The model does not carry this argument.
+            `efficientnet_lite0`, `preset:NAME`, or the path of a file; None and `random` leave the
+            random ones. The model does not carry this argument.
         **kwargs: name and dtype of the model.
 
     Call arguments:
@@ -123,6 +127,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         fc6_rate: int = 12,
         fc6_filters: int = 1024,
         msc_features: bool = False,
+        msc_start: str = "he_normal",
         dropout: float = 0.5,
         method: str = "native",
         batch_norm: str | None = None,
@@ -154,6 +159,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         self.fc6_rate = fc6_rate
         self.fc6_filters = fc6_filters
         self.msc_features = msc_features
+        self.msc_start = checked_msc_start(msc_start)
         self.dropout = dropout
         self.method = method
         self.batch_norm = checked_batch_norm(batch_norm) or head_class(head).batch_norm
@@ -216,6 +222,7 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
             strides=[self.output_stride // stride for stride in strides],
             filters=max(1, round(128 * self.width)),
             dropout=self.dropout,
+            start=self.msc_start,
             name="msc",
             dtype=self.dtype_policy,
         )
@@ -299,10 +306,11 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
             seeds: see `ExampleDropout`.
 
         Returns:
-            The fused logits [B, h, w, C] first. With several scales the logits of each follow,
-            largest scale first: zoomed to the grid of the first scale, or left on their own grid
-            where that grid is a regular part of it (0.5: every second point). These are the maps
-            that the released networks are trained on.
+            The fused logits [B, h, w, C] first: on the feature grid or, with `msc_features` and
+            without `training`, as large as the padded image. With several scales the logits of each
+            follow, largest scale first: zoomed to the grid of the first scale, or left on their own
+            grid where that grid is a regular part of it (0.5: every second point). These are the
+            maps that the released networks are trained on.
 
         Source: Chen et al. 2016, section 3.2; released ResNet-101 train.prototxt.
         """
@@ -326,7 +334,10 @@ class DeepLab(OldNames, KerasHabits, ConfigFromArguments, keras.Model):
         logits = self._head(features, training=training, seeds=seeds)
         if self.multi_scale is not None:
             maps = [inputs, *(features[name] for name in self.backbone.multi_scale_endpoints)]
-            logits += self.multi_scale(maps, training=training, seeds=seeds)
+            if training:
+                return logits + self.multi_scale(maps, training=training, seeds=seeds)
+            size = tf.unstack(tf.shape(inputs)[1:3])
+            return resize(logits, size) + self.multi_scale(maps, zoom_to=size)
         return logits
 
     def get_config(self) -> dict[str, Any]:

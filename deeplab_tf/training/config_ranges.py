@@ -17,6 +17,7 @@ from deeplab_tf.data.paths import expand_path
 from deeplab_tf.heads import HEADS
 from deeplab_tf.layers.atrous_conv import METHODS
 from deeplab_tf.layers.conv_norm_act import BATCH_NORMS
+from deeplab_tf.layers.multi_scale_features import STARTS
 from deeplab_tf.models.arguments import (
     check_number,
     checked_image_pooling,
@@ -141,6 +142,7 @@ RANGES: dict[str, dict[str, Range]] = {
         "fc6_rate": _argument("fc6_rate"),
         "fc6_filters": _argument("fc6_filters"),
         "msc_features": _SWITCH,
+        "msc_start": one_of(STARTS),
         "dropout": _argument("dropout"),
         "method": one_of(METHODS),
         "batch_norm": or_none(one_of(BATCH_NORMS)),

@@ -131,6 +131,18 @@ def test_denser_scores_sampled_are_the_coarser_ones(options, strides):
         assert_same_logits(logits[:, ::step, ::step], wanted, tolerance=1e-3)
 
 
+def test_multi_scale_features_predict_at_every_pixel_and_train_on_the_grid():
+    model = narrow_model(msc_features=True)
+    images = noise_images(33, 41)
+    (trained,) = model.logit_maps(images, training=True)
+    (predicted,) = model.logit_maps(images)
+    assert trained.shape[1:3] == (5, 6) and predicted.shape[1:3] == (33, 41)
+    same = narrow_model(msc_features=True, dropout=0)
+    same.set_weights(model.get_weights())
+    (trained,) = same.logit_maps(images, training=True)
+    assert_same_logits(predicted[:, ::8, ::8], trained, tolerance=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"msc_features": True}, pytest.param(RESNET, marks=SLOW)])
 def test_every_output_stride_has_the_same_variables(options):

@@ -20,7 +20,10 @@ def seen(model, middle=960):
     image = np.empty([1, 25, 2 * middle + 1, 3], np.float32)
     image[:] = model.mean_rgb
     image[:, 0, middle] = 255
-    changed = np.any(model.logit_maps(image)[0][0], axis=(0, 2))
+    logits = model.logit_maps(image)[0][0]
+    if len(logits[0]) == image.shape[2]:  # those of multi-scale features, zoomed between the grid's
+        logits = logits[:, :: model.logit_stride]
+    changed = np.any(logits, axis=(0, 2))
     return np.abs(np.flatnonzero(changed) * model.logit_stride - middle).max()
 
 

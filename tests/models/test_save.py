@@ -34,6 +34,7 @@ NON_DEFAULT = {
     "fc6_rate": 4,
     "fc6_filters": 300,
     "msc_features": False,
+    "msc_start": "released",
     "dropout": 0.25,
     "image_scale": 0.5,
     "method": "interlace",

@@ -28,7 +28,8 @@ KINDS = {
     "switch": """model.msc_features data.cache data.check train.log_histograms
         crf.from_probabilities crf.trainable""",
     "text": "model.weights data.train_split data.eval_split",
-    "choice": """model.backbone model.head model.output_stride model.method train.optimizer
+    "choice": """model.backbone model.head model.output_stride model.method
+        model.msc_start train.optimizer
         train.policy train.normalize crf.normalization crf.implementation crf.mode
         crf.spatial_kernel train.precision""",
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_tf.evaluation.beam import beam_package, storage
+from deeplab_tf.pretrained.trained_presets import TRAINED
 from tests.evaluation.beam.stores import object_store
 
 
@@ -76,6 +77,8 @@ def test_places_are_absolute_and_addresses_stay(tmp_path, monkeypatch):
     assert storage.place("a/b") == f"{tmp_path}/a/b"
     assert storage.place("~/a") == "/home/me/a"
     assert storage.place("gs://bucket/a") == "gs://bucket/a"
+    monkeypatch.setitem(TRAINED, "tiny", "a row")
+    assert storage.place("preset:tiny") == "preset:tiny"
     for wrong in ("", "gs:/bucket/a"):
         with pytest.raises(ValueError, match=r"empty|an address, not a path"):
             storage.place(wrong)
