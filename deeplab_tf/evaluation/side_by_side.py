@@ -40,6 +40,12 @@ def shrink(
     return [np.asarray(part) for part in (shrunk, *resized)]
 
 
+def side_by_side(images: Iterable[np.ndarray]) -> np.ndarray:
+    """Joins images of one size, uint8 RGB [h, w, 3] each, with white between them."""
+    parts = [np.pad(i, [(0, 0), (0, GAP), (0, 0)], constant_values=255) for i in images]
+    return np.hstack(parts)[:, :-GAP]
+
+
 def encode_side_by_side(images: Iterable[np.ndarray], mark: str | None = None) -> bytes:
     """Encodes images of one size side by side, with white between them.
 
@@ -50,7 +56,6 @@ def encode_side_by_side(images: Iterable[np.ndarray], mark: str | None = None) -
     Returns:
         The bytes of a PNG.
     """
-    parts = [np.pad(i, [(0, 0), (0, GAP), (0, 0)], constant_values=255) for i in images]
     stream = io.BytesIO()
-    Image.fromarray(np.hstack(parts)[:, :-GAP]).save(stream, "PNG", pnginfo=png_mark(mark))
+    Image.fromarray(side_by_side(images)).save(stream, "PNG", pnginfo=png_mark(mark))
     return stream.getvalue()

@@ -7,6 +7,7 @@ benchmark's server takes them; a split without labels is then labelled and not e
 --shard=2/8, evaluates the second of eight parts of the split; merge_metrics.py merges them.
 """
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,14 @@ ABSENT = flags.DEFINE_enum(
 REPORT = flags.DEFINE_bool(
     "report", False, "Also write OUTPUT/report.html: metrics, charts, best and worst images."
 )
+CARD = cli.define_path_flag(
+    "card",
+    "Work directory of the training: also write OUTPUT/card.md, a model card, and its images.",
+    missing="no such folder. tools/train.py makes it",
+)
+CARD_NOTES = cli.define_path_flag(
+    "card_notes", "Markdown file for the end of the card: limits, licences.", missing="no such file"
+)
 COMPARE = cli.define_paths_flag(
     "compare", "A metrics.json to show beside this one in the report; may be repeated."
 )
@@ -70,6 +79,8 @@ def main() -> None:
 
     if COMPARE.value and not REPORT.value:
         raise ValueError("--compare adds to the report; give --report too.")
+    if CARD_NOTES.value and not CARD.value:
+        raise ValueError("--card_notes is for the end of a card; give --card too.")
     if (WORKDIR.value is None) == (MODEL.value is None):
         raise ValueError("Give either --workdir or --model.")
     model_file = MODEL.value or f"{WORKDIR.value}/model.keras"
@@ -92,10 +103,15 @@ def main() -> None:
         submission = SubmissionWriter(SUBMISSION.value, split.spec, output)
         callbacks.append(submission)
         owners |= submission.owners(split.names[i] for i in chosen)
-    report = Report(split, compare=COMPARE.value) if REPORT.value else None
+    report = Report(split, compare=COMPARE.value) if REPORT.value or CARD.value else None
     if report:
         callbacks.append(report)
+    if report and REPORT.value:
         owners |= report.owners(output)
+    if CARD.value:
+        from deeplab_tf.evaluation.report import model_card  # needs the extra, which Report checks
+
+        owners |= model_card.owners(output)
     check_outputs(owners, OVERWRITE.value)
     split.check(LIMIT.value)
     predictor = cli.build_predictor(open_network(model_file), CRF.value, PREDICTION)
@@ -107,12 +123,18 @@ def main() -> None:
     if split.labelled:
         print(format_table(results))
     write_metrics(results, metrics_file)
-    if report:
+    if report and REPORT.value:
         settings = describe_run(
             sys.argv, network_file(model_file), predictor, split.spec, DATA_DIR.value
         )
         page = report.write(results, settings, output)
         print(f"report: {page}")
+    if report and CARD.value:
+        notes = Path(CARD_NOTES.value).read_text(encoding="utf-8") if CARD_NOTES.value else ""
+        card = model_card.write_card(
+            results, report.examples, split.spec, CARD.value, output, shlex.join(sys.argv), notes
+        )
+        print(f"card: {card}")
     if SUBMISSION.value:
         print(f"submission: {submission.folder}")
     print(f"{results['images']} images in {results['seconds']:.0f} s: {metrics_file}")

@@ -18,7 +18,16 @@ PATHS = {
     "convert_dataset.py": {"label_map", "output", "source"},
     "demo.py": {"crf", "model"},
     "doctor.py": {"data_dir", "output"},
-    "evaluate.py": {"compare", "crf", "data_dir", "model", "output", "workdir"},
+    "evaluate.py": {
+        "card",
+        "card_notes",
+        "compare",
+        "crf",
+        "data_dir",
+        "model",
+        "output",
+        "workdir",
+    },
     "export.py": {"calibrate_on", "crf", "model", "output", "verify_on"},
     "merge_metrics.py": {"output", "parts"},
     # Their other paths may be addresses, see tests/tools/test_predict_beam.py and

@@ -64,6 +64,8 @@ COMMANDS = [
     (EVALUATE, "out/metrics.json", NO_MODEL),
     (f"{EVALUATE} --report", "out/report.html", NO_MODEL),
     (f"{EVALUATE} --report", "out/report-worst-5.png", NO_MODEL),
+    (f"{EVALUATE} --card=.", "out/card.md", NO_MODEL),
+    (f"{EVALUATE} --card=.", "out/card-worst-2.jpg", NO_MODEL),
     (f"{EVALUATE} --submission=voc", SUBMITTED, NO_MODEL),
     (MERGE, "out/metrics.json", "none.json: no such file"),
     (f"{DOCTOR} --split=none", "out/doctor.json", "no split 'none'"),

@@ -81,14 +81,20 @@ def test_training_again_goes_on_from_the_last_checkpoint(workdir):
 def test_evaluate_predict(workdir, tmp_path):
     crf = tmp_path / "crf.json"
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
+    notes = tmp_path / "notes.md"
+    notes.write_text("## Licence\n\nMine.\n")
     out, _ = run(
         "evaluate.py", f"--workdir={workdir}", "--data_dir=synthetic", f"--crf={crf}", "--limit=3",
         "--trimap_from=void", "--boundary", "--absent=zero", "--report",
+        f"--card={workdir}", f"--card_notes={notes}",
     )  # fmt: skip
     assert "after CRF" in out
     report = (workdir / "eval-val" / "report.html").read_text("utf-8")
     assert "--trimap_from=void" in report and str(workdir / "model.keras") in report
     assert len(list((workdir / "eval-val").glob("report-*.png"))) == 3
+    card = (workdir / "eval-val" / "card.md").read_text("utf-8")
+    assert card.endswith("## Licence\n\nMine.\n") and "--trimap_from=void" in card
+    assert f"card: {workdir / 'eval-val' / 'card.md'}" in out
     first = workdir / "eval-val" / "metrics.json"
     run(
         "evaluate.py", f"--model={workdir / 'model.keras'}", "--data_dir=synthetic",

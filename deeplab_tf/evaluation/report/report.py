@@ -107,6 +107,12 @@ class Report:
         strips = [output / _STRIP.format(which, i) for which in ("best", "worst") for i in places]
         return {output / _PAGE: is_text_with(REPORT), **dict.fromkeys(strips, is_png_of(REPORT))}
 
+    @property
+    def examples(self) -> dict[str, list[dict[str, Any]]]:
+        """The `best` and the `worst` images, from the outside in: accuracies, and images drawn."""
+        half = len(self._kept) // 2  # of few images none is shown twice
+        return {"best": self._kept[half:][::-1], "worst": self._kept[:half]}
+
     def write(
         self, results: Mapping[str, Any], settings: Mapping[str, str], output: str | os.PathLike
     ) -> Path:
@@ -125,8 +131,7 @@ class Report:
         output = user_path(output)
         for old in filter(is_png_of(REPORT), output.glob("report-*.png")):
             old.unlink()
-        half = len(self._kept) // 2  # of few images none is shown twice
-        examples = {"best": self._kept[half:][::-1], "worst": self._kept[:half]}
+        examples = self.examples
         for which, rows in examples.items():
             for place, example in enumerate(rows, start=1):
                 strip = encode_side_by_side(example["images"].values(), REPORT)
