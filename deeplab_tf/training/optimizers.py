@@ -176,7 +176,9 @@ def apply_updates(
     """Updates the variables once, with weight decay and multipliers as in Caffe.
 
     Must be called inside a replica. The optimizer sums the gradients over the replicas. Weight
-    decay is added to the gradient; the multiplier scales the whole update, for any optimizer.
+    decay is added to the gradient; the multiplier scales the whole update, for any optimizer. SGD
+    has it inside the momentum buffer, as Caffe has: `variable - old` would keep of an update at a
+    rate of 1e-6 what float32 keeps of the variable.
 
     Args:
         optimizer: from `build_optimizer`.
@@ -190,16 +192,25 @@ def apply_updates(
     if clip_norm:
         gradients = _clip(context, gradients, clip_norm)
     decay = weight_decay / context.num_replicas_in_sync
-    pairs = [
-        (gradient + decay * entry.decay_multiplier * entry.variable, entry.variable)
-        for gradient, entry in zip(gradients, trained, strict=True)
-    ]
-    scaled = [entry for entry in trained if entry.rate_multiplier != 1]
+    inside = _scales_with_gradients(optimizer)
+    pairs = []
+    for gradient, entry in zip(gradients, trained, strict=True):
+        gradient += decay * entry.decay_multiplier * entry.variable
+        pairs.append((gradient * entry.rate_multiplier if inside else gradient, entry.variable))
+    scaled = [entry for entry in trained if entry.rate_multiplier != 1 and not inside]
     before = [tf.identity(entry.variable) for entry in scaled]
     with tf.control_dependencies(before):
         optimizer.apply_gradients(pairs)
     if scaled:
         context.merge_call(_scale_updates, args=(scaled, before))
+
+
+def _scales_with_gradients(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether a factor on gradients is one on updates, as with SGD that does nothing besides."""
+    others = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema")
+    return isinstance(optimizer, keras.optimizers.SGD) and not any(
+        getattr(optimizer, name, None) for name in others
+    )
 
 
 def _clip(

@@ -45,7 +45,7 @@ def train(
 
 def test_sgd_is_caffes_with_a_rate_that_changes():
     # Keras keeps the rate inside the momentum buffer as Caffe does, so that a drop of the rate
-    # acts on new gradients only; the factor on the whole update equals one inside the buffer.
+    # acts on new gradients only; the factor is inside it too.
     before, after = train(
         build_optimizer("SGD", "momentum=0.9", SCHEDULE),
         rate_multipliers=(("fc8/kernel", 10.0), ("fc8/bias", 20.0)),
@@ -56,6 +56,30 @@ def test_sgd_is_caffes_with_a_rate_that_changes():
     bias = caffe_sgd(before["fc8/bias"], GRADIENTS[:, 0], RATES, 0.9, multiplier=20)
     np.testing.assert_allclose(after["fc8/kernel"], kernel, rtol=1e-4)
     np.testing.assert_allclose(after["fc8/bias"], bias, rtol=1e-4)
+
+
+@pytest.mark.parametrize("arguments", ["momentum=0.9", "momentum=0.9, nesterov=True", ""])
+def test_small_updates_keep_their_digits(arguments):
+    """At a rate of 1e-6 beside weights of about 1, which round them to 1e-7."""
+    optimizer = build_optimizer("SGD", arguments, 1e-6)
+    before, after = train(optimizer, rate_multipliers=(("fc8/kernel", 20.0),))
+    plain_before, plain = train(build_optimizer("SGD", arguments, 2e-5))
+    np.testing.assert_array_equal(before["fc8/kernel"], plain_before["fc8/kernel"])
+    np.testing.assert_allclose(after["fc8/kernel"], plain["fc8/kernel"], rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["momentum=0.9, clipnorm=0.5", "momentum=0.9, weight_decay=0.1"]
+)
+def test_what_is_not_linear_is_scaled_behind(arguments):
+    """A factor on gradients that are clipped afterwards would be lost."""
+    once = train(build_optimizer("SGD", arguments, 0.1), steps=1)
+    thrice = train(
+        build_optimizer("SGD", arguments, 0.1), rate_multipliers=(("fc8/.*", 3.0),), steps=1
+    )
+    for name in ("fc8/kernel", "fc8/bias"):
+        steps = [after[name] - before[name] for before, after in (once, thrice)]
+        np.testing.assert_allclose(steps[1], 3 * steps[0], rtol=1e-4)
 
 
 def test_rate_outside_the_buffer_would_be_seen():
