@@ -46,6 +46,11 @@ PUBLISHED = {
     "voc12_vgg16_aspp_s": (V2_VGG, NOT_PUBLISHED, "vgg16", "aspp_s", "66.98", "69.73"),
     "voc12_vgg16_aspp_l": (V2_VGG, (4, 65, 3, 2, 2), "vgg16", "aspp_l", "68.96", "71.57"),
     "voc12_resnet101_fc": (V2_RESNET, RESNET_CRF, "resnet101", "fc", "74.87"),
+    "voc12_resnet101_fc_single_scale": (
+        V2_RESNET._replace(augmentation="crop(321)|mirror"), RESNET_CRF, "resnet101", "fc", "68.72",
+    ),
+    "context_vgg16_large_fov": (V2_VGG, NOT_PUBLISHED, "vgg16", "large_fov", "37.6", "39.6"),
+    "cityscapes_vgg16_large_fov": (V2_VGG, NOT_PUBLISHED, "vgg16", "large_fov", "64.89", "65.94"),
     "voc12_resnet101_large_fov": (V2_RESNET, RESNET_CRF, "resnet101", "large_fov", "75.54"),
     "voc12_resnet101_aspp_l": (V2_RESNET, RESNET_CRF, "resnet101", "aspp_l", "76.35", "77.69"),
     "context_resnet101_aspp_l": (V2_RESNET, NOT_PUBLISHED, "resnet101", "aspp_l", "44.7", "45.7"),
@@ -154,7 +159,8 @@ def test_crf_is_the_published_one(name):
 def test_network_is_the_published_one(name):
     model = load_config(name).model
     assert (model.backbone, model.head) == PUBLISHED[name][2:4]
-    one_scale = model.backbone == "vgg16" or name.startswith("cityscapes") or name in V3
+    names = ("cityscapes", "voc12_resnet101_fc_single_scale")
+    one_scale = model.backbone == "vgg16" or name.startswith(names) or name in V3
     assert model.scales == ((1.0,) if one_scale else MSC_SCALES)
     stride_and_dropout = (16, 0.1) if name in V3 else (8, 0.5)
     assert (model.output_stride, model.dropout, model.width) == (*stride_and_dropout, 1.0)
