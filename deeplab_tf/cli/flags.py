@@ -197,6 +197,13 @@ def define_prediction_flags(
             ["mean", "max"],
             "Mean of the scales' probabilities, or max of their logits.",
         ),
+        "pad_to": flags.DEFINE_integer(
+            "pad_to",
+            1,
+            "Side in pixels to which smaller images are padded with the mean colour at least; the "
+            "released networks of v1 and v2 are tested at 513. 1 pads to the feature grid alone.",
+            lower_bound=1,
+        ),
     }
     if tiles:
         defined["tile"] = flags.DEFINE_integer(

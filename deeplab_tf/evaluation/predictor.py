@@ -42,6 +42,8 @@ class Predictor(OldPredictorNames):
             Smaller takes less memory, more time (tiles overlap by up to half of their side) and
             more seams. Networks with image pooling label tiles otherwise than the whole image,
             whatever the size: see `plan_grid`.
+        pad_to: side in pixels to which smaller images are padded with the mean colour at least; the
+            released networks of v1 and v2 are tested at 513. 1 pads to the feature grid alone.
         progress: wraps the list of the tiles of a large image while they are computed, such as a
             progress bar.
         precision: number format of the convolutions, see `choose_precision`: `float32`, `bfloat16`,
@@ -76,20 +78,22 @@ class Predictor(OldPredictorNames):
         tile: int | None = None,
         progress: Callable[[list], Iterable] = iter,
         precision: str | None = None,
+        pad_to: int = 1,
     ):
         model = model if precision is None else in_precision(model, choose_precision(precision))
         self.crf = DenseCRF(**crf) if isinstance(crf, Mapping) else crf
         self._options: dict[str, Any] = {
             "crf": self.crf, "scales": scales, "flip": flip, "fusion": fusion, "tile": tile,
-            "progress": progress,
+            "progress": progress, "pad_to": pad_to,
         }  # fmt: skip
         scales = [model.image_scale * scale for scale in checked_scales(scales)]
-        self.inference = Inference(model, scales, flip, fusion)
+        self.inference = Inference(model, scales, flip, fusion, pad_to)
         self.model = model
         self.scales = self.inference.scales
         self.flip = flip
         self.fusion = fusion
         self.tile = tile
+        self.pad_to = pad_to
         self._progress = progress
         multiple = self.inference.multiple
         self.whole_pixels = int(WHOLE_PIXELS / max(1.0, *self.scales) ** 2)

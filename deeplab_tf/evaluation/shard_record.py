@@ -56,6 +56,7 @@ def predictor_hash(predictor: Predictor) -> str:
         "flip": bool(predictor.flip),
         "fusion": predictor.fusion,
         "tile": predictor.tile,
+        "pad_to": predictor.pad_to,
         "crf": None if crf is None else crf.parameters.to_dict(),
     }
     # Neither stack lists the variables in an order of its own then.

@@ -16,6 +16,7 @@ from deeplab_tf.layers.resize import resize
 from deeplab_tf.models.scaling import checked_scales, grid_multiple, round_up, scaled_sides
 
 FUSIONS = ("mean", "max")
+LARGEST_PADDING = 4096
 
 # The logarithm of what rounds to zero; nothing that small comes back in an argmax or the CRF.
 LEAST_PROBABILITY = 1e-37
@@ -51,6 +52,8 @@ class Inference:
             top. Time grows with the sum of their squares.
         flip: whether mirrored images are computed too, in twice the time.
         fusion: `mean` of the probabilities, given as their logarithm, or `max` of the logits.
+        pad_to: side in pixels to which smaller images are padded at least, before the scales; the
+            released networks of DeepLab v1 and v2 are tested at 513. 1 pads to the grid alone.
 
     Attributes:
         passes: the pairs of a scale and whether images are mirrored that the network is run at.
@@ -76,10 +79,13 @@ class Inference:
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
         fusion: str = "mean",
+        pad_to: int = 1,
     ):
         if fusion not in FUSIONS:
             raise ValueError(f"fusion must be one of {FUSIONS}. Received: fusion={fusion!r}")
-        self.model, self.fusion = model, fusion
+        if not 1 <= pad_to <= LARGEST_PADDING:
+            raise ValueError(f"pad_to must be from 1 to {LARGEST_PADDING}. Received: {pad_to}")
+        self.model, self.fusion, self.pad_to = model, fusion, pad_to
         self.scales = checked_scales(scales)
         self.passes = [(s, mirrored) for s in self.scales for mirrored in (False, True)[: 1 + flip]]
         self.multiple = grid_multiple(model.size_multiple, self.scales)
@@ -103,7 +109,7 @@ class Inference:
             all logits of an image are finite. With one pass at scale 1 the logits are the model's.
         """
         height, width = tf.unstack(tf.shape(images)[1:3])
-        padded_images = pad(images, self.multiple, self.model.mean_rgb, sizes)
+        padded_images = pad(images, self.multiple, self.model.mean_rgb, sizes, self.pad_to)
         averages = self.fusion == "mean" and len(self.passes) > 1
         fused: Any = None
         finite = []
@@ -111,7 +117,7 @@ class Inference:
             with tf.control_dependencies([] if fused is None else [fused]):
                 grid = self._grid(padded_images, scale, mirrored)
                 finite.append(tf.reduce_all(tf.math.is_finite(grid), axis=[1, 2, 3]))
-                values = zoom_and_crop(grid, self.multiple, height, width)
+                values = zoom_and_crop(grid, self.multiple, height, width, self.pad_to)
                 values = tf.nn.softmax(values) if averages else values
                 fused = values if fused is None else _fuse(fused, values, averages)
         if averages:
@@ -128,11 +134,12 @@ class Inference:
         Returns:
             float32 [B, h, w, C], which `zoom` brings to the images' size.
         """
-        return self._grid(pad(images, self.multiple, self.model.mean_rgb), *self.passes[0])
+        padded = pad(images, self.multiple, self.model.mean_rgb, least=self.pad_to)
+        return self._grid(padded, *self.passes[0])
 
     def zoom(self, grid: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
         """Brings logits of `grid_logits` to the images' size: float32 [B, height, width, C]."""
-        return zoom_and_crop(grid, self.multiple, height, width)
+        return zoom_and_crop(grid, self.multiple, height, width, self.pad_to)
 
     def _grid(self, padded_images: tf.Tensor, scale: float, mirrored: bool) -> tf.Tensor:
         """Runs the network in one pass; logits on the feature grid, not mirrored any more."""
@@ -147,6 +154,7 @@ def pad(
     multiple: int,
     color: Sequence[float],
     sizes: tf.Tensor | None = None,
+    least: int = 1,
 ) -> tf.Tensor:
     """Pads images below and to the right to the next sides `k * multiple + 1`.
 
@@ -156,19 +164,28 @@ def pad(
         color: RGB of the padding, the one that the network does not see.
         sizes: int32 [B, 2], height and width of the part of each image that counts; what lies
             outside gets the colour too. None for all of it.
+        least: side to which smaller images are padded at least.
 
     Returns:
         float32 [B, k * multiple + 1, l * multiple + 1, 3].
     """
     height, width = tf.unstack(tf.shape(images)[1:3])
-    rows, columns = (tf.range(round_up(side, multiple)) for side in (height, width))
+    rows, columns = (tf.range(_padded(side, multiple, least)) for side in (height, width))
     if sizes is None:
         sizes = tf.stack([[height, width]])
     inside = (rows < sizes[:, :1])[:, :, None] & (columns < sizes[:, 1:])[:, None]
     padding = [[0, 0], [0, tf.size(rows) - height], [0, tf.size(columns) - width], [0, 0]]
     padded = tf.where(inside[..., None], tf.pad(tf.cast(images, tf.float32), padding), color)
-    sides = [None if side is None else round_up(side, multiple) for side in images.shape[1:3]]
+    known = images.shape[1:3]
+    sides = [None if side is None else _padded(side, multiple, least) for side in known]
     return tf.ensure_shape(padded, [images.shape[0], *sides, 3])
+
+
+def _padded(side: Any, multiple: int, least: int) -> Any:
+    """Returns the side of a padded image, of a number or a tensor."""
+    if least > 1:
+        side = tf.maximum(side, least) if tf.is_tensor(side) else max(side, least)
+    return round_up(side, multiple)
 
 
 def rescale(images: tf.Tensor, scale: float) -> tf.Tensor:
@@ -179,7 +196,11 @@ def rescale(images: tf.Tensor, scale: float) -> tf.Tensor:
 
 
 def zoom_and_crop(
-    logits: tf.Tensor, multiple: int, height: int | tf.Tensor, width: int | tf.Tensor
+    logits: tf.Tensor,
+    multiple: int,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    least: int = 1,
 ) -> tf.Tensor:
     """Brings logits on a feature grid to the size that images had before `pad`.
 
@@ -191,11 +212,12 @@ def zoom_and_crop(
         multiple: that the images were padded with.
         height: of the images before that.
         width: likewise.
+        least: see `pad`.
 
     Returns:
         float32 [B, height, width, C].
     """
-    padded_sides = [round_up(side, multiple) for side in (height, width)]
+    padded_sides = [_padded(side, multiple, least) for side in (height, width)]
     return resize(logits, padded_sides)[:, :height, :width]
 
 

@@ -225,6 +225,7 @@ def test_probabilities_are_what_such_a_crf_gets(narrow):
 @pytest.mark.parametrize(
     ("option", "message"),
     [({"fusion": "sum"}, "fusion='sum'"), ({"scales": ()}, "scales="), ({"tile": 0}, "tile=0"),
+     ({"pad_to": 0}, "pad_to must be"),
      ({"tile": 16, "scales": (1.0, 0.5)}, "at least 17")],
 )  # fmt: skip
 def test_wrong_options_are_refused(narrow, option, message):

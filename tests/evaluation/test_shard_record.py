@@ -33,7 +33,7 @@ def test_the_same_file_has_the_same_hash(model, tmp_path):
 @pytest.mark.parametrize(
     "options",
     [{"crf": CRF}, {"crf": {"iterations": 3}}, {"scales": (0.5, 1)}, {"flip": True},
-     {"fusion": "max"}, {"tile": 65}, {"precision": "bfloat16"}],
+     {"fusion": "max"}, {"tile": 65}, {"pad_to": 99}, {"precision": "bfloat16"}],
 )  # fmt: skip
 def test_other_settings_have_another_hash(model, options):
     plain, other = record(model), record(model, **options)

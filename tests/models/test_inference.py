@@ -56,6 +56,27 @@ def softmax(logits):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_small_images_are_padded_to_a_side(model, known):
+    """As those of 500x375 are to 513x513 when the released networks are tested."""
+    images = noise_images(50, 120)
+    wanted = model(with_mean_below_and_right(images, 97, 121)).numpy()[:, :50, :120]
+    inference = Inference(model, pad_to=97)
+    signature = tf.TensorSpec(images.shape if known else [None, None, None, 3], tf.uint8)
+    compute = tf.function(inference.logits_and_finite, input_signature=[signature])
+    assert_same_logits(compute(images)[0], wanted)
+    assert_same_logits(inference.zoom(inference.grid_logits(images), 50, 120), wanted)
+    plain = fused_logits(model, images)
+    assert np.abs(plain - wanted).max() > 0.01  # the border sees the mean colour, not zeros
+    assert_same_logits(fused_logits(model, images, pad_to=17), plain)
+
+
+def test_a_padding_that_cannot_be():
+    for side in (0, 5000):
+        with pytest.raises(ValueError, match=f"pad_to must be from 1 to 4096. Received: {side}"):
+            Inference(None, pad_to=side)
+
+
 @pytest.mark.parametrize(("scales", "flip"), [(SCALES, True), (SCALES, False), ((0.75,), True)])
 def test_mean_of_probabilities(model, passes, scales, flip):
     chosen = [softmax(passes[s, m]) for s in scales for m in (False, True)[: 1 + flip]]

@@ -101,6 +101,7 @@ def test_evaluate_predict(workdir, tmp_path):
         "--split=train", "--nocrf", "--limit=1", "--trimap_from=label_edges", "--absent=nan",
         "--submission=voc", "--report", f"--compare={first}",
         f"--output={tmp_path / 'scored'}", "--scales=0.5,1", "--flip", "--fusion=max", "--tile=65",
+        "--pad_to=49",
     )  # fmt: skip
     other = json.loads((tmp_path / "scored" / "metrics.json").read_text())
     assert (other["split"], other["images"], other["absent"]) == ("train", 1, "nan")

@@ -174,7 +174,7 @@ def describe_run(
         "model": str(model_file),
         "SHA-256 of the model": file_hash(model_file),
         "network": _listed(network, ("backbone", "head", "output_stride", "width", "scales")),
-        "prediction": _listed(vars(predictor), ("scales", "flip", "fusion", "tile")),
+        "prediction": _listed(vars(predictor), ("scales", "flip", "fusion", "tile", "pad_to")),
         "data set": f"{spec.name}, {spec.num_classes} classes, {data_dir}",
         "CRF": _listed(crf, crf) or "none",
         "TensorFlow": tf.__version__,
