@@ -7,6 +7,8 @@ import pytest
 from deeplab_tf.crf import CrfParameters
 from deeplab_tf.models.presets import MSC_SCALES
 from deeplab_tf.training.config import base_config, resolve_config
+from deeplab_tf.training.config_ranges import check_config
+from deeplab_tf.training.phases import split_phases
 from deeplab_tf.training.recipes import RECIPES, recipe_config
 from tests.imports import ROOT
 from tests.zoo.loading import NAMES, load_config
@@ -100,6 +102,12 @@ def factor(pairs, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_keys_are_those_of_base_config(name):
     assert keys(load_config(name)) == keys(base_config("vgg16_large_fov"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_of_every_phase_is_valid(name):
+    for phase in split_phases(load_config(name)):
+        check_config(phase.config)
 
 
 @pytest.mark.parametrize("name", NAMES)

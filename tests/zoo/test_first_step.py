@@ -18,8 +18,10 @@ def shrink(config):
     """The same network and training, small enough for a test."""
     config.model.update(width=0.02, weights="random")
     config.data.update(augmentation="crop(33)|mirror", train_split="train")
-    # Neither the CRF nor how the rate falls later matters to the first step.
-    config.train.update(steps=1, batch_size=2, iter_size=1, policy="poly")
+    # Neither the CRF nor what comes later, such as how the rate falls, matters to the first step.
+    config.train.update(
+        steps=1, batch_size=2, iter_size=1, policy="poly", phases=(), warmup_steps=0
+    )
     config.crf = load_config("quickstart").crf
     return config
 
