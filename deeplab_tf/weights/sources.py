@@ -11,10 +11,10 @@ from deeplab_tf.weights import (
     efficientnet_packages,
     hed,
     imagenet,
-    keras_applications,
     random,
     trained_model,
 )
+from deeplab_tf.weights.formats import FORMATS
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -24,7 +24,7 @@ SOURCES: dict[str, Source] = {
     "hed": hed.SOURCE,
     "deep_sort": deep_sort.SOURCE,
     **efficientnet_packages.SOURCES,
-    "keras_applications": keras_applications.SOURCE,
+    **FORMATS,
     "trained_model": trained_model.SOURCE,
 }
 
