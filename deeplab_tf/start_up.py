@@ -23,7 +23,7 @@ _NOTES = re.compile(
 # Files of tools/ that parse their flags before they import anything of TensorFlow.
 _QUICK = {
     "train", "evaluate", "merge_metrics", "predict", "predict_beam", "tune_crf", "demo", "doctor",
-    "convert_dataset", "export", "serve_client",
+    "convert_dataset", "export", "import_weights", "serve_client",
 }  # fmt: skip
 # Packages of which a program imports something before that.
 _PACKAGES = (

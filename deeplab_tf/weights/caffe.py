@@ -103,16 +103,20 @@ def _convolution(blobs: _Blobs) -> Arrays:
 
 
 def _dense(blobs: _Blobs) -> Arrays:
-    outputs, inputs = blobs[0].shape[-2:]
-    return {"kernel": blobs[0].reshape(outputs, inputs).T, **_vectors(("bias",), blobs[1:])}
+    kernel = blobs[0]
+    if kernel.ndim < 2 or kernel.size != kernel.shape[-2] * kernel.shape[-1]:
+        raise ValueError(f"its kernel has shape {kernel.shape}, not that of a matrix")
+    return {"kernel": kernel.reshape(kernel.shape[-2:]).T, **_vectors(("bias",), blobs[1:])}
 
 
 def _statistics(blobs: _Blobs) -> Arrays:
     """Divides Caffe's sums by its third number, which grows with every update."""
-    total = blobs[2].reshape(1)
+    total = blobs[2]
+    if total.size != 1:
+        raise ValueError(f"its factor has shape {total.shape}, not that of one number")
     factor = np.divide(1, total, out=np.zeros_like(total), where=total != 0)
     vectors = _vectors(("moving_mean", "moving_variance"), blobs[:2])
-    return {part: array * factor for part, array in vectors.items()}
+    return {part: array * factor.item() for part, array in vectors.items()}
 
 
 def _affine(blobs: _Blobs) -> Arrays:

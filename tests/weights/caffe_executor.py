@@ -30,8 +30,8 @@ def _convolution(inputs, blobs, options):
     span = (size - 1) * rate + 1
     sides = [(side - span) // stride + 1 for side in x.shape[1:]]
     out = np.zeros([kernel.shape[0], sides[0] * sides[1]], np.float32)
-    taps = _taps(x, size, stride, rate, sides)
-    for weight, pixels in zip(kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1), taps):
+    weights = kernel.reshape(*kernel.shape[:2], -1).transpose(2, 0, 1)
+    for weight, pixels in zip(weights, _taps(x, size, stride, rate, sides), strict=True):
         out += weight @ pixels.reshape(len(pixels), -1)
     out = out.reshape(-1, *sides)
     return out + blobs[1][:, None, None] if len(blobs) > 1 else out
@@ -54,9 +54,9 @@ def _pooling(inputs, blobs, options):
 def _batch_norm(inputs, blobs, options):
     mean, variance, factor = blobs
     factor = 1 / factor if factor else 0
-    return (inputs[0] - (mean * factor)[:, None, None]) / np.sqrt(
-        variance * factor + 1e-5
-    )[:, None, None]
+    return (inputs[0] - (mean * factor)[:, None, None]) / np.sqrt(variance * factor + 1e-5)[
+        :, None, None
+    ]
 
 
 def _interp(inputs, blobs, options):

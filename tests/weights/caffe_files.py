@@ -17,7 +17,7 @@ class Layer(NamedTuple):
     kind: str
     name: str
     bottoms: tuple[str, ...]
-    options: dict[str, Any] = {}
+    options: dict[str, Any]
 
 
 def varint(number):
@@ -77,8 +77,7 @@ def prototxt(net, height, width):
     """The text of the net for an input `data` [1, 3, height, width]."""
     sides = "".join(f" dim: {side}" for side in (1, 3, height, width))
     lines = [
-        'layer { name: "data" type: "Input" top: "data"'
-        f" input_param {{ shape {{{sides} }} }} }}"
+        f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{{sides} }} }} }}'
     ]
     messages = {"ReLU": "relu_param", "BatchNorm": "batch_norm_param"}
     for kind, name, bottoms, options in net:
