@@ -122,7 +122,8 @@ def _array(name: str, content: bytes) -> np.ndarray:
             f"a blob of its layer {name!r} has shape {shape} and {len(data)} bytes of {kind}."
             " Copy it anew"
         )
-    return np.frombuffer(data, kind).astype(np.float32).reshape(shape)
+    with np.errstate(over="ignore"):
+        return np.frombuffer(data, kind).astype(np.float32).reshape(shape)
 
 
 def _text(content: bytes) -> str:

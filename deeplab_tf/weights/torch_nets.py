@@ -34,7 +34,8 @@ def read(path: str | os.PathLike) -> Arrays:
     names = our_names(tensors)
     with placing_arrays(path):
         arrays = named_as_ours(tensors, names.get)
-    return {name: array.astype(np.float32) for name, array in arrays.items()}
+    with np.errstate(over="ignore"):
+        return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
