@@ -21,7 +21,7 @@ SOURCE = cli.define_path_flag(
     "source", "File of weights.", required=True, missing="no such file. Give a file of weights"
 )
 FORMAT = flags.DEFINE_enum(
-    "format", None, table_keys("deeplab_tf.weights.formats", "FORMATS"),
+    "format", None, table_keys("deeplab_tf.weights.weight_formats", "FORMATS"),
     "What wrote --source; unset, what its ending says. docs/import_weights.md has what each reads.",
 )  # fmt: skip
 DATASET = flags.DEFINE_enum(

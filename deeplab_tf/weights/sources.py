@@ -14,7 +14,7 @@ from deeplab_tf.weights import (
     random,
     trained_model,
 )
-from deeplab_tf.weights.formats import FORMATS
+from deeplab_tf.weights.weight_formats import FORMATS
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.

@@ -42,7 +42,7 @@ _UNITS = (
 _STEM = re.compile(r"(?:layer1\.conv1\.(?P<kind>conv|bn)|(?P<kind1>conv|bn)1)\.(?P<part>\w+)")
 _CLASSIFIER = re.compile(r"(?:aspp\.(?:stages\.)?c|layer5\.conv2d_list\.)(\d)\.(weight|bias)")
 # Only networks in the form of Caffe's have these.
-_CAFFE = re.compile(rf"{_CLASSIFIER.pattern}|layer2\.block1\..*")
+_CAFFE = re.compile(rf"{_CLASSIFIER.pattern}|layer\d\.block\d+\..*")
 _NORMS = ("bn", "1")
 # In the order of `UnitForm.names`.
 _BRANCHES = {

@@ -7,7 +7,7 @@ import pytest
 from deeplab_tf.data.sources import SOURCES
 from deeplab_tf.data.sources.archive_specs import SPECS
 from deeplab_tf.models import model_step
-from deeplab_tf.weights.formats import FORMATS
+from deeplab_tf.weights.weight_formats import FORMATS
 from tests.tools.commands import ROOT
 from tests.tools.loading import refusal, run_here
 
