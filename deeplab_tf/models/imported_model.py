@@ -16,8 +16,8 @@ from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.finite import first_not_finite
 from deeplab_tf.weights.apply import assign_arrays
-from deeplab_tf.weights.weight_formats import FORMATS
 from deeplab_tf.weights.tensor_report import WeightReport
+from deeplab_tf.weights.weight_formats import FORMATS
 from deeplab_tf.weights.weight_source import Source
 
 # The comment of the zip that a .keras file is: a file of a training has none, and is not replaced.
