@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
+from deeplab_tf import compat
+from deeplab_tf.layers.caffe_pool import CaffePool2D
 from deeplab_tf.weights.caffe_file import CaffeLayer, read_layers
 from deeplab_tf.weights.caffe_layers import converted
 from deeplab_tf.weights.caffe_names import layer_name, norm_name, shared_name
@@ -19,7 +22,9 @@ _ENDING = ".caffemodel"
 _POOL5_SIDE = 7  # features that VGG's first dense layer takes, along a side
 
 
-def read(path: str | os.PathLike, shapes: Shapes) -> tuple[Arrays, int]:
+def read(
+    path: str | os.PathLike, shapes: Shapes, pools: Mapping[str, int] | None = None
+) -> tuple[Arrays, list[str]]:
     """Reads a `.caffemodel` file of a VGG-16 or a ResNet whose layers have the authors' names.
 
     Our networks of these names take BGR minus the mean, as the nets were trained on, and normalise
@@ -29,22 +34,42 @@ def read(path: str | os.PathLike, shapes: Shapes) -> tuple[Arrays, int]:
         path: the file.
         shapes: the shape of each of the model's variables by name. VGG's dense `fc6` and `fc7` are
             cut to theirs; of two classifiers in the file the one that has them is used.
+        pools: sides of the windows of the model's pools by name.
 
     Returns:
         Arrays by our names, kernels HWIO; what has no place in a DeepLab keeps Caffe's name. Then
-        the number of layers left out because they share their numbers with others.
+        what is to be told: how many layers were left out because they share their numbers with
+        others, and which pools differ.
 
     Raises:
         ValueError: the file cannot be read, or a layer does not hold what belongs to its type.
     """
     layers = read_layers(path)
-    own = _without_copies(layers)
+    numbered = [layer for layer in layers if layer.blobs]
+    own = _without_copies(numbered)
     with placing_arrays(path):
         arrays = _named(own, shapes)
         _move_biases(arrays, shapes)
         _put_channels_last(arrays)
         replace_dense_layers(arrays, ("fc6", "fc7"), shapes)
-    return arrays, len(layers) - len(own)
+    notes = _other_pools(layers, pools or {})
+    if len(own) < len(numbered):
+        notes.append(f"{len(numbered) - len(own)} layers for other scales share these weights")
+    return arrays, notes
+
+
+def _other_pools(layers: Sequence[CaffeLayer], pools: Mapping[str, int]) -> list[str]:
+    """Tells of pools that are not the model's, so that the logits are not the net's."""
+    theirs = {layer.name: layer.pool_size for layer in layers if layer.pool_size}
+    others = [
+        f"{name} {theirs[name]}x{theirs[name]}" if name in theirs else f"no {name}"
+        for name, size in sorted(pools.items())
+        if theirs.get(name) != size
+    ]
+    # A file of weights alone says nothing of pools.
+    if not theirs or not others:
+        return []
+    return [f"its pools are not the model's, so its logits differ: {', '.join(others)}"]
 
 
 # === Names ===
@@ -97,9 +122,12 @@ def _put_channels_last(arrays: Arrays) -> None:
 
 
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
-    arrays, copies = read(text, variable_shapes(model))
-    label = f"{text} (Caffe; {copies} layers for other scales share these weights)"
-    return label if copies else f"{text} (Caffe)", arrays
+    pools = {}
+    if isinstance(model, keras.Model):
+        layers = compat.leaf_layers(model)
+        pools = {pool.name: pool.pool_size for pool in layers if isinstance(pool, CaffePool2D)}
+    arrays, notes = read(text, variable_shapes(model), pools)
+    return f"{text} ({'; '.join(['Caffe', *notes])})", arrays
 
 
 SOURCE = Source(

@@ -31,22 +31,24 @@ _OLD_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}
 
 
 class CaffeLayer(NamedTuple):
-    """A layer that has numbers.
+    """A layer that has numbers, or pools.
 
     Attributes:
         name: in the net.
         kind: Caffe's type, such as `Convolution`.
         blobs: float32 arrays in Caffe's order: a convolution has its kernel
             [output, input, height, width], then its bias.
+        pool_size: side of the window of a pool; 0 for all others.
     """
 
     name: str
     kind: str
     blobs: list[np.ndarray]
+    pool_size: int = 0
 
 
 def read_layers(path: str | os.PathLike) -> list[CaffeLayer]:
-    """Reads the layers that have numbers, in the order of the file.
+    """Reads the layers that have numbers and the pools, in the order of the file.
 
     Both forms are read: the messages `layer` of Caffe since 2014, and the messages `layers` before,
     whose blobs have four sides whatever they hold.
@@ -55,7 +57,7 @@ def read_layers(path: str | os.PathLike) -> list[CaffeLayer]:
         path: a binary NetParameter, as Caffe's solver writes it.
 
     Returns:
-        The layers; those without numbers are left out.
+        The layers; others are left out.
 
     Raises:
         ValueError: the file is missing, damaged, cut off, too large for a protobuf message or no
@@ -64,7 +66,7 @@ def read_layers(path: str | os.PathLike) -> list[CaffeLayer]:
     path = user_path(path)
     check_file(path)
     try:
-        layers = [layer for layer in _layers(path) if layer.blobs]
+        layers = [layer for layer in _layers(path) if layer.blobs or layer.pool_size]
     except (DecodeError, ValueError) as error:
         reason = str(error)
         if isinstance(error, DecodeError):
@@ -73,7 +75,7 @@ def read_layers(path: str | os.PathLike) -> list[CaffeLayer]:
         raise ValueError(
             f"{path} cannot be read as a .caffemodel file of Caffe: {reason}"
         ) from error
-    if not layers:
+    if not any(layer.blobs for layer in layers):
         raise ValueError(
             f"{path} holds no layers with weights: give the binary .caffemodel, not the .prototxt"
             " or .solverstate beside it"
@@ -105,7 +107,8 @@ def _layer(message: Any, kind: str) -> CaffeLayer:
     name = _text(message.name)
     if len(message.blobs) > _MOST_BLOBS:
         raise ValueError(f"its layer {name!r} has {len(message.blobs)} blobs, over {_MOST_BLOBS}")
-    return CaffeLayer(name, kind, [_array(name, blob) for blob in message.blobs])
+    blobs = [_array(name, blob) for blob in message.blobs]
+    return CaffeLayer(name, kind, blobs, message.pooling_param.kernel_size)
 
 
 def _array(name: str, content: bytes) -> np.ndarray:

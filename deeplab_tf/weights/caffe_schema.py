@@ -10,7 +10,7 @@ _PACKAGE = "deeplab_tf.caffe"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _ONE, _MANY = _FIELD.LABEL_OPTIONAL, _FIELD.LABEL_REPEATED
 _BYTES, _INT32, _INT64 = _FIELD.TYPE_BYTES, _FIELD.TYPE_INT32, _FIELD.TYPE_INT64
-_SHAPE = "BlobShape"
+_SHAPE, _POOLING = "BlobShape", "PoolingParameter"
 # Message -> its fields: name, number in caffe.proto, label, type. What is not listed is skipped.
 # Messages inside messages and packed numbers look on the wire as bytes do. Taken as such they are
 # not copied into objects many times as large, and can be counted before they are looked at.
@@ -20,6 +20,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int | str], ...]] = {
         ("name", 1, _ONE, _BYTES),
         ("type", 2, _ONE, _BYTES),
         ("blobs", 7, _MANY, _BYTES),
+        ("pooling_param", 121, _ONE, _POOLING),
     ),
     # `layer` is of the form before this one; `type` is an enumeration.
     "V1LayerParameter": (
@@ -27,6 +28,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int | str], ...]] = {
         ("name", 4, _ONE, _BYTES),
         ("type", 5, _ONE, _INT32),
         ("blobs", 6, _MANY, _BYTES),
+        ("pooling_param", 19, _ONE, _POOLING),
     ),
     "BlobProto": (
         ("num", 1, _ONE, _INT32),
@@ -38,6 +40,7 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, int | str], ...]] = {
         ("double_data", 8, _MANY, _BYTES),
     ),
     _SHAPE: (("dim", 1, _MANY, _INT64),),
+    _POOLING: (("kernel_size", 2, _ONE, _INT32),),
 }
 
 

@@ -52,24 +52,39 @@ def old_blob(array):
     return *numbers, message(5, array.astype("<f4").tobytes())
 
 
-def new_layer(name, kind, blobs=(), blob=new_blob):
+def pooling(field, side):
+    """The parameters of a pool: MAX, the side of its window, its stride."""
+    values = (whole_number(1, 0), whole_number(2, side), whole_number(3, 2))
+    return message(field, *values) if side else b""
+
+
+def new_layer(name, kind, blobs=(), blob=new_blob, pool=0):
     # 106, the convolution's parameters, is one of many fields that hold no weights.
     others = (message(3, "below"), message(4, name), message(106, whole_number(1, 64)))
-    return message(
-        100, message(1, name), message(2, kind), *others, *(message(7, *blob(b)) for b in blobs)
-    )
+    weights = (message(7, *blob(b)) for b in blobs)
+    return message(100, message(1, name), message(2, kind), *others, *weights, pooling(121, pool))
 
 
-def old_layer(name, kind, blobs=()):
+def old_layer(name, kind, blobs=(), pool=0):
     number = OLD_TYPES.get(kind, 99)
     others = (message(2, "below"), message(3, name), message(10, whole_number(1, 64)))
     weights = (message(6, *old_blob(b)) for b in blobs)
-    return message(2, *others, message(4, name), whole_number(5, number), *weights)
+    return message(
+        2, *others, message(4, name), whole_number(5, number), *weights, pooling(19, pool)
+    )
 
 
 def caffemodel(net, weights, layer=new_layer):
     """The bytes of a NetParameter; `layer` is `new_layer` or `old_layer`."""
-    layers = [layer(entry.name, entry.kind, weights.get(entry.name, ())) for entry in net]
+    layers = [
+        layer(
+            entry.name,
+            entry.kind,
+            weights.get(entry.name, ()),
+            pool=entry.options["kernel_size"] if entry.kind == "Pooling" else 0,
+        )
+        for entry in net
+    ]
     return message(1, "a net") + b"".join(layers)
 
 

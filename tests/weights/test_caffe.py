@@ -66,6 +66,7 @@ def case(request, tmp_path_factory):
     model = DeepLab(num_classes=21, width=width, **arguments)
     report = load_into(model, path)
     assert not report.names("new") and not report.names("skipped")
+    assert report.source == f"{path} (Caffe)"
     image = noise_images(*sides)[0]
     return path, net, weights, image, model(image[None]).numpy()[0]
 
@@ -158,9 +159,9 @@ def test_a_copy_with_numbers_of_its_own_is_no_copy(path):
         ("res5c_branch2b", "Convolution"): [KERNEL],
         ("res5c_branch2b_res05", "Convolution"): [KERNEL + 1],
     }
-    arrays, copies = caffe.read(write(path, layers), {})
+    arrays, notes = caffe.read(write(path, layers), {})
     assert sorted(arrays) == ["res5c_branch2b/kernel", "res5c_branch2b_res05/kernel"]
-    assert copies == 0
+    assert not notes
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -265,3 +266,19 @@ def test_the_net_of_another_backbone_loads_nothing(path):
         ValueError, match=r"nothing of the weights .*net\.caffemodel \(Caffe\) fits"
     ):
         load_into(fake_model({"res2a_branch1/kernel": (1, 1, 4, 4)}), path)
+
+
+@pytest.mark.usefixtures("shallow_vgg")
+@pytest.mark.parametrize("form", [new_layer, old_layer])
+def test_pools_that_are_not_the_models_are_told(path, form):
+    model = DeepLab(width=0.02, num_classes=3, **VGG)
+    kernel = form("conv1_1", "Convolution", [np.ones([1, 3, 3, 3], np.float32)])
+    sides = {"pool1": 2, "pool2": 2, "pool3": 3, "pool4": 3, "pool5": 3}
+    pools = [form(name, "Pooling", pool=side) for name, side in sides.items()]
+    path.write_bytes(b"".join([kernel, *pools]))
+    assert load_into(model, path).source == (
+        f"{path} (Caffe; its pools are not the model's, so its logits differ: pool1 2x2, pool2 2x2,"
+        " no pool5a)"
+    )
+    path.write_bytes(kernel)  # says nothing of pools
+    assert load_into(model, path).source == f"{path} (Caffe)"
