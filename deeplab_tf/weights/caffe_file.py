@@ -21,11 +21,12 @@ from deeplab_tf.weights.caffe_schema import (
 from deeplab_tf.weights.weight_source import check_file
 
 # Protobuf's own limit of a message, and more layers, blobs and axes than any net has: Caffe's own
-# limit of axes is 32.
+# limit of axes is 32. It writes the numbers of a blob in one piece; protobuf allows several.
 _LARGEST_FILE = 2**31 - 1
 _MOST_LAYERS = 20_000
 _MOST_BLOBS = 32
 _MOST_AXES = 32
+_MOST_PIECES = 1000
 # Numbers of the old enumeration whose layers have weights -> the name that replaced them.
 _OLD_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}
 
@@ -118,6 +119,8 @@ def _array(name: str, content: bytes) -> np.ndarray:
     old_shape = (blob.num, blob.channels, blob.height, blob.width)
     shape = tuple(blob.shape.dim) if blob.HasField("shape") else old_shape
     kind, parts = ("<f8", blob.double_data) if blob.double_data else ("<f4", blob.data)
+    if len(parts) > _MOST_PIECES:
+        raise ValueError(f"a blob of its layer {name!r} is in {len(parts)} pieces")
     data = b"".join(parts)
     # Python's whole numbers have no largest one, so sides of any size are compared rightly.
     if min(shape, default=0) < 0 or math.prod(shape) * np.dtype(kind).itemsize != len(data):

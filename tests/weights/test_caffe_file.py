@@ -164,6 +164,8 @@ def test_more_parts_than_a_net_has_are_refused_before_they_are_read(path):
     assert "'x' has 1000000 blobs" in refusal(
         path, message(100, message(1, "x"), message(7) * 1_000_000)
     )
+    pieces = message(7, message(5) * 100_000)
+    assert "is in 100000 pieces" in refusal(path, message(100, pieces))
     dims = message(1, b"\x01" * 1000)
     assert "has 1000 axes" in refusal(path, message(100, message(7, message(7, dims))))
 
