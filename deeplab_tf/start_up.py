@@ -27,7 +27,8 @@ _QUICK = {
 }  # fmt: skip
 # Packages of which a program imports something before that.
 _PACKAGES = (
-    "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.models", "deeplab_tf.evaluation",
+    "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.weights", "deeplab_tf.models",
+    "deeplab_tf.evaluation",
     "deeplab_tf.tuning", "deeplab_tf.training", "deeplab_tf.export", "deeplab_tf",
 )  # fmt: skip
 

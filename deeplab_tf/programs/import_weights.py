@@ -25,7 +25,7 @@ FORMAT = flags.DEFINE_enum(
     "What wrote --source; unset, what its ending says. docs/import_weights.md has what each reads.",
 )  # fmt: skip
 DATASET = flags.DEFINE_enum(
-    "dataset", None, table_keys("deeplab_tf.data.sources.archive_specs", "SPECS"),
+    "dataset", None, table_keys("deeplab_tf.data.archive_specs", "SPECS"),
     "Data set of the weights' classes; no files of it are needed.",
 )  # fmt: skip
 DATA_DIR = cli.define_data_dir_flag(required=False)
@@ -35,7 +35,7 @@ OVERWRITE = cli.define_overwrite_flag()
 
 def main() -> None:
     from deeplab_tf.data import open_spec
-    from deeplab_tf.data.sources.archive_specs import SPECS
+    from deeplab_tf.data.archive_specs import SPECS
     from deeplab_tf.models.imported_model import import_model
     from deeplab_tf.training.config_ranges import check_config
 

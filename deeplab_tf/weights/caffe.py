@@ -52,7 +52,8 @@ def read(
         _move_biases(arrays, shapes)
         _put_channels_last(arrays)
         replace_dense_layers(arrays, ("fc6", "fc7"), shapes)
-    notes = _other_pools(layers, pools or {})
+    fits_somewhere = any(shapes.get(name) == array.shape for name, array in arrays.items())
+    notes = _other_pools(layers, pools or {}) if fits_somewhere else []
     if len(own) < len(numbered):
         notes.append(f"{len(numbered) - len(own)} layers for other scales share these weights")
     return arrays, notes

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from deeplab_tf.data.archive_specs import SPECS
 from deeplab_tf.data.sources import SOURCES
-from deeplab_tf.data.sources.archive_specs import SPECS
 from deeplab_tf.models import model_step
 from deeplab_tf.weights.weight_formats import FORMATS
 from tests.tools.commands import ROOT
