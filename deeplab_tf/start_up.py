@@ -23,12 +23,12 @@ _NOTES = re.compile(
 # Files of tools/ that parse their flags before they import anything of TensorFlow.
 _QUICK = {
     "train", "evaluate", "merge_metrics", "predict", "predict_beam", "tune_crf", "demo", "doctor",
-    "convert_dataset", "export", "serve_client",
+    "convert_dataset", "export", "import_weights", "serve_client",
 }  # fmt: skip
 # Packages of which a program imports something before that.
 _PACKAGES = (
-    "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.models", "deeplab_tf.evaluation",
-    "deeplab_tf.tuning", "deeplab_tf.training", "deeplab_tf.pretrained",
+    "deeplab_tf.data", "deeplab_tf.crf", "deeplab_tf.weights", "deeplab_tf.models",
+    "deeplab_tf.pretrained", "deeplab_tf.evaluation", "deeplab_tf.tuning", "deeplab_tf.training",
     "deeplab_tf.export", "deeplab_tf",
 )  # fmt: skip
 

@@ -10,9 +10,9 @@ Sources: network from section 4.2 and table 6; all else from voc12_resnet101_asp
 Not given: every training value (the paper says poly; ours are those of VOC 2012), the CRF (ours:
     that of VOC 2012, the defaults), how MS-COCO was trained on.
 Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet). The released net
-    starts from MS-COCO weights (Caffe), which this release cannot read: table 6 puts their worth
-    at 1.5 points (41.4 to 42.9). Without the flag everything starts from random numbers, for which
-    neither the rates nor the frozen batch normalisation are made.
+    starts from MS-COCO weights, init.caffemodel of docs/import_weights.md, which the flag takes
+    too: table 6 puts their worth at 1.5 points (41.4 to 42.9). Without the flag everything starts
+    from random numbers, for which neither the rates nor the frozen batch normalisation are made.
 """
 
 from deeplab_tf.training.recipes import recipe_config

@@ -11,9 +11,9 @@ Not given: every training value (the paper says poly; ours are those of VOC 2012
     that of VOC 2012, the defaults), how MS-COCO was trained on, whether images were scaled at
     random (here they are).
 Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet). The released net
-    starts from MS-COCO weights (Caffe), which this release cannot read: table 7 puts their worth
-    at 1.3 points (63.10 to 64.40). Without the flag everything starts from random numbers, for
-    which neither the rates nor the frozen batch normalisation are made.
+    starts from MS-COCO weights, init.caffemodel of docs/import_weights.md, which the flag takes
+    too: table 7 puts their worth at 1.3 points (63.10 to 64.40). Without the flag everything starts
+    from random numbers, for which neither the rates nor the frozen batch normalisation are made.
 """
 
 from deeplab_tf.training.recipes import recipe_config

@@ -11,9 +11,9 @@ Sources: training values from the released solver and train files of DeepLabv2_R
     4/67/3 and 3/1 from the released model's page as quoted by ports, the defaults.
 Not given: how MS-COCO was trained on.
 Weights: RESNET101.h5 is the ResNet101 file of Keras Applications (ImageNet). The released net
-    starts from MS-COCO weights (Caffe), which this release cannot read: table 4 puts their worth
-    at 2 points (71.27 to 73.28). Without the flag everything starts from random numbers, for which
-    neither the rates nor the frozen batch normalisation are made.
+    starts from MS-COCO weights, init.caffemodel of docs/import_weights.md, which the flag takes
+    too: table 4 puts their worth at 2 points (71.27 to 73.28). Without the flag everything starts
+    from random numbers, for which neither the rates nor the frozen batch normalisation are made.
 """
 
 from deeplab_tf.training.recipes import recipe_config

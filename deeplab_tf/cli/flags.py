@@ -124,15 +124,19 @@ def define_paths_flag(name: str, help_string: str) -> flags.FlagHolder:
     return flags.DEFINE_multi(PathParser(), _AS_TEXT, name, [], help_string)
 
 
-def define_data_dir_flag() -> flags.FlagHolder:
-    """Defines --data_dir of a program that reads a data set."""
+def define_data_dir_flag(required: bool = True) -> flags.FlagHolder:
+    """Defines --data_dir of a program that reads a data set.
+
+    Args:
+        required: whether the program refuses to run without it.
+    """
     return flags.DEFINE(
         DataDirParser(f"no such folder. Give a data set's folder or {SYNTHETIC!r}."),
         "data_dir",
         None,
         "Folder in PASCAL VOC layout or of shards, or the word synthetic.",
         serializer=_AS_TEXT,
-        required=True,
+        required=required,
     )
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "export",
     "convert": "convert",
     "doctor": "doctor",
+    "import-weights": "import_weights",
     "tune": "tune",
     "demo": "demo",
     "serve-client": "serve_client",

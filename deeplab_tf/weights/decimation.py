@@ -43,6 +43,26 @@ def decimated_heads(fc1: list[np.ndarray], fc2: list[np.ndarray], shapes: Shapes
     return heads
 
 
+def replace_dense_layers(weights: Arrays, layers: tuple[str, str], shapes: Shapes) -> None:
+    """Replaces VGG-16's first two dense layers by what a model's heads take of them.
+
+    Args:
+        weights: by name, changed in place where both layers are there and the model has such heads.
+        layers: names of the two, whose kernels are for features that end in their channels.
+        shapes: the shape of each of the model's variables by name.
+    """
+    kernels = [weights.get(f"{layer}/kernel") for layer in layers]
+    if any(kernel is None or kernel.ndim == 4 for kernel in kernels):  # those of a DeepLab have 4
+        return
+    used = [f"{layer}/{part}" for layer in layers for part in ("kernel", "bias")]
+    kernel1, bias1, kernel2, bias2 = (weights[name] for name in used)
+    heads = decimated_heads([kernel1, bias1], [kernel2, bias2], shapes)
+    if heads:
+        for name in used:
+            del weights[name]
+        weights |= heads
+
+
 def _can_be_cut(shape: tuple[int, ...], inputs: int) -> bool:
     return 7 * 7 * shape[2] == inputs and shape[0] == shape[1] <= 7
 

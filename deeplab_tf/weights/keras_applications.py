@@ -10,7 +10,7 @@ import numpy as np
 
 from deeplab_tf.backbones import BACKBONES, KerasBackbone
 from deeplab_tf.weights.classifier_file import classifier_arrays
-from deeplab_tf.weights.decimation import decimated_heads
+from deeplab_tf.weights.decimation import replace_dense_layers
 from deeplab_tf.weights.keras_h5 import placing_arrays, read_layers
 from deeplab_tf.weights.weight_source import Arrays, Shapes, Source, check_file, variable_shapes
 
@@ -79,12 +79,7 @@ def _renamed(layers: _Layers, names: Mapping[str, str], shapes: Shapes, has_bias
     }
     if has_biases:
         _move_biases(weights, names)
-    if "fc1" in layers and "fc2" in layers:
-        heads = decimated_heads(layers["fc1"], layers["fc2"], shapes)
-        if heads:
-            for used in ("fc1/kernel", "fc1/bias", "fc2/kernel", "fc2/bias"):
-                del weights[used]
-            weights |= heads
+    replace_dense_layers(weights, ("fc1", "fc2"), shapes)
     return weights
 
 

@@ -11,12 +11,12 @@ from deeplab_tf.weights import (
     efficientnet_packages,
     hed,
     imagenet,
-    keras_applications,
     keras_weights,
     preset,
     random,
     trained_model,
 )
+from deeplab_tf.weights.weight_formats import FORMATS
 from deeplab_tf.weights.weight_source import Arrays, Source
 
 # Name -> source; the first that accepts what the user gave reads it.
@@ -28,7 +28,7 @@ SOURCES: dict[str, Source] = {
     **efficientnet_packages.SOURCES,
     "preset": preset.SOURCE,
     "keras_weights": keras_weights.SOURCE,
-    "keras_applications": keras_applications.SOURCE,
+    **FORMATS,
     "trained_model": trained_model.SOURCE,
 }
 

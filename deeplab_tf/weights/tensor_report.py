@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+# Why a tensor was skipped that only the source has.
+NOT_IN_MODEL = "not in the model"
+
 
 @dataclass(frozen=True)
 class TensorReport:
@@ -39,6 +42,15 @@ class WeightReport:
     def names(self, status: str) -> list[str]:
         """Returns the tensors' names of one status: `loaded`, `skipped` or `new`."""
         return [tensor.name for tensor in self.tensors if tensor.status == status]
+
+    def at_random(self) -> list[str]:
+        """Returns the names of the model's tensors that got nothing from the source."""
+        return [
+            tensor.name
+            for tensor in self.tensors
+            if tensor.status == "new"
+            or (tensor.status == "skipped" and tensor.reason != NOT_IN_MODEL)
+        ]
 
     def summary(self) -> str:
         """Returns the counts in one line."""

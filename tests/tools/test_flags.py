@@ -29,6 +29,7 @@ PATHS = {
         "workdir",
     },
     "export.py": {"calibrate_on", "crf", "model", "output", "verify_on"},
+    "import_weights.py": {"data_dir", "output", "source"},
     "merge_metrics.py": {"output", "parts"},
     # Their other paths may be addresses, see tests/tools/test_predict_beam.py and
     # tests/training/test_remote_workdir.py.

@@ -23,6 +23,8 @@ GOOD = {
     "doctor.py": "--data_dir=data --output=new",
     "evaluate.py": "--model=model.keras --data_dir=data --output=new",
     "export.py": "--model=model.keras --output=new/1",
+    "import_weights.py": "--source=net.caffemodel --config=zoo:quickstart --data_dir=data "
+    "--output=new.keras",
     "merge_metrics.py": "--parts=shard.json --output=new",
     "predict.py": "--model=model.keras --input=photos --output=new",
     "predict_beam.py": "--model=model.keras --input=photos --output=new",
@@ -50,6 +52,7 @@ ODD = {
         "doctor.py": ("--data_dir=none", DATA),
         "evaluate.py": ("--model=none.keras", MODEL),
         "export.py": ("--verify_on=none", f"none: {NO_IMAGES}"),
+        "import_weights.py": ("--source=none.caffemodel", "none.caffemodel: no such file"),
         "merge_metrics.py": ("--parts=none.json", "none.json: no such file"),
         "predict.py": ("--input=none", "none: no such file or folder"),
         "predict_beam.py": ("--input=none", f"none: {NO_IMAGES}"),
@@ -67,6 +70,7 @@ ODD = {
         "doctor.py": ("--data_dir=as_folders", f"dataset.json: {IS_FOLDER}"),
         "evaluate.py": ("--crf=empty", f"empty: cannot be read: {IS_FOLDER}"),
         "export.py": ("--model=empty", "empty: a folder. Give the .keras file"),
+        "import_weights.py": ("--format=caffe --source=empty", "weights file not found: empty"),
         "merge_metrics.py": ("--parts=empty", f"empty: {IS_FOLDER}"),
         "predict.py": ("--crf=empty", f"empty: cannot be read: {IS_FOLDER}"),
         "predict_beam.py": ("--crf=empty", f"empty: cannot be read: {IS_FOLDER}"),
@@ -84,6 +88,7 @@ ODD = {
         "doctor.py": ("--data_dir=file", NOT_A_FOLDER),
         "evaluate.py": ("--data_dir=file", NOT_A_FOLDER),
         "export.py": ("--output=file", "file exists. Give a new version"),
+        "import_weights.py": ("--data_dir=file", NOT_A_FOLDER),
         "merge_metrics.py": ("--output=file", IN_A_FILE),
         "predict.py": ("--output=file", IN_A_FILE),
         "predict_beam.py": ("--output=file", IN_A_FILE),
@@ -101,6 +106,7 @@ ODD = {
         "doctor.py": ("--data_dir=empty", TEMPLATE),
         "evaluate.py": ("--data_dir=empty", TEMPLATE),
         "export.py": ("--verify_on=empty", f"empty: {NO_IMAGES}"),
+        "import_weights.py": ("--data_dir=empty", TEMPLATE),
         "merge_metrics.py": ("--parts=empty/*.json", "empty/*.json: no such file"),
         "predict.py": ("--input=empty", f"empty: {NO_IMAGES}"),
         "predict_beam.py": ("--input=empty", f"empty: {NO_IMAGES}"),
@@ -119,6 +125,7 @@ ODD = {
         "doctor.py": ("--output=/proc/new", NOT_MADE),
         "evaluate.py": ("--output=/proc/new", NOT_MADE),
         "export.py": ("--output=/proc/new/1", "/proc/new/1: cannot be written"),
+        "import_weights.py": ("--output=/proc/new.keras", NOT_MADE),
         "merge_metrics.py": ("--output=/proc/new", NOT_MADE),
         "predict.py": ("--output=/proc/new", NOT_MADE),
         "predict_beam.py": ("--output=/proc/new", NOT_MADE),
@@ -136,6 +143,7 @@ ODD = {
         "doctor.py": ("--output=out", THERE),
         "evaluate.py": ("--output=out", THERE),
         "export.py": ("--output=out", "out exists. Give a new version"),
+        "import_weights.py": ("--output=model.keras", THERE),
         "merge_metrics.py": ("--output=out", THERE),
         "predict.py": ("--output=out", THERE),
         "predict_beam.py": ("--output=out", THERE),
@@ -151,6 +159,7 @@ ODD = {
         "doctor.py": ("--config=zoo:quickstart --config.data.croop=3", "croop"),
         "evaluate.py": ("--crf=unknown.json", "Unknown CRF parameter 'iteration'"),
         "export.py": ("--crf=unknown.json", "Unknown CRF parameter 'iteration'"),
+        "import_weights.py": ("--config.train.stepz=3", "stepz"),
         "predict.py": ("--crf=unknown.json", "Unknown CRF parameter 'iteration'"),
         "predict_beam.py": ("--crf=unknown.json", "Unknown CRF parameter 'iteration'"),
         "train.py": ("--config.train.stepz=3", "stepz"),
@@ -167,6 +176,7 @@ ODD = {
         "doctor.py": ("--split=", "flag --split=: is empty"),
         "evaluate.py": ("--split=", "flag --split=: is empty"),
         "export.py": ("--size=", "flag --size=: is empty"),
+        "import_weights.py": ("--source=", EMPTY_PATH),
         "merge_metrics.py": ("--parts=", EMPTY_PATH),
         "predict.py": ("--scales=", "scales must be 1 to 32"),
         "predict_beam.py": ("--scales=", "scales must be 1 to 32"),
@@ -184,6 +194,7 @@ ODD = {
         "doctor.py": ("--crops=0", "0 is not an integer in the range [1, 1000]"),
         "evaluate.py": ("--tile=0", "tile must be at least 9 here. Received: tile=0"),
         "export.py": ("--min_agreement=2", "2.0 is not a number in the range"),
+        "import_weights.py": ("--config.model.width=0", "width must be"),
         "merge_metrics.py": ("--parts=out_of_range.json", "not a metrics.json of evaluate.py"),
         "predict.py": ("--scales=-1", "scales must be 1 to 32 positive"),
         "predict_beam.py": ("--images_per_shard=0", "=0: 0 is not a positive integer"),
@@ -206,6 +217,7 @@ ROWS += [
     ("no callback", "train.py", "--config.train.callbacks=None_() --data_dir=file", "None_"),
     ("no weights", "train.py", "--config.model.weights=none.h5 --data_dir=file", "none.h5"),
     ("unknown weights", "train.py", "--config.model.weights=imagenett --data_dir=file", "did you"),
+    ("no net", "import_weights.py", "", "net.caffemodel holds no layers with weights"),
     ("a word for a number", "train.py", "--logical_devices=x", "=x: not a whole number"),
     ("a word for a switch", "predict.py", "--overlay=x", "=x: neither true nor false"),
     ("an unknown value", "train.py", "--strategy=x", "error: flag --strategy=x: value should be"),
@@ -246,6 +258,7 @@ def folder(tmp_path_factory):
         (here / "other" / name).write_text('{"suite": "train"}')
     (here / "crf.json").write_text("{}")
     (here / "model.keras").touch()
+    (here / "net.caffemodel").touch()
     (here / "empty.txt").write_text("\n")
     shard = results_of(image_pairs(1), (1, 1))
     (here / "shard.json").write_text(json.dumps(shard))

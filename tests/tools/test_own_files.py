@@ -44,6 +44,7 @@ EVALUATE = "evaluate.py --model=none.keras --data_dir=synthetic --output=out"
 MERGE = "merge_metrics.py --parts=none.json --output=out"
 DOCTOR = "doctor.py --data_dir=synthetic --output=out"
 TUNE = "tune_crf.py --model=none.keras --data_dir=synthetic --output=crf.json --workers=1"
+IMPORT = "import_weights.py --config=zoo:quickstart --dataset=voc12 --output=new.keras"
 WRITE = "write_synthetic.py --output=out --train=0 --val=2"
 SUBMITTED = "out/results/VOC2012/Segmentation/comp6_test_cls/val_0000.png"
 # A command, the file of somebody else that it would replace, and what it complains about next
@@ -72,6 +73,7 @@ COMMANDS = [
     (f"{DOCTOR} --split=none", "out/contact_sheet.png", "no split 'none'"),
     (TUNE, "crf.json", NO_MODEL),
     (TUNE, "crf.report.json", NO_MODEL),
+    (f"{IMPORT} --source=none.h5", "new.keras", "weights file not found: none.h5"),
     ("benchmark.py --suite=tiles --output=x.json", "x.json", "needs --model and --data_dir"),
     (WRITE, "out/dataset.json", ""),
     (WRITE, "out/ImageSets/Segmentation/val.txt", ""),

@@ -4,14 +4,17 @@ import json
 
 import pytest
 
+from deeplab_tf.data.archive_specs import SPECS
 from deeplab_tf.data.sources import SOURCES
 from deeplab_tf.models import model_step
+from deeplab_tf.weights.weight_formats import FORMATS
 from tests.tools.commands import ROOT
 from tests.tools.loading import refusal, run_here
 
 MODEL = [f"--model={ROOT / 'README.md'}"]  # it is there, and not opened
 IMAGES = ROOT / "docs/images"
 QUICKSTART = f"--config={ROOT / 'zoo/quickstart.py'}"
+NET = f"--source={ROOT / 'README.md'}"
 WRONG = [
     ("benchmark.py", ["--suite=crf", *MODEL], "Give --model and --data_dir together"),
     ("benchmark.py", ["--suite=tiles", *MODEL], "--suite=tiles needs --model and --data_dir"),
@@ -42,6 +45,33 @@ WRONG = [
         "--format=litert needs --size=HEIGHTxWIDTH",
     ),
     ("export.py", [*MODEL, "--output=o", "--format=onnx", "--size=3x"], "--size=3x is not HEIGHTx"),
+    (
+        "import_weights.py",
+        [QUICKSTART, NET, "--output=o.keras"],
+        "either --dataset=voc12, or --data",
+    ),
+    (
+        "import_weights.py",
+        [QUICKSTART, NET, "--output=o.keras", "--dataset=voc12", "--data_dir=synthetic"],
+        "Give the classes of the weights: either --dataset",
+    ),
+    (
+        "import_weights.py",
+        [NET, "--output=o.keras", "--dataset=voc12"],
+        "--config must have a value",
+    ),
+    (
+        "import_weights.py",
+        [QUICKSTART, NET, "--output=o.h5", "--dataset=voc12"],
+        "output=o.h5: the file's name must end in .keras",
+    ),
+    (
+        "import_weights.py",
+        [QUICKSTART, NET, "--output=o.keras", "--dataset=voc12"],
+        "README.md: its ending says no format; give --format=caffe|",
+    ),
+    ("import_weights.py", [QUICKSTART, NET, "--output=o.keras", "--dataset=voc"], "|".join(SPECS)),
+    ("import_weights.py", [QUICKSTART, NET, "--output=o.keras", "--format=tf"], "|".join(FORMATS)),
     ("merge_metrics.py", ["--output=o"], "Give the files to merge: --parts=FILE"),
     ("merge_metrics.py", ["--parts=p"], "--output must have a value"),
     ("predict.py", [*MODEL, "--input=nowhere", "--output=o"], "no such file or folder"),

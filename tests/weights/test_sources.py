@@ -11,13 +11,15 @@ def test_names_of_sources_that_are_there_pass(text):
 
 
 def test_files_and_folders_that_are_there_pass(tmp_path):
-    for name in ("weights.h5", "model.keras"):
+    for name in ("weights.h5", "net.caffemodel", "net.pth", "net.PT", "net.npy", "model.keras"):
         (tmp_path / name).write_bytes(b"is not opened")
         check_source(str(tmp_path / name))
     check_source(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["none.h5", "none.keras"])
+@pytest.mark.parametrize(
+    "name", ["none.h5", "none.caffemodel", "none.pth", "none.npy", "none.keras"]
+)
 def test_a_missing_file_is_named(tmp_path, name):
     with pytest.raises(ValueError, match=f"weights file not found: .*{name}"):
         check_source(str(tmp_path / name))

@@ -6,7 +6,14 @@ torch.save({"epoch": 3, "state_dict": state_dict, "optimizer": {"state": ...}}, 
 """
 
 import base64
+import collections
+import io
+import pickle
+import sys
+import types
+import zipfile
 import zlib
+from unittest import mock
 
 import numpy as np
 
@@ -60,3 +67,44 @@ def torch_files() -> dict[str, bytes]:
     """Returns the content of a file in either layout."""
     packed = {"zip": _ZIP, "legacy": _LEGACY}
     return {layout: zlib.decompress(base64.b85decode(text)) for layout, text in packed.items()}
+
+
+class _StateDictPickler(pickle.Pickler):
+    """Writes arrays as PyTorch writes float32 tensors, and collects their bytes."""
+
+    def __init__(self, file, torch):
+        super().__init__(file, protocol=2)
+        self.torch, self.storages = torch, []
+
+    def persistent_id(self, value):
+        if not isinstance(value, bytes):
+            return None
+        self.storages.append(value)
+        storage = self.torch.FloatStorage
+        return "storage", storage, str(len(self.storages) - 1), "cpu", len(value) // 4
+
+    def reducer_override(self, value):
+        if not isinstance(value, np.ndarray):
+            return NotImplemented
+        strides = tuple(step // 4 for step in value.strides)
+        rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
+        hooks = collections.OrderedDict()
+        return rebuild, (value.tobytes(), 0, value.shape, strides, False, hooks)
+
+
+def write_state_dict(path, tensors):
+    """Writes {name: float32 array} in the zip layout, without PyTorch."""
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+    utils._rebuild_tensor_v2 = types.FunctionType((lambda: None).__code__, {})
+    utils._rebuild_tensor_v2.__module__ = "torch._utils"
+    utils._rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
+    content = io.BytesIO()
+    with mock.patch.dict(sys.modules, {"torch": torch, "torch._utils": utils}):
+        pickler = _StateDictPickler(content, torch)
+        arrays = {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
+        pickler.dump(collections.OrderedDict(arrays))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net/data.pkl", content.getvalue())
+        for key, numbers in enumerate(pickler.storages):
+            archive.writestr(f"net/data/{key}", numbers)
