@@ -40,7 +40,7 @@ EXAMPLES = {"zoo/DATASET_VARIANT.py", "images/", "masks/"}
 AGAINST_THE_FLOW = {
     ("weights/trained_model.py", "models/loading.py"),
     ("weights/trained_model.py", "models/new_classifier.py"),
-    ("weights/preset.py", "pretrained/from_preset.py"),
+    ("weights/preset.py", "pretrained/open_network.py"),
     ("weights/preset.py", "pretrained/trained_presets.py"),
 }
 

@@ -12,7 +12,7 @@ from deeplab_tf.export.saved_predictor import SavedPredictor
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import is_saved_model, is_workdir, load_model, load_workdir
 from deeplab_tf.models.new_classifier import with_classes
-from deeplab_tf.pretrained.from_preset import from_preset
+from deeplab_tf.pretrained.open_network import from_preset
 from deeplab_tf.pretrained.trained_presets import preset_of
 
 

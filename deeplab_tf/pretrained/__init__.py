@@ -3,6 +3,6 @@
 from deeplab_tf.start_up import waits_for_flags
 
 if not waits_for_flags():
-    from deeplab_tf.pretrained.from_preset import from_preset, list_presets
+    from deeplab_tf.pretrained.open_network import from_preset, list_presets
 
 __all__ = ["from_preset", "list_presets"]

@@ -17,7 +17,7 @@ PREDICTION = cli.define_prediction_flags()
 def main() -> None:
     from deeplab_tf.demo.labeller import Labeller
     from deeplab_tf.demo.server import serve
-    from deeplab_tf.pretrained.from_preset import open_network
+    from deeplab_tf.pretrained.open_network import open_network
 
     model = open_network(MODEL.value)
     predictor = cli.build_predictor(model, CRF.value or True, PREDICTION)

@@ -74,7 +74,7 @@ def main() -> None:
     from deeplab_tf.evaluation.report import Report, describe_run
     from deeplab_tf.evaluation.submission import SubmissionWriter
     from deeplab_tf.models.model_step import newer_checkpoint
-    from deeplab_tf.pretrained.from_preset import network_file, open_network
+    from deeplab_tf.pretrained.open_network import network_file, open_network
     from deeplab_tf.pretrained.trained_presets import preset_of
 
     if COMPARE.value and not REPORT.value:

@@ -67,7 +67,7 @@ PREDICTION = cli.define_prediction_flags(tiles=False, precision=False)
 
 def main() -> None:
     from deeplab_tf.export.formats import FORMATS
-    from deeplab_tf.pretrained.from_preset import open_network
+    from deeplab_tf.pretrained.open_network import open_network
 
     options = _given_options()
     predictor = cli.build_predictor(open_network(MODEL.value), CRF.value, PREDICTION)

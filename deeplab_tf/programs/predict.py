@@ -37,7 +37,7 @@ def main() -> int | None:
     from deeplab_tf.evaluation.media import media_with
     from deeplab_tf.evaluation.predict_media import check_bands, name_of_all, predict_media
     from deeplab_tf.evaluation.prediction_jobs import jobs_to_do, plan_media
-    from deeplab_tf.pretrained.from_preset import open_network
+    from deeplab_tf.pretrained.open_network import open_network
 
     bands = parse_bands(BANDS.value)
     plans, planned = [], 0

@@ -48,7 +48,7 @@ def main(beam_words: Sequence[str] = ()) -> int:
     from deeplab_tf.evaluation.beam.beam_options import pipeline_options
     from deeplab_tf.evaluation.beam.plan_run import plan_run
     from deeplab_tf.evaluation.beam.worker_predictor import WorkerPredictor
-    from deeplab_tf.pretrained.from_preset import open_network
+    from deeplab_tf.pretrained.open_network import open_network
 
     plan = plan_run(
         INPUT.value, OUTPUT.value, FORMAT.value, IMAGES_PER_SHARD.value, RESUME.value,

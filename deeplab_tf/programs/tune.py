@@ -47,7 +47,7 @@ def main() -> None:
     from deeplab_tf.crf import CrfParameters
     from deeplab_tf.data import open_split
     from deeplab_tf.data.own_files import check_outputs
-    from deeplab_tf.pretrained.from_preset import network_file, open_network
+    from deeplab_tf.pretrained.open_network import network_file, open_network
     from deeplab_tf.tuning.cached_logits import CachedLogits
     from deeplab_tf.tuning.resumable_search import search_folder
     from deeplab_tf.tuning.run import choose_images, tune, tuning_owners

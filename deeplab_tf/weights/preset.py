@@ -18,7 +18,7 @@ def _check(text: str) -> None:
 
 
 def _read_source(text: str, model: Any) -> tuple[str, Arrays]:
-    from deeplab_tf.pretrained.from_preset import from_preset
+    from deeplab_tf.pretrained.open_network import from_preset
 
     return text, arrays_for(from_preset(text.removeprefix(_PREFIX)), model)
 

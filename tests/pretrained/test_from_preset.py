@@ -4,7 +4,7 @@ import tensorflow as tf
 
 import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.pretrained.from_preset import from_preset, network_file, open_network
+from deeplab_tf.pretrained.open_network import from_preset, network_file, open_network
 from deeplab_tf.pretrained.zoo_files import zoo_weights
 from deeplab_tf.weights.apply import load_into
 from deeplab_tf.weights.sources import check_source

@@ -61,7 +61,7 @@ def test_shards_that_evaluate_wrote_equal_its_whole(tmp_path):
         "evaluate.py", f"--workdir={tmp_path}", "--data_dir=synthetic", "--limit=5", "--boundary",
         "--trimap_from=void", "--submission=voc",
     ]  # fmt: skip
-    with mock.patch("deeplab_tf.models.loading.load_model", lambda _: network):
+    with mock.patch("deeplab_tf.pretrained.open_network.load_model", lambda _: network):
         for more in ([], ["--shard=1/2"], ["--shard=2/2"]):
             call(*evaluate, *more)
     call("merge_metrics.py", f"--parts={tmp_path}/*-of-2/metrics.json", f"--output={tmp_path}/all")

@@ -7,7 +7,7 @@ import pytest
 
 import deeplab_tf
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.models import loading
+from deeplab_tf.pretrained import open_network
 from tests.data.archives import save_image
 from tests.data.fakes import make_voc_folder
 from tests.evaluation.shards import image_pairs, results_of
@@ -281,9 +281,11 @@ def model(shallow_vgg):
 @pytest.fixture
 def here(folder, model, monkeypatch):
     """The folder, where model.keras is a network that need not be read."""
-    opened = loading.load_model
+    opened = open_network.load_model
     monkeypatch.setattr(
-        loading, "load_model", lambda path: model if str(path) == "model.keras" else opened(path)
+        open_network,
+        "load_model",
+        lambda path: model if str(path) == "model.keras" else opened(path),
     )
     monkeypatch.chdir(folder)
     return folder

@@ -9,7 +9,7 @@ from deeplab_tf.evaluation.beam import storage
 from deeplab_tf.evaluation.image_labeller import ImageLabeller
 from deeplab_tf.evaluation.predictor import Predictor
 from deeplab_tf.evaluation.shard_record import predictor_hash
-from deeplab_tf.pretrained.from_preset import open_network
+from deeplab_tf.pretrained.open_network import open_network
 
 
 class WorkerPredictor(NamedTuple):
