@@ -1,10 +1,13 @@
 """Shows that the installed package works outside the checkout; .ci/run calls it."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
+
+import numpy as np
 
 import deeplab_tf
 
@@ -19,6 +22,7 @@ def main():
     assert (folder / "py.typed").is_file()
     assert not {"benchmarks", "tests", "tools", "zoo"} & {p.name for p in folder.parent.iterdir()}
     deeplab = Path(sys.executable).with_name("deeplab")
+    label_with_what_is_inside()
     with tempfile.TemporaryDirectory() as workdir:
         run(deeplab, "--version")
         train = [
@@ -33,6 +37,19 @@ def main():
         run(deeplab, "export", f"--model={workdir}/r/model.keras", f"--output={workdir}/saved/1")
         assert deeplab_tf.load(f"{workdir}/saved/1").spec.name == "synthetic"
     print(f"deeplab_tf {deeplab_tf.__version__} works from {folder}")
+
+
+def label_with_what_is_inside():
+    """A trained network of the wheel, without a connection: nothing answers at port 9."""
+    os.environ["DEEPLAB_TF_WEIGHTS_URL"] = "http://127.0.0.1:9"
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DEEPLAB_TF_HOME"] = home
+        model = deeplab_tf.from_preset("camvid_efficientnet_lite0_v3plus")
+        assert not list(Path(home).iterdir())
+    sky_over_grey = np.full([96, 128, 3], 90, np.uint8)
+    sky_over_grey[:40] = 235, 240, 250
+    labels = deeplab_tf.Predictor(model)(sky_over_grey)
+    assert model.spec.class_names[np.bincount(labels[:20].ravel()).argmax()] == "sky"
 
 
 def run(*command):

@@ -41,4 +41,6 @@ def get_config():
             ),
         ),
     )
+    # tools/tune_crf.py --split=train --limit=24 --held_out_split=val --held_out=24 --candidates=24
+    config.crf.update(bilateral_weight=2.0, bilateral_sigma_xy=100.0, bilateral_sigma_rgb=2.0)
     return config

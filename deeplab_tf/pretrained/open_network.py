@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deeplab_tf.data.archive_specs import SPECS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.build_model import build_model
 from deeplab_tf.models.deeplab import DeepLab
@@ -56,7 +57,7 @@ def from_preset(
     """
     preset = find_preset(name)
     config = runpy.run_path(str(zoo_config(name)))["get_config"]()
-    model = build_model(config, preset.spec)
+    model = build_model(config, SPECS[preset.dataset])
     if load_weights:
         _load_published(model, preset)
     if num_classes is None and dataset is None:

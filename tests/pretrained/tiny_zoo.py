@@ -2,6 +2,7 @@
 
 import hashlib
 
+from deeplab_tf.data.archive_specs import SPECS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.pretrained import zoo_files
@@ -35,11 +36,12 @@ def make_zoo(folder, monkeypatch, spec=SPEC):
     write_weights(model, file)
     content = file.read_bytes()
     preset = TrainedPreset(
-        NAME, spec, "4 images", 60.0, 61.0, model.count_params(), "Apache-2.0", len(content),
+        NAME, spec.name, "4 images", 60.0, 61.0, model.count_params(), "Apache-2.0", len(content),
         hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     for name in list(TRAINED):
         monkeypatch.delitem(TRAINED, name)
     monkeypatch.setitem(TRAINED, NAME, preset)
+    monkeypatch.setitem(SPECS, spec.name, spec)
     monkeypatch.setenv("DEEPLAB_TF_HOME", str(folder / "home"))
     return model, preset

@@ -110,7 +110,7 @@ def draw_curve(lines: Iterable[Mapping[str, Any]]) -> bytes:
         figure = Figure(figsize=(6, 2.6), layout="constrained")
         left = figure.add_subplot()
         left.plot(*np.transpose(losses or [(np.nan, np.nan)]), color="#868b94")
-        left.set(xlabel="step", ylabel="loss", yscale="log")
+        left.set(xlabel="step", ylabel="loss", ylim=(0, None))
         right = left.twinx()
         right.plot(*np.transpose(scores or [(np.nan, np.nan)]), "o-", color="#2f7fd1")
         right.set_ylabel("validation mIoU in %", color="#2f7fd1")
