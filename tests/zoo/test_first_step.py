@@ -1,4 +1,4 @@
-"""A step with every config, narrow and shallow; how runs are fed and what they save is elsewhere."""
+"""A step with every config, narrow and shallow; the input and the files of runs are elsewhere."""
 
 import functools
 import json
