@@ -1,6 +1,5 @@
 """Conversions that are killed half-way."""
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -12,10 +11,7 @@ import pytest
 from deeplab_tf.data.convert import convert
 from deeplab_tf.data.tfrecord_shards import verify_shards
 from tests.data.archives import make_voc12
-
-# Its processes have TensorFlow imported already, which takes longer than the conversion.
-FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["deeplab_tf.data.convert"])
+from tests.tools.commands import FORKSERVER
 
 
 def convert_alone(folder, processes):

@@ -68,6 +68,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of other packages
 def test_what_was_trained_on_is_what_is_opened(tmp_path):
     """Two steps to the end, then on to the fourth of six, where it is killed."""

@@ -1,6 +1,7 @@
 """One exported model and one server of it for all files."""
 
 import pytest
+from PIL import Image
 
 import deeplab_tf
 from benchmarks.serving_process import running_server
@@ -25,7 +26,10 @@ def predictor():
 
 @pytest.fixture(scope="session")
 def saved(predictor, tmp_path_factory):
-    return export_saved_model(predictor, tmp_path_factory.mktemp("deeplab") / "1")
+    """Verified on one image in place of five."""
+    image = tmp_path_factory.mktemp("verified") / "image.png"
+    Image.fromarray(patches(65, 51)[0]).save(image)
+    return export_saved_model(predictor, tmp_path_factory.mktemp("deeplab") / "1", verify_on=image)
 
 
 @pytest.fixture(scope="session")

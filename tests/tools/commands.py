@@ -15,9 +15,10 @@ from tests.rare_collections import collect_rarely
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
 
-# Its processes have TensorFlow imported already: that is most of what a short command takes.
+# Its processes have TensorFlow imported and the scenes drawn already: that is most of what a short
+# command takes.
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export"])
+FORKSERVER.set_forkserver_preload(["deeplab_tf.cli", "deeplab_tf.export", "tests.tools.preloaded"])
 
 
 class Command:

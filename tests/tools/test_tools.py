@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager_file")
 
 SMALL = [
     "--config.model.width=0.05",
+    "--config.model.msc_features=False",
     "--config.data.augmentation=crop(33)",
     "--config.train.steps=6",
     "--config.train.batch_size=2",

@@ -31,7 +31,8 @@ def start(workdir):
     """Starts `tools/train.py` on the embedded scenes."""
     return Command(
         "train.py", f"--config={ROOT / 'zoo/quickstart.py'}", "--data_dir=synthetic",
-        f"--workdir={workdir}", "--config.model.width=0.05", "--config.train.precision=float32",
+        f"--workdir={workdir}", "--config.model.width=0.05", "--config.model.msc_features=False",
+        "--config.train.precision=float32",
         "--config.data.augmentation=crop(33)|mirror", f"--config.train.steps={STEPS}",
         "--config.train.log_every=3", "--config.train.checkpoint_every=4",
         "--config.train.eval_every=4", "--config.train.eval_limit=4", "--config.train.monitor=miou",

@@ -1,5 +1,6 @@
 """Short runs of a narrow network."""
 
+import itertools
 import json
 
 import tensorflow as tf
@@ -45,12 +46,18 @@ def weights(model):
 
 
 def replace_steps(monkeypatch, losses):
-    """Puts a step that only returns these numbers, taken out of the list, then 1, in place."""
+    """Puts a step that only returns these numbers, taken out of the list, then 1, in place.
+
+    It is given one grey batch again and again: no step looks at it, and to build the graph of the
+    real ones is half of what such a run takes.
+    """
 
     def build_step(*_):
         return lambda batch: step_results(losses.pop(0) if losses else 1.0)
 
+    batches = itertools.repeat({"images": tf.fill([1, 2, 17, 17, 3], 128.0)})
     monkeypatch.setattr(phase_training, "build_step", build_step)
+    monkeypatch.setattr(phase_training, "distributed_batches", lambda *_: batches)
 
 
 def step_results(loss, largest_logit=2.0):

@@ -60,6 +60,7 @@ def run_whole(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 def test_a_signal_between_two_checkpoints(tmp_path):
     wanted = run_whole(tmp_path / "whole")
     stopped = tmp_path / "stopped"
@@ -163,6 +164,7 @@ def test_other_threads_have_no_handlers():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("number", "flags", "status"),
     [(signal.SIGTERM, [], 0), (signal.SIGINT, ["--fail_on_signal"], 130)],
@@ -171,7 +173,8 @@ def test_the_program_says_how_to_go_on(tmp_path, number, flags, status):
     command = Command(
         "train.py", f"--config={ROOT / 'zoo/quickstart.py'}", "--data_dir=synthetic",
         f"--workdir={tmp_path}", "--config.model.width=0.05", "--config.train.log_every=1",
-        "--config.train.eval_every=0", *flags,
+        "--config.train.eval_every=0", "--config.data.augmentation=crop(33)",
+        "--config.model.msc_features=False", *flags,
     )  # fmt: skip
     assert command.wait_for_line("step 2/").startswith("step 2/600")
     os.kill(command.process.pid, number)

@@ -66,7 +66,7 @@ def test_a_value_of_the_wrong_type_is_named():
 
 # === Runs ===
 
-pytestmark = pytest.mark.usefixtures("shallow_vgg")
+pytestmark = pytest.mark.usefixtures("shallow_vgg", "eager_file")
 # The second phase trains other variables, at another stride and rate.
 CHANGES = (
     "train.learning_rate=2e-3, train.policy='poly', train.power=1, model.output_stride=16, "

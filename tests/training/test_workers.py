@@ -198,11 +198,12 @@ def ends(commands, timeout=900):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Four steps of this process, and of two that were started again after the second."""
+    """Eight steps of this process, and of two that were started again after the fourth."""
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    call("train.py", *flags_of(one), "--config.train.steps=4")
-    first = train(two, "--config.train.steps=2")
-    second = train(two, "--config.train.steps=4")
+    every = ["--config.train.checkpoint_every=4", "--config.train.eval_every=4"]
+    call("train.py", *flags_of(one), *every, "--config.train.steps=8")
+    first = train(two, *every, "--config.train.steps=4")
+    second = train(two, *every, "--config.train.steps=8")
     return one, two, first, second
 
 
@@ -224,13 +225,14 @@ def test_the_chief_alone_writes_and_every_line_once(runs):
     }
     assert len(list(two.glob("events.*"))) == 2  # one a start
     names = {path.name for path in (two / "checkpoints").iterdir()}
-    assert {name for name in names if name.endswith("index")} == {"ckpt-2.index", "ckpt-4.index"}
+    assert {name for name in names if name.endswith("index")} == {"ckpt-4.index", "ckpt-8.index"}
     lines = [
         [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         for folder in (one, two)
     ]
     wanted, found = ([(line["step"], line.get("split")) for line in each] for each in lines)
-    assert found == wanted == [(1, None), (2, None), (2, "val"), (3, None), (4, None), (4, "val")]
+    steps = [(step, None) for step in range(1, 9)]
+    assert found == wanted == [*steps[:4], (4, "val"), *steps[4:], (8, "val")]
     for new, old in zip(lines[1], lines[0], strict=True):
         key = "miou" if "split" in old else "loss"
         assert new[key] == pytest.approx(old[key], rel=1e-3)
@@ -244,7 +246,7 @@ def test_the_chief_alone_talks(runs):
         assert chief.count(" images, void") == 2 and chief.count("model: ") == 1
         assert other.splitlines()[-1] == "the chief, which is the first worker, prints and writes"
         assert len(other.splitlines()) == 2
-    assert second[0][1].count("going on from the checkpoint of step 2\n") == 1
+    assert second[0][1].count("going on from the checkpoint of step 4\n") == 1
 
 
 @pytest.mark.slow
@@ -273,12 +275,9 @@ def test_a_signal_to_one_worker_ends_both_after_the_same_step(tmp_path):
     assert (tmp_path / f"checkpoints/ckpt-{step}.index").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("way", "lost"), [(signal.SIGKILL, 1), (signal.SIGSTOP, 0)])
-def test_a_worker_that_is_gone_ends_the_other_and_nothing_is_lost(runs, tmp_path, way, lost):
-    steps = ["--config.train.steps=4", "--config.train.eval_every=4"]
-    commands = start(tmp_path, *steps, "--config.train.checkpoint_every=1")
-    assert commands[0].wait_for_line("step 2/").startswith("step 2/")
+def lose(commands, step, way, lost):
+    """Sends a signal to one worker after a step; what the other says of it, and how both end."""
+    assert commands[0].wait_for_line(f"step {step}/").startswith(f"step {step}/")
     os.kill(commands[lost].process.pid, way)
     status, _, errors = ends([commands[1 - lost]], timeout=60)[0]
     assert status == 1 and len(errors) == 1
@@ -286,7 +285,18 @@ def test_a_worker_that_is_gone_ends_the_other_and_nothing_is_lost(runs, tmp_path
     if way == signal.SIGSTOP:  # it wakes up, and finds itself given up
         os.kill(commands[lost].process.pid, signal.SIGCONT)
     assert ends([commands[lost]], timeout=60)[0][0] not in (0, None)
-    assert [status for status, _, _ in train(tmp_path, *steps)] == [0, 0]
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_gone_ends_the_other_and_nothing_is_lost(runs, tmp_path):
+    """Once the second worker is killed, and in what follows the chief hangs."""
+    every = "--config.train.checkpoint_every=1"
+    four, eight = (
+        [f"--config.train.steps={steps}", f"--config.train.eval_every={steps}"] for steps in (4, 8)
+    )
+    lose(start(tmp_path, *four, every), 2, signal.SIGKILL, lost=1)
+    lose(start(tmp_path, *eight, every), 6, signal.SIGSTOP, lost=0)
+    assert [status for status, _, _ in train(tmp_path, *eight)] == [0, 0]
     wanted, found = (load(folder).variables_by_name() for folder in (runs[1], tmp_path))
     for name, variable in wanted.items():
         np.testing.assert_array_equal(value_of(found[name]), value_of(variable), err_msg=name)

@@ -1,14 +1,20 @@
+"""A step with every config, narrow and shallow; the input and the files of runs are elsewhere."""
+
 import functools
 import json
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import ml_collections
 import numpy as np
 import pytest
 
 from deeplab_tf.data.synthetic import SyntheticSplit
+from deeplab_tf.training import phase_training
 from deeplab_tf.training.loop import Trainer
+from deeplab_tf.training.run_batches import distributed_batches
+from deeplab_tf.training.workdir import Workdir
 from tests.zoo.loading import NAMES, load_config
 
 pytestmark = pytest.mark.usefixtures("shallow", "shallow_vgg", "eager_file")
@@ -24,6 +30,22 @@ def shrink(config):
     )
     config.crf = load_config("quickstart").crf
     return config
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _around_the_step():
+    """All take the same crops, which are drawn once, and leave no files of networks."""
+    batches = []
+
+    def drawn_once(*arguments):
+        batches[:] = batches or [next(distributed_batches(*arguments))]
+        return iter(batches)
+
+    with (
+        mock.patch.object(phase_training, "distributed_batches", drawn_once),
+        mock.patch.multiple(Workdir, save_model=mock.DEFAULT, save_last=mock.DEFAULT),
+    ):
+        yield
 
 
 @functools.cache

@@ -106,9 +106,8 @@ def distance(found, wanted):
     return np.sqrt(np.mean((found - wanted) ** 2)) / deviation(wanted)
 
 
-def measure(application, strides=(32, 16, 8), sizes=SIZES):
+def measure(classifier, strides=(32, 16, 8), sizes=SIZES):
     """Returns a row of the table: what is compared -> size -> difference."""
-    classifier = random_classifier(application)
     row = {}
     for padding in ("keras", "centred"):
         networks = {stride: atrous(classifier, stride, padding) for stride in strides}
@@ -134,7 +133,7 @@ def main(names):
     for family in INSTALLED:
         if names and family.smallest not in names:
             continue
-        row = measure(family.smallest)
+        row = measure(random_classifier(family.smallest))
 
         def worst(padding, what, row=row):
             values = [row[padding, what, size] for size in SIZES]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from deeplab_tf.backbones.keras_classifiers import keras_backbone
 from deeplab_tf.backbones.keras_classifiers.families import FAMILIES, build_application, family_of
 from deeplab_tf.backbones.keras_classifiers.keras_backbone import KerasBackbone
 from deeplab_tf.backbones.keras_classifiers.layer_kinds import Kind, kind_of
@@ -14,6 +15,7 @@ from tests.backbones.keras_classifiers.families import (
     INSTALLED,
     SIZES,
     measure,
+    random_classifier,
     shallow_applications,
 )
 from tests.models.narrow import noise_images, weights_of_zero
@@ -36,22 +38,29 @@ def _shallow():
         yield
 
 
+@pytest.fixture(scope="module", params=SMALLEST)
+def application(request):
+    """The name of a network, and the network."""
+    return request.param, random_classifier(request.param)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("application", SMALLEST)
 def test_strides_agree_and_the_classifiers_own_is_its_map(application):
+    name, classifier = application
     # Rows that are odd at every stride, columns of both kinds.
     both = (SIZES["odd"][0], SIZES["mixed"][0])
-    row = measure(application, strides=(32, 8), sizes={"both": both})
+    row = measure(classifier, strides=(32, 8), sizes={"both": both})
     # ConvNeXt's depthwise convolutions stand for some in groups, and round otherwise.
-    assert row["keras", "classifier", "both"] <= (1e-6 if application == "ConvNeXtTiny" else 0)
+    assert row["keras", "classifier", "both"] <= (1e-6 if name == "ConvNeXtTiny" else 0)
     for padding in ("keras", "centred"):
         assert row[padding, "consistency", "both"] < 1e-3
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("application", SMALLEST)
-def test_maps_are_on_the_grid_of_the_backbones_contract(application):
-    backbone = KerasBackbone(application, output_stride=8)
+def test_maps_are_on_the_grid_of_the_backbones_contract(application, monkeypatch):
+    name, classifier = application
+    monkeypatch.setattr(keras_backbone, "build_application", {name: classifier}.get)
+    backbone = KerasBackbone(name, output_stride=8)
     strides = backbone.feature_strides
     assert {4, 8, 16, 32} <= set(backbone.native_strides.values())
     assert backbone.native_strides[backbone.endpoint_at()] == 32
