@@ -39,7 +39,7 @@ def test_every_file_with_python_is_run_by_a_test():
     assert {file.name for file in files if "```python" in file.read_text()} == {
         "README.md", "augmentation.md", "beam.md", "crf.md", "evaluation.md", "extending.md",
         "index.md", "keras.md", "keras_backbones.md", "mobile.md", "networks.md", "security.md",
-        "serving.md", "training.md",
+        "serving.md", "trained_networks.md", "training.md",
     }  # fmt: skip
 
 
@@ -61,6 +61,12 @@ def test_readme(model, image, tmp_path, monkeypatch):
     Image.fromarray(image).save("image.jpg")
     labels = run_python("README.md", {})["labels"]
     assert labels.dtype == np.uint8 and labels.shape == SIZE
+
+
+def test_trained_networks(capsys):
+    model = run_python("docs/trained_networks.md", {})["model"]
+    assert model.spec.class_names[0] == "sky"
+    assert "camvid_efficientnet_lite0_v3plus: camvid" in capsys.readouterr().out
 
 
 def test_security(model, tmp_path, monkeypatch):
