@@ -87,11 +87,13 @@ def _traced(model: DeepLab, batch: int) -> Callable:
     return graph.get_concrete_function(tf.TensorSpec(shape, tf.uint8))
 
 
-def _keras_convolve(layer: AtrousConv2D, inputs: tf.Tensor, kernel, bias=None) -> tf.Tensor:
+def _keras_convolve(
+    layer: AtrousConv2D, inputs: tf.Tensor, kernel, bias=None, strides=None
+) -> tf.Tensor:
     """Convolves as Keras does on TensorFlow: without halves, products of taps and our padding."""
     kernel = tf.convert_to_tensor(kernel)
     outputs = tf.nn.convolution(
-        inputs, kernel, layer.strides, "SAME", dilations=layer.dilation_rate
+        inputs, kernel, strides or layer.strides, "SAME", dilations=layer.dilation_rate
     )
     if bias is not None:
         outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(bias))

@@ -28,7 +28,10 @@ def _start(start: str, number: int) -> list[Any]:
     if start == "he_normal":
         return ["he_normal", "he_normal", CLASSIFIER_INITIALIZER]
     deviations = _RELEASED_POOLS.get(number, _RELEASED)
-    return [keras.initializers.RandomNormal(stddev=deviation) for deviation in deviations]
+    return [
+        {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": deviation}}
+        for deviation in deviations
+    ]
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

@@ -11,7 +11,7 @@ from tests.camvid import camvid_files
 from tests.crf.scenes import agreement, total_variation
 
 CORNERS = ((60, 90), (250, 330))
-CROP = (30, 40)
+CROP = (36, 48)
 
 
 def images():

@@ -13,6 +13,8 @@ import pytest
 
 import deeplab_tf
 from deeplab_tf import compat
+from deeplab_tf.layers.multi_scale_features import MultiScaleFeatures
+from deeplab_tf.layers.resize import resize
 from tests.imports import ROOT
 
 STACK = "current" if compat.KERAS_3 else "legacy"
@@ -27,6 +29,21 @@ def old(tmp_path_factory):
     return folder, np.load(folder / "expected.npz")
 
 
+@pytest.fixture
+def _multi_scale_features_of_0_1(monkeypatch):
+    """Version 0.1 predicted with the strides of training, and zoomed the sum."""
+    call = MultiScaleFeatures.call
+    monkeypatch.setattr(
+        MultiScaleFeatures,
+        "call",
+        lambda layer, inputs, zoom_to=None, **options: (
+            call(layer, inputs, **options)
+            if zoom_to is None
+            else resize(call(layer, inputs), zoom_to)
+        ),
+    )
+
+
 def assert_expected(model, expected):
     logits = np.asarray(model(expected["image"][None]))[0]
     scale = expected["logits"].std()
@@ -36,6 +53,7 @@ def assert_expected(model, expected):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_multi_scale_features_of_0_1")
 @pytest.mark.parametrize("load", [deeplab_tf.load, keras.models.load_model])
 def test_keras_file(old, load):
     folder, expected = old
@@ -44,6 +62,7 @@ def test_keras_file(old, load):
     assert model.spec.name == "synthetic" and model.crf["bilateral_sigma_xy"] == 20.0
 
 
+@pytest.mark.usefixtures("_multi_scale_features_of_0_1")
 def test_checkpoint(old):
     folder, expected = old
     assert_expected(deeplab_tf.load(folder / "run"), expected)

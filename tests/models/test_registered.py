@@ -138,9 +138,23 @@ ARGUMENTS = {
     "MobileNetV2": [{**BACKBONE, "output_stride": 4}],
     "EfficientNetLite": [{**BACKBONE, "number": 1, "output_stride": 4}],
     "MobileNetV3Large": [{**BACKBONE, "output_stride": 4}],
-    "MultiScaleBranch": [{"num_classes": 4, "stride": 2, "filters": 7, "dropout": 0.25}],
+    "MultiScaleBranch": [
+        {
+            "num_classes": 4,
+            "stride": 2,
+            "filters": 7,
+            "dropout": 0.25,
+            "initializers": ["zeros", "he_normal", "ones"],
+        }
+    ],
     "MultiScaleFeatures": [
-        {"num_classes": 4, "strides": (4, 2, 1, 1, 1), "filters": 7, "dropout": 0.25}
+        {
+            "num_classes": 4,
+            "strides": (4, 2, 1, 1, 1),
+            "filters": 7,
+            "dropout": 0.25,
+            "start": "released",
+        }
     ],
     "OnlineHardPixels": [{"share": 0.5, "threshold": 0.7, **LOSS}],
     "PixelAccuracy": [LOSS],
