@@ -12,6 +12,8 @@ from pathlib import Path
 
 # `Path` makes one slash of two: gs://bucket and gs:/bucket are the same mistake.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+# Before the name of a trained network, where its path could stand.
+PRESET = "preset:"
 _WILDCARD = re.compile(r"[*?\[\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 

@@ -39,11 +39,13 @@ def export_weights(
     path = user_path(output)
     if not path.name.endswith(ENDING):
         raise ValueError(f"--output={path}: the file's name must end in {ENDING}.")
-    if predictor.crf is not None or predictor.flip or predictor.scales != (1.0,):
-        raise ValueError(
-            "A file of weights holds no CRF, --scales and --flip; leave them out. They are given "
-            "when it is used."
-        )
+    plain = Predictor(predictor.model)
+    for option in ("crf", "scales", "flip", "pad_to"):
+        if getattr(predictor, option) != getattr(plain, option):
+            raise ValueError(
+                f"A file of weights holds no {option}; leave it out. It is given when the weights "
+                "are used."
+            )
     check_outputs({path: is_published}, overwrite)
     write_weights(predictor.model, path)
     log(f"parameters={count_learned(predictor.model)}")

@@ -28,13 +28,13 @@ def find_weights(preset: TrainedPreset) -> Path:
         ValueError: it is in neither and cannot be downloaded; the message names file, addresses
             and the place where it can be put by hand.
     """
-    for place in (zoo_weights(preset.name), _cached(preset)):
+    packed = zoo_weights(preset.name)
+    target = cache_folder() / packed.name
+    for place in (packed, target):
         if is_whole(place, preset):
             return place
-    target = _cached(preset)
-    urls = _urls(preset)
     try:
-        return download(urls, target, preset.size, preset.sha256)
+        return download(_urls(preset, packed.name), target, preset.size, preset.sha256)
     except DownloadError as error:
         raise ValueError(
             f"{preset.name}: its weights ({preset.size} bytes) are not on this machine and cannot "
@@ -59,11 +59,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "deeplab_tf"
 
 
-def _cached(preset: TrainedPreset) -> Path:
-    return cache_folder() / zoo_weights(preset.name).name
-
-
-def _urls(preset: TrainedPreset) -> list[str]:
+def _urls(preset: TrainedPreset, file: str) -> list[str]:
     mirror = os.environ.get(MIRROR)
-    own = [f"{mirror.rstrip('/')}/{zoo_weights(preset.name).name}"] if mirror else []
+    own = [f"{mirror.rstrip('/')}/{file}"] if mirror else []
     return [*own, *preset.urls]

@@ -11,8 +11,10 @@ from typing import Any
 from deeplab_tf.data.archive_specs import SPECS
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.models.build_model import build_model
+from deeplab_tf.models.checkpoint_files import files_by_step, newest_whole
 from deeplab_tf.models.deeplab import DeepLab
 from deeplab_tf.models.loading import is_workdir, load_model, load_workdir
+from deeplab_tf.models.model_step import newer_checkpoint
 from deeplab_tf.models.new_classifier import with_classes
 from deeplab_tf.pretrained.find_weights import find_weights
 from deeplab_tf.pretrained.trained_presets import TRAINED, TrainedPreset, find_preset, preset_of
@@ -106,10 +108,22 @@ def network_file(text: str | os.PathLike) -> Path:
     """Returns the file whose content decides what a trained network computes.
 
     Args:
-        text: as for `open_network`.
+        text: as for `open_network`, which can open it. Of a work directory it is `model.keras` or,
+            as there, the newest checkpoint.
+
+    Raises:
+        ValueError: there is no such preset, or a work directory holds no network yet.
     """
     preset = preset_of(str(text))
     if preset:
         return find_weights(preset)
     path = Path(text)
-    return path / "model.keras" if is_workdir(path) else path
+    if not is_workdir(path):
+        return path
+    if (path / "model.keras").is_file() and not newer_checkpoint(path):
+        return path / "model.keras"
+    folder = path / "checkpoints"
+    step = newest_whole(folder, lambda line: None)
+    if step is None:
+        raise ValueError(f"{path}: neither model.keras nor a checkpoint that can be read.")
+    return next(file for file in files_by_step(folder)[step] if ".data-" in file.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
-PREFIX = "preset:"
+from deeplab_tf.data.paths import PRESET
 
 
 class TrainedPreset(NamedTuple):
@@ -81,4 +81,4 @@ def preset_of(text: str) -> TrainedPreset | None:
     Raises:
         ValueError: there is no such row.
     """
-    return find_preset(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else None
+    return find_preset(text.removeprefix(PRESET)) if text.startswith(PRESET) else None

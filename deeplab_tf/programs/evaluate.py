@@ -22,7 +22,9 @@ WORKDIR = cli.define_path_flag(
     "workdir", "Folder of a training run; takes its model.keras.",
     missing="no such folder. tools/train.py makes it",
 )  # fmt: skip
-MODEL = cli.define_model_flag("A .keras file or preset:NAME, instead of --workdir.", required=False)
+MODEL = cli.define_model_flag(
+    "A .keras file, a work directory or preset:NAME, instead of --workdir.", required=False
+)
 DATA_DIR = cli.define_data_dir_flag()
 SPLIT = cli.define_text_flag("split", "val", "Name of the split.")
 LIMIT = flags.DEFINE_integer("limit", None, "So many images only, spread evenly.", lower_bound=1)
@@ -93,7 +95,8 @@ def main() -> None:
             f"--model={model_file} to evaluate the earlier model."
         )
     of_shard = "-{}-of-{}".format(*SHARD.value) if SHARD.value else ""
-    output = Path(OUTPUT.value or Path(model_file).parent / f"eval-{SPLIT.value}{of_shard}")
+    beside = Path(model_file) if Path(model_file).is_dir() else Path(model_file).parent
+    output = Path(OUTPUT.value or beside / f"eval-{SPLIT.value}{of_shard}")
     split = open_split(DATA_DIR.value, SPLIT.value)
     chosen = items_of_shard(spread_evenly(len(split), LIMIT.value), SHARD.value)
     metrics_file = output / FILE_NAME
@@ -113,6 +116,9 @@ def main() -> None:
 
         owners |= model_card.owners(output)
     check_outputs(owners, OVERWRITE.value)
+    if CARD.value:
+        training = model_card.read_training(CARD.value)
+        notes = Path(CARD_NOTES.value).read_text(encoding="utf-8") if CARD_NOTES.value else ""
     split.check(LIMIT.value)
     predictor = cli.build_predictor(open_network(model_file), CRF.value, PREDICTION)
     results = evaluate(
@@ -130,9 +136,8 @@ def main() -> None:
         page = report.write(results, settings, output)
         print(f"report: {page}")
     if report and CARD.value:
-        notes = Path(CARD_NOTES.value).read_text(encoding="utf-8") if CARD_NOTES.value else ""
         card = model_card.write_card(
-            results, report.examples, split.spec, CARD.value, output, shlex.join(sys.argv), notes
+            results, report.examples, split.spec, training, output, shlex.join(sys.argv), notes
         )
         print(f"card: {card}")
     if SUBMISSION.value:

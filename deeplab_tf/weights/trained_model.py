@@ -30,8 +30,8 @@ def arrays_for(trained: Any, model: Any) -> Arrays:
 
     Args:
         trained: a DeepLab.
-        model: the other one. Where both name their classes, and otherwise, the classifier is left
-            out: as many classes do not make them the same.
+        model: the other one. Where both have as many classes but other names for them, the
+            classifier is left out.
     """
     # A DeepLab loads weights itself, so its module imports this one.
     from deeplab_tf.models.new_classifier import with_classes

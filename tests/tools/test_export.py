@@ -24,7 +24,11 @@ def model_flag(tmp_path_factory):
 @pytest.mark.parametrize(
     "kind, name, options",
     [
-        ("onnx", "a.onnx", ["--size=40x56", "--scales=0.5,1", "--flip", "--fusion=max"]),
+        (
+            "onnx",
+            "a.onnx",
+            ["--size=40x56", "--scales=0.5,1", "--flip", "--fusion=max", "--pad_to=65"],
+        ),
         ("litert", "a.tflite", ["--size=40x56", "--precision=int8", "--calibrate_on=synthetic"]),
     ],
 )
@@ -49,7 +53,9 @@ def test_saved_model(model_flag, tmp_path):
     assert "bad.jpg: no image of a known format" in error and not served.exists()
     crf = tmp_path / "crf.json"
     crf.write_text(json.dumps({"iterations": 2, "bilateral_sigma_xy": 20}))
-    out, _ = run(*export, f"--verify_on={tmp_path / 'good.jpg'}", f"--crf={crf}", "--flip")
+    out, _ = run(
+        *export, f"--verify_on={tmp_path / 'good.jpg'}", f"--crf={crf}", "--flip", "--pad_to=49"
+    )
     assert "of the labels of 1 image are equal" in out and f"SavedModel: {served}" in out
     assert deeplab_tf.load(served)(random_image(30, 41)).shape == (30, 41)
     _, error = run(*export, status=1)

@@ -1,11 +1,15 @@
 """The programs as a user calls them, one after the other, on the embedded data set."""
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab_tf.data.files import file_hash
+from deeplab_tf.pretrained.open_network import network_file
 from tests.data.fakes import make_voc_folder
 from tests.tools.commands import ROOT, run
 from tests.tools.loading import call
@@ -76,6 +80,23 @@ def test_train_says_what_a_majority_baseline_scores(trained):
 def test_training_again_goes_on_from_the_last_checkpoint(workdir):
     out, _ = train(workdir)
     assert "going on from the checkpoint of step 6" in out
+
+
+@pytest.mark.slow
+def test_a_work_directory_is_a_model_before_its_end_too(workdir, tmp_path):
+    going_on = shutil.copytree(workdir, tmp_path / "going_on")
+    (going_on / "model.keras").unlink()
+    newest = max((going_on / "checkpoints").glob("ckpt-*.data-*"), key=os.path.getmtime)
+    for folder, file in ((workdir, workdir / "model.keras"), (going_on, newest)):
+        call("evaluate.py", f"--model={folder}", "--data_dir=synthetic", "--limit=1", "--split=val",
+             "--overwrite", "--report")  # fmt: skip
+        assert file_hash(file) in (folder / "eval-val" / "report.html").read_text("utf-8")
+    shutil.rmtree(going_on / "checkpoints")
+    with pytest.raises(ValueError, match="no checkpoint yet"):
+        call("predict.py", f"--model={going_on}", f"--input={ROOT / 'docs/images'}",
+             f"--output={tmp_path / 'out'}")  # fmt: skip
+    with pytest.raises(ValueError, match=r"neither model\.keras nor a checkpoint"):
+        network_file(going_on)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.weights.npy_file import read_layers
+from tests.weights.hostile_pickles import Runs
 
 RNG = np.random.default_rng(0)
 LAYERS = {
@@ -96,16 +97,6 @@ def test_a_changed_byte_is_no_traceback(path):
             read_layers(path)
         except ValueError as error:
             assert "net.npy" in str(error)
-
-
-class Runs:
-    """What a pickle runs where nothing stops it."""
-
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.weights.torch_file import read_tensors
+from tests.weights.hostile_pickles import Runs
 from tests.weights.torch_files import STATE_DICT, torch_files
 
 
@@ -59,16 +60,6 @@ def write_zip(path, pickled, storage=bytes(24), compression=zipfile.ZIP_STORED):
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("net/data.pkl", pickled)
         archive.writestr("net/data/0", storage)
-
-
-class Runs:
-    """What a pickle runs where nothing stops it."""
-
-    def __init__(self, function, *arguments):
-        self.call = (function, arguments)
-
-    def __reduce__(self):
-        return self.call
 
 
 @pytest.mark.parametrize(

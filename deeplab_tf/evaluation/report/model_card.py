@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +21,7 @@ from deeplab_tf.data.paths import user_path
 from deeplab_tf.data.plotting import plot_style
 from deeplab_tf.data.spec import DatasetSpec
 from deeplab_tf.evaluation.side_by_side import side_by_side
+from deeplab_tf.models.loading import is_workdir
 
 CARD, CURVE, STRIP = "card.md", "card-curve.png", "card-{}-{}.jpg"
 _MARK = "<!-- deeplab_tf model card -->"
@@ -32,11 +33,31 @@ _TRAIN_KEYS = (
 )  # fmt: skip
 
 
+class Training(NamedTuple):
+    """What a card says of a training: the name of its folder, its `config.json` and metrics."""
+
+    name: str
+    config: Mapping[str, Any]
+    lines: Sequence[Mapping[str, Any]]
+
+
+def read_training(run: str | os.PathLike) -> Training:
+    """Reads the work directory of a training.
+
+    Raises:
+        OSError, ValueError: it is none, or its configuration or metrics cannot be read.
+    """
+    run = user_path(run)
+    if not is_workdir(run):
+        raise ValueError(f"{run}: not the work directory of a training: it has no config.json.")
+    return Training(run.name, read_json(run / "config.json"), _read_lines(run / "metrics.jsonl"))
+
+
 def write_card(
     results: Mapping[str, Any],
     examples: Mapping[str, Sequence[Mapping[str, Any]]],
     spec: DatasetSpec,
-    run: str | os.PathLike,
+    training: Training,
     output: str | os.PathLike,
     command: str,
     notes: str = "",
@@ -47,19 +68,16 @@ def write_card(
         results: the content of `metrics.json`.
         examples: `best` and `worst`, as `Report.examples` has them.
         spec: the data set of the evaluation.
-        run: work directory of the training.
+        training: from `read_training`.
         output: folder; files of an earlier card in it are replaced.
         command: that made the evaluation.
         notes: Markdown for the end, such as limits and licences.
 
     Returns:
         The card.
-
-    Raises:
-        OSError, ValueError: the work directory has no configuration or metrics that can be read.
     """
-    run, output = user_path(run), user_path(output)
-    config, lines = read_json(run / "config.json"), _read_lines(run / "metrics.jsonl")
+    output = user_path(output)
+    name, config, lines = training
     write_atomically(output / CURVE, draw_curve(lines))
     strips = {}
     for which, rows in examples.items():
@@ -67,8 +85,8 @@ def write_card(
             strips[STRIP.format(which, place)] = example
             write_atomically(output / STRIP.format(which, place), _encode(example["images"]))
     parts = [
-        f"{_MARK}\n# {run.name}",
-        _network(config, spec, results),
+        f"{_MARK}\n# {name}",
+        _network(config["model"], spec),
         "## Training\n\n" + _training(config, lines) + f"\n\n![Loss and mIoU by step]({CURVE})",
         "## Metrics\n\n" + _metrics(results) + f"\n\nMeasured with `{command}`.",
         "## Images\n\n" + "\n\n".join(_caption(file, strips[file]) for file in strips),
@@ -132,8 +150,7 @@ def _encode(images: Mapping[str, np.ndarray]) -> bytes:
     return stream.getvalue()
 
 
-def _network(config: Mapping, spec: DatasetSpec, results: Mapping) -> str:
-    model = config["model"]
+def _network(model: Mapping, spec: DatasetSpec) -> str:
     return (
         f"DeepLab with the head `{model['head']}` on `{model['backbone']}`, output stride "
         f"{model['output_stride']}, first weights `{model['weights']}`. It labels the "
@@ -146,6 +163,8 @@ def _training(config: Mapping, lines: Sequence[Mapping]) -> str:
     values = {f"train.{key}": train[key] for key in _TRAIN_KEYS}
     values["data.augmentation"] = config["data"]["augmentation"]
     minutes = _seconds(lines, train["batch_size"] * train["iter_size"]) / 60
+    if train.get("phases"):
+        values["train.phases"] = train["phases"]
     listed = [f"- `{key}`: `{value}`" for key, value in values.items()]
     return "\n".join([*listed, f"- time of the steps: {minutes:.0f} minutes"])
 

@@ -7,7 +7,12 @@ from PIL import Image
 
 from deeplab_tf.data.own_files import check_outputs
 from deeplab_tf.data.spec import DatasetSpec
-from deeplab_tf.evaluation.report.model_card import draw_curve, owners, write_card
+from deeplab_tf.evaluation.report.model_card import (
+    draw_curve,
+    owners,
+    read_training,
+    write_card,
+)
 from deeplab_tf.training.config import base_config
 
 SPEC = DatasetSpec("fruit", ("ground", "ap|ple"))
@@ -32,7 +37,7 @@ EXAMPLES = {"best": [example(0.99)] * 3, "worst": [example(0.5)]}
 @pytest.fixture
 def run(tmp_path):
     config = base_config("vgg16_large_fov")
-    config.train.update(batch_size=6, steps=20, loss="dice")
+    config.train.update(batch_size=6, steps=20, loss="dice", phases=((10, "train.loss='lovasz'"),))
     folder = tmp_path / "my_run"
     folder.mkdir()
     (folder / "config.json").write_text(config.to_json())
@@ -42,7 +47,9 @@ def run(tmp_path):
 
 @pytest.fixture
 def card(run, tmp_path):
-    path = write_card(RESULTS, EXAMPLES, SPEC, run, tmp_path / "out", "evaluate --x", "## Licence")
+    path = write_card(
+        RESULTS, EXAMPLES, SPEC, read_training(run), tmp_path / "out", "evaluate --x", "## Licence"
+    )
     return path.read_text()
 
 
@@ -50,6 +57,7 @@ def test_it_has_network_recipe_and_metrics(card):
     assert "# my_run\n" in card and card.endswith("\n## Licence\n")
     assert "the head `large_fov` on `vgg16`" in card and "classes of fruit: ground, ap|ple." in card
     assert "- `train.loss`: `dice`" in card
+    assert "- `train.phases`: `[[10, \"train.loss='lovasz'\"]]`" in card
     # 10 steps of 6 images at 2 a second, and 10 at 0.5.
     assert "- time of the steps: 2 minutes" in card
     assert "| ground | 90.00 | 95.00 |" in card and "| ap\\|ple | 30.00 | 45.00 |" in card
@@ -83,7 +91,7 @@ def test_only_its_own_files_are_replaced(card, tmp_path):
         check_outputs(owners(tmp_path / "out"))
 
 
-def test_broken_metrics_are_named(run, tmp_path):
+def test_broken_metrics_are_named(run):
     (run / "metrics.jsonl").write_text("{")
     with pytest.raises(ValueError, match=r"metrics\.jsonl: not the metrics of a run"):
-        write_card(RESULTS, EXAMPLES, SPEC, run, tmp_path / "out", "evaluate")
+        read_training(run)
